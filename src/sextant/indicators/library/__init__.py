@@ -1,0 +1,1 @@
+"""One file per indicator, each with the constant ``INDICATOR``."""

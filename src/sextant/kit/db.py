@@ -1,0 +1,64 @@
+"""The database: one metadata, two dialects, bounded pools, migrations under a lock."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from sextant.errors import ConfigError
+
+METADATA: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+"""Every ``store.py`` declares its tables here; migrations are compared with it."""
+
+POOL_SIZE: Final = 8  # two cores serve eight concurrent queries; more would only queue in the database
+POOL_WAIT_S: Final = 1.0  # api.md 4: a request waits at most 1 s for a connection
+STATEMENT_S: Final = 2.0  # api.md 4: no statement may run longer
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine for ``sqlite+aiosqlite`` or ``postgresql+asyncpg`` with bounded waits.
+
+    SQLite runs in WAL mode with full synchronisation: a committed row survives ``kill -9`` and
+    the loss of power.
+
+    Raises
+    ------
+    ConfigError
+        If the URL names another dialect.
+    """
+    parsed = sa.make_url(url)
+    if parsed.drivername == "sqlite+aiosqlite":
+        engine = create_async_engine(
+            parsed, connect_args={"timeout": STATEMENT_S}, pool_size=POOL_SIZE, pool_timeout=POOL_WAIT_S
+        )
+        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
+        return engine
+    if parsed.drivername == "postgresql+asyncpg":
+        settings = {"statement_timeout": str(int(STATEMENT_S * 1000)), "application_name": "sextant"}
+        return create_async_engine(
+            parsed,
+            pool_size=POOL_SIZE,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=True,
+            connect_args={"server_settings": settings},
+        )
+    raise ConfigError(
+        f"Database dialect '{parsed.drivername}' is neither sqlite+aiosqlite nor postgresql+asyncpg."
+    )
+
+
+def _set_pragmas(connection: Any, _: Any) -> None:
+    """WAL lets readers run beside the one writer; FULL makes each commit durable."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

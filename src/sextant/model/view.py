@@ -1,0 +1,279 @@
+"""The view: all that a strategy may see, frozen at ``as_of`` and content-hashed.
+
+Every array has one column (or entry) per instrument, in the order of ``View.instruments``;
+NaN means unknown. Arrays are read-only; a view shares memory with the market state and costs
+no copy of history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+
+from sextant.errors import InputError
+from sextant.model.bar import BAR_FIELDS, Floats, Integers
+from sextant.model.instrument import Instrument, InstrumentSpec
+from sextant.model.times import INTERVAL_NS, Interval
+
+Feed = Literal["live", "demo", "replay"]
+
+_DIGEST_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=False, eq=False)
+class BarFrame:
+    """Closed bars of one interval, oldest row first.
+
+    Parameters
+    ----------
+    interval
+        Length of each bar.
+    open_ns
+        int64 (T,): consecutive multiples of the interval.
+    open, high, low, close, volume, quote_volume, taker_buy_volume
+        float64 (T, S), C-contiguous rows, read-only.
+    row_digests
+        T digests of 16 bytes, joined: the content of each row (see :func:`row_digest`), kept by
+        the market state so that hashing a view costs nothing per row.
+    """
+
+    interval: Interval
+    open_ns: Integers
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    quote_volume: Floats
+    taker_buy_volume: Floats
+    row_digests: bytes
+
+    def __post_init__(self) -> None:
+        """Refuse frames whose rows are not consecutive or whose shapes disagree."""
+        rows = len(self.open_ns)
+        step = INTERVAL_NS[self.interval]
+        if rows and (self.open_ns[0] % step or np.any(np.diff(self.open_ns) != step)):
+            raise InputError(
+                f"Rows of the {self.interval} frame are not consecutive multiples of the interval."
+            )
+        for name in BAR_FIELDS:
+            column: Floats = getattr(self, name)
+            if column.shape != (rows, self.close.shape[1]) or column.dtype != np.float64:
+                raise InputError(
+                    f"Column {name} of the {self.interval} frame is {column.dtype} {column.shape}."
+                )
+        if len(self.row_digests) != rows * _DIGEST_BYTES:
+            raise InputError(
+                f"The {self.interval} frame has {rows} rows and {len(self.row_digests)} bytes of digests."
+            )
+
+    @property
+    def rows(self) -> int:
+        """T, the number of closed bars."""
+        return len(self.open_ns)
+
+    @property
+    def last_close_ns(self) -> int | None:
+        """When the last bar closed; None without bars."""
+        return int(self.open_ns[-1]) + INTERVAL_NS[self.interval] if self.rows else None
+
+
+def row_digest(open_ns: int, columns: tuple[Floats, ...]) -> bytes:
+    """Digest of one row: its open time and the bytes of its seven columns, in the order of ``BAR_FIELDS``.
+
+    Parameters
+    ----------
+    open_ns
+        Open time of the row.
+    columns
+        Seven float64 arrays (S,), C-contiguous.
+    """
+    digest = hashlib.blake2b(open_ns.to_bytes(8, "little", signed=True), digest_size=_DIGEST_BYTES)
+    for column in columns:
+        digest.update(column.data)
+    return digest.digest()
+
+
+def bar_frame(interval: Interval, open_ns: Integers, columns: Mapping[str, Floats]) -> BarFrame:
+    """A frame over given arrays, with its digests computed; absent columns are unknown (NaN).
+
+    Parameters
+    ----------
+    interval
+        Length of each bar.
+    open_ns
+        int64 (T,).
+    columns
+        float64 (T, S) by name of ``BAR_FIELDS``; ``close`` is required.
+    """
+    shape = columns["close"].shape
+    full = {
+        name: np.ascontiguousarray(columns[name], dtype=np.float64)
+        if name in columns
+        else np.full(shape, np.nan)
+        for name in BAR_FIELDS
+    }
+    for column in full.values():
+        column.flags.writeable = False
+    digests = b"".join(
+        row_digest(int(time), tuple(full[name][row] for name in BAR_FIELDS))
+        for row, time in enumerate(open_ns)
+    )
+    return BarFrame(interval, np.ascontiguousarray(open_ns, dtype=np.int64), **full, row_digests=digests)
+
+
+@dataclass(frozen=True, eq=False)
+class Quotes:
+    """Best bid and ask: float64 (S,), NaN where unknown; ``event_ns`` int64 (S,), 0 where never seen."""
+
+    bid: Floats
+    ask: Floats
+    bid_size: Floats
+    ask_size: Floats
+    event_ns: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Books:
+    """The first L levels per side, best first.
+
+    Parameters
+    ----------
+    bid_price, bid_size, ask_price, ask_size
+        float64 (S, L), NaN beyond the visible book and where the book is invalid.
+    valid
+        bool (S,): the sequence is unbroken and bid < ask.
+    event_ns
+        int64 (S,), 0 where never seen.
+    """
+
+    bid_price: Floats
+    bid_size: Floats
+    ask_price: Floats
+    ask_size: Floats
+    valid: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    event_ns: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Derivatives:
+    """Facts beyond the book: float64 (S,), NaN where unknown or not applicable.
+
+    ``funding_rate`` is a fraction per ``funding_interval_s``, positive: longs pay shorts.
+    ``event_ns`` and ``next_funding_ns`` are int64 (S,), 0 where unknown.
+    """
+
+    last: Floats
+    turnover_24h: Floats
+    mark: Floats
+    index: Floats
+    funding_rate: Floats
+    funding_interval_s: Floats
+    next_funding_ns: Integers
+    open_interest: Floats
+    long_share: Floats
+    event_ns: Integers
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """A history of one instrument: times int64 (n,) rising, values float64 (n,)."""
+
+    time_ns: Integers
+    value: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class TradeTape:
+    """Recent public trades of one instrument, oldest first; ``aggressor`` is +1, -1, or 0 where unknown."""
+
+    event_ns: Integers
+    price: Floats
+    size: Floats
+    aggressor: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The market as it was known at ``as_of_ns``.
+
+    Parameters
+    ----------
+    as_of_ns
+        The instant of the picture.
+    feed, simulated
+        Where the facts came from; ``simulated`` when any came from a simulated venue.
+    instruments
+        S specs; the order of every column.
+    bars
+        By interval; an interval that nobody feeds is absent.
+    quotes, books, derivatives
+        Latest facts per instrument.
+    funding_history, open_interest_history, trades
+        By instrument; absent where unknown.
+    """
+
+    as_of_ns: int
+    feed: Feed
+    simulated: bool
+    instruments: tuple[InstrumentSpec, ...]
+    bars: Mapping[Interval, BarFrame]
+    quotes: Quotes
+    books: Books
+    derivatives: Derivatives
+    funding_history: Mapping[Instrument, Series]
+    open_interest_history: Mapping[Instrument, Series]
+    trades: Mapping[Instrument, TradeTape]
+
+    @property
+    def size(self) -> int:
+        """S, the number of instruments."""
+        return len(self.instruments)
+
+    @cached_property
+    def column_of(self) -> Mapping[Instrument, int]:
+        """Column of each instrument."""
+        return {spec.instrument: column for column, spec in enumerate(self.instruments)}
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hex digest of everything above; equal views give equal scans, byte for byte."""
+        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        digest.update(msgspec.json.encode((self.as_of_ns, self.feed, self.simulated, self.instruments)))
+        for interval, frame in sorted(self.bars.items()):
+            digest.update(interval.encode() + frame.row_digests)
+        for part in (self.quotes, self.books, self.derivatives):
+            for name, column in vars(part).items():
+                digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
+        for history in (self.funding_history, self.open_interest_history, self.trades):
+            for instrument in sorted(history):
+                digest.update(str(instrument).encode())
+                for column in vars(history[instrument]).values():
+                    digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.hexdigest()
+
+
+def no_quotes(size: int) -> Quotes:
+    """Quotes of ``size`` instruments of which nothing is known."""
+    return Quotes(*(np.full(size, np.nan) for _ in range(4)), event_ns=np.zeros(size, dtype=np.int64))
+
+
+def no_books(size: int, levels: int = 1) -> Books:
+    """Books of ``size`` instruments of which nothing is known."""
+    sides = (np.full((size, levels), np.nan) for _ in range(4))
+    return Books(*sides, valid=np.zeros(size, dtype=np.bool_), event_ns=np.zeros(size, dtype=np.int64))
+
+
+def no_derivatives(size: int) -> Derivatives:
+    """Derivatives facts of ``size`` instruments of which nothing is known."""
+    unknown = {
+        name: np.full(size, np.nan) for name in Derivatives.__dataclass_fields__ if not name.endswith("_ns")
+    }
+    times = {name: np.zeros(size, dtype=np.int64) for name in ("next_funding_ns", "event_ns")}
+    return Derivatives(**unknown, **times)

@@ -1,0 +1,1 @@
+"""Strategies read a frozen view and return opportunities with net edge, cost and reasons."""

@@ -1,0 +1,204 @@
+"""What a strategy states and returns; strategies.md 1.2 and 1.3.
+
+A strategy is a pure causal array program. ``evaluate`` turns a view into a :class:`Verdict`:
+arrays over all rows and, through them, the candidates of the last row. What it said on the rows
+above is its own evidence; shared code scores it (room ``evidence``), prices it (``costs``),
+sizes it (``sizing``) and proposes it (``propose``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sextant.errors import ConfigError, InputError
+from sextant.model.bar import Floats
+from sextant.model.opportunity import Lane
+from sextant.model.scorecard import EvidenceKind
+from sextant.model.times import Interval
+from sextant.model.view import View
+
+Unit = Literal["instrument", "couple", "cycle", "underlying", "book", "portfolio"]
+Category = Literal["spot", "algorithmic", "derivatives", "portfolio"]
+Tier = Literal["free", "basic", "pro"]
+CostClass = Literal["light", "medium", "heavy"]
+
+
+@dataclass(frozen=True)
+class Param:
+    """A named number of a strategy with its bounds, both inclusive."""
+
+    name: str
+    default: float
+    low: float
+    high: float
+    unit: str
+
+    def __post_init__(self) -> None:
+        """Refuse a default outside its own bounds."""
+        if not self.low <= self.default <= self.high:
+            raise ConfigError(
+                f"Parameter {self.name}: default {self.default} is outside {self.low}..{self.high}."
+            )
+
+
+@dataclass(frozen=True)
+class Need:
+    """An input of a strategy.
+
+    Parameters
+    ----------
+    column
+        ``bars``, ``quotes``, ``books``, ``trades``, ``funding`` ... as named in the view.
+    interval
+        Frame of a bars need; None otherwise.
+    rows
+        Rows needed before the first decision.
+    greatest_age_s
+        Older inputs yield ``insufficient_data``.
+    required
+        Whether the strategy is silent without it.
+    """
+
+    column: str
+    interval: Interval | None
+    rows: int
+    greatest_age_s: float
+    required: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """A condition as data: it passes where ``sense * (value - threshold) >= 0``.
+
+    Parameters
+    ----------
+    name
+        Stable word, shown in funnels and dispositions.
+    values
+        float64 (T, S); NaN means the input is missing and yields ``insufficient_data``.
+    threshold
+        What ``values`` must reach.
+    sense
+        +1 for >=, -1 for <=.
+    unit
+        Unit of the value, for the words of near misses.
+    scale
+        Divisor of the margin; None means ``|threshold|``, or 1 where that is 0.
+    live_only
+        Uses inputs without history (quote, book): ``values`` then has one row, the last, and
+        evidence is computed without it and says so.
+    """
+
+    name: str
+    values: Floats
+    threshold: float
+    sense: Literal[1, -1]
+    unit: str = ""
+    scale: float | None = None
+    live_only: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Signals:
+    """What a strategy says on every row, time-major.
+
+    Parameters
+    ----------
+    direction
+        int8 (T, S): +1 long, -1 short, 0 none.
+    strength
+        float64 (T, S): >= 0, 1 = at threshold.
+    stop, target
+        float64 (T, S): prices; NaN where no direction.
+    exit_flag
+        bool (T, S, 2): at the close of the row an open long (index 0) or short (index 1) is to be left at the next open.
+    horizon_rows
+        Rows after entry at which the position is left at the close.
+    """
+
+    direction: NDArray[np.int8]
+    strength: Floats
+    stop: Floats
+    target: Floats
+    exit_flag: NDArray[np.bool_]
+    horizon_rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a strategy says about a whole view; the same for every user.
+
+    Parameters
+    ----------
+    interval
+        Frame whose rows the arrays share.
+    signals, gates
+        Over all rows; gates in declared order, common gates first.
+    missing
+        Per instrument (S,) the reason the strategy cannot speak about it at all, or None:
+        ``(which, have, need, unit)``.
+    facts
+        Named float64 (T, S) columns worth showing with an opportunity, by name.
+    skipped
+        Why the whole strategy is silent (``no option data``), or None.
+    """
+
+    interval: Interval
+    signals: Signals
+    gates: tuple[Gate, ...]
+    missing: tuple[tuple[str, float, float, str] | None, ...]
+    facts: Mapping[str, Floats]
+    skipped: str | None = None
+
+
+Evaluate = Callable[[View, Mapping[str, float], Any], Verdict]
+"""``evaluate(view, params, columns)``; ``columns`` is the scan's shared :class:`~sextant.strategies.columns.Columns`."""
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """Everything a strategy states about itself; the constant ``STRATEGY`` of its file."""
+
+    id: str
+    name: str
+    category: Category
+    catalogue_risk: str
+    tier: Tier
+    min_capital_usd: float
+    opportunity_type: str
+    unit: Unit
+    lane: Lane
+    evidence_kind: EvidenceKind
+    needs: tuple[Need, ...]
+    params: tuple[Param, ...]
+    cost_class: CostClass
+    evaluate: Evaluate
+    references: tuple[str, ...]
+    known_gaps: tuple[str, ...] = field(default=())
+
+    def defaults(self, **changes: float) -> dict[str, float]:
+        """All parameters with some changed.
+
+        Raises
+        ------
+        InputError
+            If a name is unknown or a value is outside its bounds.
+        """
+        values = {param.name: param.default for param in self.params}
+        bounds = {param.name: param for param in self.params}
+        for name, value in changes.items():
+            param = bounds.get(name)
+            if param is None:
+                raise InputError(f"Strategy {self.id} has no parameter '{name}'.", reason="unknown_field")
+            if not param.low <= value <= param.high:
+                raise InputError(
+                    f"Parameter {name} of {self.id} is {value}; allowed are {param.low}..{param.high} {param.unit}.",
+                    reason="out_of_range",
+                )
+            values[name] = value
+        return values

@@ -1,0 +1,1 @@
+"""One file per strategy, each with the constant ``STRATEGY``."""
