@@ -1,0 +1,19 @@
+"""Fixtures every room may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of recorded market data; tests that need it are skipped, loudly, where it is absent."""
+    place = Path(os.environ.get("SEXTANT_DATA", _ROOT.parent / "shared" / "data"))
+    if not (place / "README.md").is_file():
+        pytest.skip(f"RECORDED MARKET DATA ABSENT at {place}: set SEXTANT_DATA to run this test")
+    return place
