@@ -15,12 +15,14 @@ from typing import Final, Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from sextant.errors import InputError
 from sextant.model.bar import BAR_FIELDS, Floats, Integers
 from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.times import INTERVAL_NS, Interval
 
+Flags = NDArray[np.bool_]
 Feed = Literal["live", "demo", "replay"]
 
 _DIGEST_BYTES: Final = 16
@@ -157,7 +159,7 @@ class Books:
     bid_size: Floats
     ask_price: Floats
     ask_size: Floats
-    valid: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    valid: Flags
     event_ns: Integers
 
 
@@ -259,21 +261,37 @@ class View:
         return digest.hexdigest()
 
 
+def _unknown(*shape: int) -> Floats:
+    return np.full(shape, np.nan)
+
+
+def _never(size: int) -> Integers:
+    return np.zeros(size, dtype=np.int64)
+
+
 def no_quotes(size: int) -> Quotes:
     """Quotes of ``size`` instruments of which nothing is known."""
-    return Quotes(*(np.full(size, np.nan) for _ in range(4)), event_ns=np.zeros(size, dtype=np.int64))
+    return Quotes(_unknown(size), _unknown(size), _unknown(size), _unknown(size), _never(size))
 
 
 def no_books(size: int, levels: int = 1) -> Books:
     """Books of ``size`` instruments of which nothing is known."""
-    sides = (np.full((size, levels), np.nan) for _ in range(4))
-    return Books(*sides, valid=np.zeros(size, dtype=np.bool_), event_ns=np.zeros(size, dtype=np.int64))
+    unknown = _unknown(size, levels)
+    return Books(unknown, unknown, unknown, unknown, np.zeros(size, dtype=np.bool_), _never(size))
 
 
 def no_derivatives(size: int) -> Derivatives:
     """Derivatives facts of ``size`` instruments of which nothing is known."""
-    unknown = {
-        name: np.full(size, np.nan) for name in Derivatives.__dataclass_fields__ if not name.endswith("_ns")
-    }
-    times = {name: np.zeros(size, dtype=np.int64) for name in ("next_funding_ns", "event_ns")}
-    return Derivatives(**unknown, **times)
+    unknown = _unknown(size)
+    return Derivatives(
+        last=unknown,
+        turnover_24h=unknown,
+        mark=unknown,
+        index=unknown,
+        funding_rate=unknown,
+        funding_interval_s=unknown,
+        next_funding_ns=_never(size),
+        open_interest=unknown,
+        long_share=unknown,
+        event_ns=_never(size),
+    )
