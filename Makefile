@@ -1,0 +1,43 @@
+# The two commands of the README are `make run` and `make test`; both set up all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
+JOBS ?= 2
+
+.PHONY: help setup run test check bench format clean
+
+help:            ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+$(VENV)/.ready: pyproject.toml uv.lock
+	@echo "==> setting up $(VENV) (first time: about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sextant needs Python 3.11 or newer; found " + sys.version)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"
+	@$(BIN)/uv sync --frozen --inexact
+	@touch $@
+
+setup: $(VENV)/.ready ## virtual environment with the locked dependencies
+
+run: setup       ## demo: simulated venue, market state, API (Ctrl-C ends it)
+	@$(BIN)/sextant demo
+
+test: setup      ## all tests
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q
+
+check: setup     ## lint, types, import contract, taste
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/test_rooms.py tests/test_tidy.py
+
+bench: setup     ## benchmarks against bench/budgets.toml
+	@$(BIN)/python bench/run.py
+
+format: setup    ## rewrite the sources in the house style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:           ## remove what the commands made
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
