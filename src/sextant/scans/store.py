@@ -1,0 +1,519 @@
+"""The rows of scans: one per scan, one per strategy, one per event, step and opportunity.
+
+Every change of a scan is one transaction that also raises its version; the version is the id of
+the newest event, so a reader of events and a reader of the row can never disagree. A change is
+refused (``Conflict``) once the scan has ended or when somebody else moved it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+import zstandard
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from sextant.errors import Conflict, NotFound
+from sextant.kit.db import METADATA
+from sextant.model.opportunity import Disposition, Opportunity
+from sextant.scans.records import (
+    Found,
+    ScanError,
+    ScanEvent,
+    ScanRequest,
+    ScanStatus,
+    Step,
+    StrategyReport,
+)
+
+SCANS: Final = sa.Table(
+    "scans",
+    METADATA,
+    sa.Column("scan_id", sa.String(40), primary_key=True),
+    sa.Column("user_id", sa.String(36), nullable=False),
+    sa.Column("status", sa.String(10), nullable=False),
+    sa.Column("outcome", sa.String(12)),
+    sa.Column("phase", sa.String(16), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("message", sa.String(500), nullable=False),
+    sa.Column("request", sa.LargeBinary, nullable=False),
+    sa.Column("unmatched", sa.JSON, nullable=False),
+    sa.Column("total_strategies", sa.Integer, nullable=False),
+    sa.Column("ended_strategies", sa.Integer, nullable=False),
+    sa.Column("found_count", sa.Integer, nullable=False),
+    sa.Column("outcomes", sa.JSON, nullable=False),
+    sa.Column("started_ns", sa.BigInteger, nullable=False),
+    sa.Column("updated_ns", sa.BigInteger, nullable=False),
+    sa.Column("finished_ns", sa.BigInteger),
+    sa.Column("as_of_ns", sa.BigInteger),
+    sa.Column("view_hash", sa.String(32)),
+    sa.Column("code_version", sa.String(64), nullable=False),
+    sa.Column("feed", sa.String(8), nullable=False),
+    sa.Column("simulated", sa.Boolean, nullable=False),
+    sa.Column("error", sa.LargeBinary),
+    sa.Column("universe_count", sa.Integer),
+    sa.Column("tiers", sa.JSON, nullable=False),
+    sa.Column("recommendations", sa.LargeBinary, nullable=False),
+    sa.Column("phase_ms", sa.JSON, nullable=False),
+    sa.Index("ix_scans_user_id_started_ns", "user_id", "started_ns"),
+    sa.Index("ix_scans_started_ns", "started_ns"),
+    sa.Index(
+        "uq_scans_running",
+        "user_id",
+        unique=True,
+        sqlite_where=sa.text("status = 'scanning'"),
+        postgresql_where=sa.text("status = 'scanning'"),
+    ),
+)
+"""``uq_scans_running`` lets a user have one running scan, whoever races to start a second."""
+
+STRATEGIES: Final = sa.Table(
+    "scan_strategies",
+    METADATA,
+    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("report", sa.LargeBinary, nullable=False),
+    sa.Column("coverage", sa.LargeBinary),
+)
+
+EVENTS: Final = sa.Table(
+    "scan_events",
+    METADATA,
+    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("version", sa.BigInteger, primary_key=True),
+    sa.Column("kind", sa.String(12), nullable=False),
+    sa.Column("time_ns", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+STEPS: Final = sa.Table(
+    "scan_steps",
+    METADATA,
+    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("step", sa.LargeBinary, nullable=False),
+)
+
+OPPORTUNITIES: Final = sa.Table(
+    "opportunities",
+    METADATA,
+    sa.Column("opportunity_id", sa.String(40), primary_key=True),
+    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), nullable=False),
+    sa.Column("user_id", sa.String(36), nullable=False),
+    sa.Column("opportunity_key", sa.String(64), nullable=False),
+    sa.Column("rank", sa.Integer),
+    sa.Column("discovered_ns", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("ix_opportunities_scan_id_rank", "scan_id", "rank"),
+    sa.Index("ix_opportunities_user_id_opportunity_key", "user_id", "opportunity_key"),
+)
+
+IDEMPOTENCY: Final = sa.Table(
+    "idempotency",
+    METADATA,
+    sa.Column("user_id", sa.String(36), primary_key=True),
+    sa.Column("route", sa.String(64), primary_key=True),
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("body_hash", sa.String(32), nullable=False),
+    sa.Column("answer", sa.LargeBinary, nullable=False),
+    sa.Column("created_ns", sa.BigInteger, nullable=False),
+    sa.Index("ix_idempotency_created_ns", "created_ns"),
+)
+
+_SUMMARY: Final = tuple(column for column in SCANS.c if column.name not in ("recommendations", "phase_ms"))
+_T = TypeVar("_T")
+
+
+def pack(value: object) -> bytes:
+    """The value as compressed MessagePack; the shape of every blob column."""
+    return zstandard.compress(msgspec.msgpack.encode(value), 3)
+
+
+def unpack(blob: bytes, shape: type[_T]) -> _T:
+    """The value of a blob column."""
+    return msgspec.msgpack.decode(zstandard.decompress(blob), type=shape)
+
+
+def status_of(row: sa.Row[Any]) -> ScanStatus:
+    """The status that a row of ``scans`` states."""
+    facts = row._asdict()
+    facts["request"] = unpack(facts["request"], ScanRequest)
+    facts["error"] = None if facts["error"] is None else unpack(facts["error"], ScanError)
+    facts["unmatched"] = tuple(facts["unmatched"])
+    facts["tiers"] = tuple(facts["tiers"])
+    return ScanStatus(remaining_s=None, **facts)
+
+
+class Change(msgspec.Struct, kw_only=True):
+    """One transition of a scan, written in one transaction.
+
+    ``facts`` are columns of the scan's row; ``events`` get the next versions in order; ``reports``
+    carry (position, report, coverage); ``owner`` is whose opportunities ``found`` are;
+    ``ranks`` is the final order of opportunity ids.
+    """
+
+    facts: dict[str, Any] = {}
+    events: list[tuple[str, dict[str, Any]]] = []
+    steps: list[Step] = []
+    reports: list[tuple[int, StrategyReport, Sequence[Disposition] | None]] = []
+    found: list[Found] = []
+    owner: str = ""
+    ranks: list[str] = []
+
+
+class ScanRows:
+    """Reads and moves the state of scans.
+
+    Parameters
+    ----------
+    db
+        An engine of ``kit.db``; its schema is migrated.
+    """
+
+    def __init__(self, db: AsyncEngine) -> None:
+        self._db = db
+
+    async def create(
+        self,
+        status: ScanStatus,
+        reports: Sequence[StrategyReport],
+        steps: Sequence[Step],
+        answer: tuple[str, str, str, bytes] | None,
+    ) -> None:
+        """Commit a new scan with all its rows, and its idempotency record (route, key, body hash, answer) if it has one.
+
+        Raises
+        ------
+        Conflict
+            If the user has a running scan, or the key was used in the meantime.
+        """
+        row = {name: getattr(status, name) for name in ScanStatus.__struct_fields__ if name != "remaining_s"}
+        row |= {
+            "request": pack(status.request),
+            "error": None,
+            "unmatched": list(status.unmatched),
+            "tiers": list(status.tiers),
+            "recommendations": pack(()),
+            "phase_ms": {},
+        }
+        started = {
+            "phase": "started",
+            "status": "completed",
+            "timestamp_ns": status.started_ns,
+            "duration_ms": 0.0,
+        }
+        try:
+            async with self._db.begin() as connection:
+                await connection.execute(sa.insert(SCANS), row)
+                await connection.execute(
+                    sa.insert(STRATEGIES),
+                    [
+                        {"scan_id": status.scan_id, "position": i, "report": pack(r)}
+                        for i, r in enumerate(reports)
+                    ],
+                )
+                await _insert_steps(connection, status.scan_id, steps)
+                await _insert_events(connection, status.scan_id, 1, status.started_ns, [("phase", started)])
+                if answer is not None:
+                    route, key, body_hash, body = answer
+                    await connection.execute(
+                        sa.insert(IDEMPOTENCY),
+                        {
+                            "user_id": status.user_id,
+                            "route": route,
+                            "key": key,
+                            "body_hash": body_hash,
+                            "answer": body,
+                            "created_ns": status.started_ns,
+                        },
+                    )
+        except sa.exc.IntegrityError:
+            raise Conflict("Another scan of the same user is running.", reason="scan_running") from None
+
+    async def change(self, scan_id: str, version: int, time_ns: int, change: Change) -> int:
+        """The new version of a scan after a transition from ``version``, committed.
+
+        Raises
+        ------
+        Conflict
+            If the scan has ended, or its version is no longer ``version``.
+        """
+        after = version + max(1, len(change.events))
+        async with self._db.begin() as connection:
+            moved = await connection.execute(
+                sa.update(SCANS)
+                .where(SCANS.c.scan_id == scan_id, SCANS.c.version == version, SCANS.c.status == "scanning")
+                .values(version=after, updated_ns=time_ns, **change.facts)
+            )
+            if moved.rowcount != 1:
+                raise Conflict(
+                    f"Scan {scan_id} is no longer running at version {version}.", reason="in_progress"
+                )
+            await _insert_events(connection, scan_id, version + 1, time_ns, change.events)
+            for step in change.steps:
+                where = (STEPS.c.scan_id == scan_id, STEPS.c.number == step.number)
+                await connection.execute(sa.update(STEPS).where(*where).values(step=pack(step)))
+            for position, report, coverage in change.reports:
+                where = (STRATEGIES.c.scan_id == scan_id, STRATEGIES.c.position == position)
+                packed = None if coverage is None else pack(coverage)
+                await connection.execute(
+                    sa.update(STRATEGIES).where(*where).values(report=pack(report), coverage=packed)
+                )
+            await _insert_found(connection, scan_id, change.owner, change.found)
+            if change.ranks:
+                await connection.execute(
+                    sa.update(OPPORTUNITIES)
+                    .where(OPPORTUNITIES.c.opportunity_id == sa.bindparam("which"))
+                    .values(rank=sa.bindparam("place")),
+                    [{"which": which, "place": place} for place, which in enumerate(change.ranks, 1)],
+                )
+        return after
+
+    async def answer(self, user_id: str, route: str, key: str) -> tuple[str, bytes] | None:
+        """The body hash and the answer stored under an idempotency key, or None."""
+        where = (IDEMPOTENCY.c.user_id == user_id, IDEMPOTENCY.c.route == route, IDEMPOTENCY.c.key == key)
+        async with self._db.connect() as connection:
+            row = (
+                await connection.execute(
+                    sa.select(IDEMPOTENCY.c.body_hash, IDEMPOTENCY.c.answer).where(*where)
+                )
+            ).first()
+        return None if row is None else (row.body_hash, row.answer)
+
+    async def status(self, scan_id: str, user_id: str | None) -> ScanStatus:
+        """The state of a scan; of this user only, unless ``user_id`` is None.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan, or it is somebody else's.
+        """
+        where = [SCANS.c.scan_id == scan_id] + ([] if user_id is None else [SCANS.c.user_id == user_id])
+        return await self._one(sa.select(*_SUMMARY).where(*where), scan_id)
+
+    async def latest(self, user_id: str) -> ScanStatus:
+        """The newest scan of a user.
+
+        Raises
+        ------
+        NotFound
+            If the user never started one.
+        """
+        query = (
+            sa.select(*_SUMMARY)
+            .where(SCANS.c.user_id == user_id)
+            .order_by(SCANS.c.started_ns.desc())
+            .limit(1)
+        )
+        return await self._one(query, "latest")
+
+    async def running(self, user_id: str) -> ScanStatus | None:
+        """The running scan of a user, or None."""
+        query = sa.select(*_SUMMARY).where(SCANS.c.user_id == user_id, SCANS.c.status == "scanning")
+        async with self._db.connect() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else status_of(row)
+
+    async def unfinished(self) -> list[ScanStatus]:
+        """All scans whose state is not final."""
+        return await self._many(sa.select(*_SUMMARY).where(SCANS.c.status == "scanning"))
+
+    async def page(
+        self, user_id: str | None, limit: int, before: tuple[int, str] | None = None
+    ) -> list[ScanStatus]:
+        """Scans of one user, or of all, newest first, from after the scan with this start time and id."""
+        query = sa.select(*_SUMMARY).order_by(SCANS.c.started_ns.desc(), SCANS.c.scan_id.desc()).limit(limit)
+        if user_id is not None:
+            query = query.where(SCANS.c.user_id == user_id)
+        if before is not None:
+            query = query.where(sa.tuple_(SCANS.c.started_ns, SCANS.c.scan_id) < sa.tuple_(*before))
+        return await self._many(query)
+
+    async def count(self, user_id: str) -> int:
+        """How many scans a user has started."""
+        query = sa.select(sa.func.count()).select_from(SCANS).where(SCANS.c.user_id == user_id)
+        async with self._db.connect() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
+    async def durations_s(self, limit: int) -> list[float]:
+        """Durations of the newest complete scans."""
+        query = (
+            sa.select(SCANS.c.started_ns, SCANS.c.finished_ns)
+            .where(SCANS.c.status == "complete")
+            .order_by(SCANS.c.started_ns.desc())
+            .limit(limit)
+        )
+        async with self._db.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return [(row.finished_ns - row.started_ns) / 1e9 for row in rows]
+
+    async def since(self, time_ns: int) -> list[ScanStatus]:
+        """Scans started at or after a time, newest first."""
+        return await self._many(
+            sa.select(*_SUMMARY).where(SCANS.c.started_ns >= time_ns).order_by(SCANS.c.started_ns.desc())
+        )
+
+    async def _one(self, query: sa.Select[Any], wanted: str) -> ScanStatus:
+        async with self._db.connect() as connection:
+            row = (await connection.execute(query)).first()
+        if row is None:
+            raise NotFound(f"There is no scan '{wanted}'.")
+        return status_of(row)
+
+    async def _many(self, query: sa.Select[Any]) -> list[ScanStatus]:
+        async with self._db.connect() as connection:
+            return [status_of(row) for row in await connection.execute(query)]
+
+
+class ScanDetails:
+    """Reads what a scan found and how it went.
+
+    Parameters
+    ----------
+    db
+        An engine of ``kit.db``; its schema is migrated.
+    """
+
+    def __init__(self, db: AsyncEngine) -> None:
+        self._db = db
+
+    async def extras(self, scan_id: str) -> tuple[bytes, dict[str, float]]:
+        """Packed recommendations and the milliseconds of each phase."""
+        query = sa.select(SCANS.c.recommendations, SCANS.c.phase_ms).where(SCANS.c.scan_id == scan_id)
+        async with self._db.connect() as connection:
+            row = (await connection.execute(query)).one()
+        return row.recommendations, row.phase_ms
+
+    async def reports(self, scan_id: str) -> tuple[StrategyReport, ...]:
+        """The strategies of a scan in planned order."""
+        query = (
+            sa.select(STRATEGIES.c.report)
+            .where(STRATEGIES.c.scan_id == scan_id)
+            .order_by(STRATEGIES.c.position)
+        )
+        async with self._db.connect() as connection:
+            return tuple(unpack(row.report, StrategyReport) for row in await connection.execute(query))
+
+    async def coverage(self, scan_id: str) -> list[tuple[StrategyReport, tuple[Disposition, ...]]]:
+        """Each strategy with the dispositions of its candidates; empty while it has not ended."""
+        query = (
+            sa.select(STRATEGIES.c.report, STRATEGIES.c.coverage)
+            .where(STRATEGIES.c.scan_id == scan_id)
+            .order_by(STRATEGIES.c.position)
+        )
+        async with self._db.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            (
+                unpack(row.report, StrategyReport),
+                unpack(row.coverage, tuple[Disposition, ...]) if row.coverage else (),
+            )
+            for row in rows
+        ]
+
+    async def found(self, scan_id: str, limit: int | None = None) -> tuple[Found, ...]:
+        """Opportunities of a scan: ranked first, then in the order they were found."""
+        query = (
+            sa.select(OPPORTUNITIES)
+            .where(OPPORTUNITIES.c.scan_id == scan_id)
+            .order_by(
+                OPPORTUNITIES.c.rank.nulls_last(),
+                OPPORTUNITIES.c.discovered_ns,
+                OPPORTUNITIES.c.opportunity_id,
+            )
+            .limit(limit)
+        )
+        async with self._db.connect() as connection:
+            return tuple(_found(row) for row in await connection.execute(query))
+
+    async def opportunity(self, opportunity_id: str, user_id: str) -> tuple[str, Found]:
+        """The scan id and the opportunity.
+
+        Raises
+        ------
+        NotFound
+            If there is none with this id, or it is somebody else's.
+        """
+        where = (OPPORTUNITIES.c.opportunity_id == opportunity_id, OPPORTUNITIES.c.user_id == user_id)
+        async with self._db.connect() as connection:
+            row = (await connection.execute(sa.select(OPPORTUNITIES).where(*where))).first()
+        if row is None:
+            raise NotFound(f"There is no opportunity '{opportunity_id}'.")
+        return row.scan_id, _found(row)
+
+    async def seen_before(self, user_id: str, key: str, before_ns: int) -> tuple[int, int] | None:
+        """When an opportunity of this key was first found for the user before a time, and how often; None if never."""
+        query = sa.select(sa.func.min(OPPORTUNITIES.c.discovered_ns), sa.func.count()).where(
+            OPPORTUNITIES.c.user_id == user_id,
+            OPPORTUNITIES.c.opportunity_key == key,
+            OPPORTUNITIES.c.discovered_ns < before_ns,
+        )
+        async with self._db.connect() as connection:
+            first, count = (await connection.execute(query)).one()
+        return None if not count else (int(first), int(count))
+
+    async def events(self, scan_id: str, after: int, limit: int = 256) -> list[ScanEvent]:
+        """Events after a version, in order."""
+        query = (
+            sa.select(EVENTS)
+            .where(EVENTS.c.scan_id == scan_id, EVENTS.c.version > after)
+            .order_by(EVENTS.c.version)
+            .limit(limit)
+        )
+        async with self._db.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return [
+            ScanEvent(row.version, row.kind, row.time_ns, unpack(row.body, dict[str, Any])) for row in rows
+        ]
+
+    async def steps(self, scan_id: str) -> tuple[Step, ...]:
+        """All steps of a scan by number."""
+        query = sa.select(STEPS.c.step).where(STEPS.c.scan_id == scan_id).order_by(STEPS.c.number)
+        async with self._db.connect() as connection:
+            return tuple(unpack(row.step, Step) for row in await connection.execute(query))
+
+
+def _found(row: sa.Row[Any]) -> Found:
+    return Found(row.opportunity_id, row.rank, row.discovered_ns, unpack(row.body, Opportunity))
+
+
+async def _insert_steps(connection: AsyncConnection, scan_id: str, steps: Iterable[Step]) -> None:
+    await connection.execute(
+        sa.insert(STEPS), [{"scan_id": scan_id, "number": s.number, "step": pack(s)} for s in steps]
+    )
+
+
+async def _insert_events(
+    connection: AsyncConnection,
+    scan_id: str,
+    first: int,
+    time_ns: int,
+    events: Sequence[tuple[str, dict[str, Any]]],
+) -> None:
+    if events:
+        rows = [
+            {"scan_id": scan_id, "version": version, "kind": kind, "time_ns": time_ns, "body": pack(body)}
+            for version, (kind, body) in enumerate(events, first)
+        ]
+        await connection.execute(sa.insert(EVENTS), rows)
+
+
+async def _insert_found(
+    connection: AsyncConnection, scan_id: str, owner: str, found: Sequence[Found]
+) -> None:
+    if found:
+        rows = [
+            {
+                "opportunity_id": item.opportunity_id,
+                "scan_id": scan_id,
+                "user_id": owner,
+                "opportunity_key": item.opportunity.opportunity_key,
+                "rank": item.rank,
+                "discovered_ns": item.discovered_ns,
+                "body": pack(item.opportunity),
+            }
+            for item in found
+        ]
+        await connection.execute(sa.insert(OPPORTUNITIES), rows)
