@@ -226,12 +226,13 @@ class ScanResults(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScanEvent(msgspec.Struct, frozen=True):
-    """One durable event of a scan; ``version`` is its position."""
+    """One durable event of a scan; ``version`` is its position, ``found`` what an opportunity event tells of."""
 
     version: int
     kind: Literal["phase", "strategy", "opportunity", "progress", "done"]
     time_ns: int
     body: dict[str, Any]
+    found: Found | None = None
 
 
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):

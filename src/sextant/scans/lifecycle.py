@@ -1,0 +1,345 @@
+"""The front door of scans: accept, tell, cancel. Every id it returns is already durable."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import msgspec
+
+from sextant.errors import Conflict, InputError
+from sextant.kit.clock import Clock
+from sextant.kit.ids import new_id
+from sextant.model.account import Account
+from sextant.model.view import Feed
+from sextant.scans.budget import plan, planned_steps
+from sextant.scans.records import (
+    Accepted,
+    Coverage,
+    Found,
+    Recommendation,
+    ScanError,
+    ScanEvent,
+    ScanRequest,
+    ScanResults,
+    ScanStatus,
+    StrategyReport,
+)
+from sextant.scans.store import ScanDetails, ScanRows, unpack
+from sextant.scans.transitions import failed
+from sextant.scans.worker import ScanWorker
+
+IDEMPOTENCY_ROUTE: Final = "opportunities/discover"
+PARTIAL_ROWS: Final = 10  # api.md 2.3: the ten best so far
+DURATIONS_KEPT: Final = 50  # api.md 2.3 rule 6
+_MOST_RACES: Final = 20  # a scan changes at most some tens of times; losing more often than this is a defect
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks for a scan, with what is granted to them and the account it is run for."""
+
+    user_id: str
+    granted: frozenset[str]
+    account: Account
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Where the facts of a scan come from, and which build runs it."""
+
+    feed: Feed
+    simulated: bool
+    code_version: str
+
+
+class Scans:
+    """Accepts scans and answers every question about them from their rows.
+
+    Parameters
+    ----------
+    rows, details
+        The store.
+    worker
+        Runs what is accepted.
+    clock
+        Gives the times written to rows.
+    origin
+        Where facts come from and what code runs, as known when a scan is accepted.
+    """
+
+    def __init__(
+        self,
+        rows: ScanRows,
+        details: ScanDetails,
+        worker: ScanWorker,
+        clock: Clock,
+        origin: Callable[[], Origin],
+    ) -> None:
+        self._rows = rows
+        self._details = details
+        self._worker = worker
+        self._clock = clock
+        self._catalogue = worker.catalogue
+        self._origin = origin
+
+    async def discover(
+        self, caller: Caller, request: ScanRequest, *, force: bool = False, key: str | None = None
+    ) -> Accepted:
+        """A scan that is committed and running, or the caller's running scan of equal filters.
+
+        Parameters
+        ----------
+        force
+            End the caller's running scan as superseded and start another.
+        key
+            Idempotency key: the same key and filters give the first answer again.
+
+        Raises
+        ------
+        Conflict
+            If a scan of other filters is running and ``force`` is false.
+        InputError
+            If a filter names nothing, or the key was used with other filters.
+        """
+        body_hash = hashlib.blake2b(msgspec.json.encode((request, force)), digest_size=16).hexdigest()
+        if key is not None and (earlier := await self._rows.answer(caller.user_id, IDEMPOTENCY_ROUTE, key)):
+            if earlier[0] != body_hash:
+                raise InputError(
+                    f"Idempotency-Key '{key}' was used with another body.",
+                    reason="idempotency_mismatch",
+                    field="Idempotency-Key",
+                )
+            return msgspec.structs.replace(msgspec.json.decode(earlier[1], type=Accepted), replayed=True)
+        planned = plan(request, caller.granted, self._catalogue)
+        unmatched = self._worker.unmatched(request)
+        for _ in range(_MOST_RACES):
+            running = await self._rows.running(caller.user_id)
+            if running is not None and not force:
+                return self._join(running, request)
+            if running is not None:
+                await self._end(
+                    running, ScanError("conflict", "superseded", "A newer scan of the same user replaced it.")
+                )
+            now_ns = self._clock.now_ns()
+            status = self._first_status(caller, request, len(planned), unmatched, now_ns)
+            accepted = Accepted(
+                scan_id=status.scan_id,
+                joined=False,
+                replayed=False,
+                total_strategies=len(planned),
+                ended_strategies=0,
+                estimated_s=await self._usual_s(),
+                request=request,
+                unmatched=unmatched,
+            )
+            answer = (
+                None if key is None else (IDEMPOTENCY_ROUTE, key, body_hash, msgspec.json.encode(accepted))
+            )
+            reports = [StrategyReport(strategy_id=item.id, name=item.strategy.name) for item in planned]
+            try:
+                await self._rows.create(
+                    status, reports, planned_steps(planned, self._catalogue, now_ns), answer
+                )
+            except Conflict:
+                continue  # another request of the same user won the race; look again
+            self._worker.enqueue(status, planned, caller.account)
+            return accepted
+        raise Conflict("Too many scans of the same user start at once.", reason="scan_running")
+
+    async def status(self, user_id: str | None, scan_id: str) -> ScanStatus:
+        """The state of a scan; ``latest`` names the newest of the user.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan of this user; with ``user_id`` None, of anybody.
+        """
+        if scan_id == "latest" and user_id is not None:
+            status = await self._rows.latest(user_id)
+        else:
+            status = await self._rows.status(scan_id, user_id)
+        if status.status != "scanning":
+            return status
+        usual = await self._usual_s()
+        spent = (self._clock.now_ns() - status.started_ns) / 1e9
+        return msgspec.structs.replace(status, remaining_s=None if usual is None else max(0.0, usual - spent))
+
+    async def partial(self, scan_id: str) -> tuple[Found, ...]:
+        """The ten best opportunities so far."""
+        return await self._details.found(scan_id, PARTIAL_ROWS)
+
+    async def results(self, user_id: str, scan_id: str) -> ScanResults:
+        """What a scan found; while it runs, what it found so far.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan of this user.
+        """
+        status = await self.status(user_id, scan_id)
+        recommendations, phase_ms = await self._details.extras(status.scan_id)
+        return ScanResults(
+            status=status,
+            found=await self._details.found(status.scan_id),
+            strategies=await self._details.reports(status.scan_id),
+            recommendations=unpack(recommendations, tuple[Recommendation, ...]),
+            phase_ms=phase_ms,  # type: ignore[arg-type]  # keys are phase names, written by the worker
+        )
+
+    async def events(self, user_id: str, scan_id: str, after: int) -> AsyncIterator[ScanEvent]:
+        """Events of a scan after a version, each once and in order, until it has ended.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan of this user; before the first event.
+        """
+        status = await self.status(user_id, scan_id)
+        if after > status.version:
+            raise InputError(
+                f"Last-Event-ID {after} is beyond the newest event {status.version}.",
+                reason="out_of_range",
+                field="Last-Event-ID",
+            )
+        return self._follow(status.scan_id, after)
+
+    async def coverage(self, user_id: str, scan_id: str) -> Coverage:
+        """An outcome for each strategy and one disposition for each candidate.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan of this user.
+        """
+        status = await self.status(user_id, scan_id)
+        rows = await self._details.coverage(status.scan_id)
+        return Coverage(
+            status=status,
+            strategies=tuple(report for report, _ in rows),
+            candidates=tuple((report.strategy_id, item) for report, items in rows for item in items),
+        )
+
+    async def opportunity(
+        self, user_id: str, opportunity_id: str
+    ) -> tuple[ScanStatus, Found, tuple[int, int] | None]:
+        """The scan, the opportunity, and when and how often the same idea was found before.
+
+        Raises
+        ------
+        NotFound
+            If there is no such opportunity of this user.
+        """
+        scan_id, found = await self._details.opportunity(opportunity_id, user_id)
+        status = await self._rows.status(scan_id, user_id)
+        before = await self._details.seen_before(
+            user_id, found.opportunity.opportunity_key, found.discovered_ns
+        )
+        return status, found, before
+
+    async def cancel(self, user_id: str, scan_id: str) -> ScanStatus:
+        """The scan, ended as cancelled if it was running; partial results are kept.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan of this user.
+        """
+        status = await self.status(user_id, scan_id)
+        if status.status == "scanning":
+            await self._end(status, ScanError("conflict", "cancelled", "The caller cancelled the scan."))
+        return await self._rows.status(status.scan_id, user_id)
+
+    async def history(
+        self, user_id: str, limit: int, before: tuple[int, str] | None = None
+    ) -> tuple[int, list[ScanStatus]]:
+        """How many scans a user has, and a page of them, newest first."""
+        return await self._rows.count(user_id), await self._rows.page(user_id, limit, before)
+
+    def _join(self, running: ScanStatus, request: ScanRequest) -> Accepted:
+        if running.request != request:
+            raise Conflict(
+                f"Scan {running.scan_id} is running with other filters; wait, cancel it, or set force_refresh.",
+                reason="scan_running",
+                scan_id=running.scan_id,
+            )
+        return Accepted(
+            scan_id=running.scan_id,
+            joined=True,
+            replayed=False,
+            total_strategies=running.total_strategies,
+            ended_strategies=running.ended_strategies,
+            estimated_s=None,
+            request=request,
+            unmatched=running.unmatched,
+        )
+
+    def _first_status(
+        self, caller: Caller, request: ScanRequest, strategies: int, unmatched: tuple[str, ...], now_ns: int
+    ) -> ScanStatus:
+        origin = self._origin()
+        return ScanStatus(
+            scan_id=new_id("scan"),
+            user_id=caller.user_id,
+            status="scanning",
+            outcome=None,
+            phase="started",
+            version=1,
+            message=f"Scan accepted: {strategies} strategies.",
+            total_strategies=strategies,
+            ended_strategies=0,
+            found_count=0,
+            outcomes={},
+            started_ns=now_ns,
+            updated_ns=now_ns,
+            finished_ns=None,
+            as_of_ns=None,
+            view_hash=None,
+            code_version=origin.code_version,
+            feed=origin.feed,
+            simulated=origin.simulated,
+            request=request,
+            unmatched=unmatched,
+            error=None,
+            remaining_s=None,
+            universe_count=None,
+            tiers=(),
+        )
+
+    async def _usual_s(self) -> float | None:
+        """The median duration of the newest complete scans; None before the first."""
+        durations = await self._rows.durations_s(DURATIONS_KEPT)
+        return statistics.median(durations) if durations else None
+
+    async def _end(self, status: ScanStatus, error: ScanError) -> None:
+        """End a running scan from outside; whoever moves it meanwhile is overtaken, an ended one is left alone."""
+        for _ in range(_MOST_RACES):
+            try:
+                now_ns = self._clock.now_ns()
+                await self._rows.change(status.scan_id, status.version, now_ns, failed(status, error, now_ns))
+            except Conflict:
+                status = await self._rows.status(status.scan_id, None)
+                if status.status != "scanning":
+                    return
+            else:
+                self._worker.abandon(status.scan_id)
+                return
+        raise Conflict(f"Scan {status.scan_id} moves too fast to be ended.", reason="in_progress")
+
+    async def _follow(self, scan_id: str, after: int) -> AsyncIterator[ScanEvent]:
+        found: dict[str, Found] = {}
+        while True:
+            changed = self._worker.changes(scan_id)
+            events = await self._details.events(scan_id, after)
+            if any(
+                event.kind == "opportunity" and event.body["opportunity_id"] not in found for event in events
+            ):
+                found = {item.opportunity_id: item for item in await self._details.found(scan_id)}
+            for event in events:
+                after = event.version
+                item = found.get(event.body.get("opportunity_id", ""))
+                yield msgspec.structs.replace(event, found=item) if item is not None else event
+                if event.kind == "done":
+                    return
+            if not events:
+                await changed()

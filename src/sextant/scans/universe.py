@@ -1,0 +1,128 @@
+"""Which instruments a request is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sextant.errors import InputError
+from sextant.model.bar import Floats
+from sextant.model.instrument import Instrument
+from sextant.model.view import Flags, View
+from sextant.scans.records import AssetTier, ScanRequest
+
+TIER_FLOORS_USD: Final[tuple[tuple[AssetTier, float], ...]] = (
+    ("tier_institutional", 1e8),
+    ("tier_enterprise", 5e7),
+    ("tier_professional", 1e7),
+    ("tier_retail", 1e6),
+    ("tier_emerging", 1e5),
+    ("tier_micro", 1e4),
+    ("tier_any", 0.0),
+)
+"""24 h turnover in USD at which each band begins; it ends where the next higher one begins (strategies.md 1.10)."""
+
+SHOWN_UNMATCHED: Final = 50  # entries echoed to the caller; more would only repeat the mistake
+
+
+@dataclass(frozen=True, eq=False)
+class Universe:
+    """The instruments of a request.
+
+    Parameters
+    ----------
+    chosen
+        bool (S,): whether each instrument of the view belongs to it.
+    turnover_usd
+        float64 (S,): 24 h turnover, NaN where unknown.
+    unmatched
+        Entries of the request that name nothing in the view.
+    """
+
+    chosen: Flags
+    turnover_usd: Floats
+    unmatched: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many instruments belong to it."""
+        return int(np.count_nonzero(self.chosen))
+
+
+def matches(pattern: str, instrument: Instrument) -> bool:
+    """Whether ``BTC``, ``BTC/USDT``, ``BTC-USDT`` or an instrument id names the instrument, whatever its case.
+
+    Examples
+    --------
+    >>> perpetual = Instrument("bybit", "BTC", "USDT", "perpetual")
+    >>> [matches(text, perpetual) for text in ("btc", "BTC/USDT", "btc-usdt", "bybit:BTC-USDT:perpetual", "ETH")]
+    [True, True, True, True, False]
+    """
+    wanted = pattern.strip().upper()
+    if ":" in wanted:
+        return wanted == str(instrument).upper()
+    couple = wanted.replace("/", "-")
+    return couple in (instrument.base, f"{instrument.base}-{instrument.quote}")
+
+
+def tier_of(turnover_usd: float) -> AssetTier | None:
+    """The band of a 24 h turnover; None where it is unknown."""
+    if not np.isfinite(turnover_usd):
+        return None
+    return next(tier for tier, floor in TIER_FLOORS_USD if turnover_usd >= floor)
+
+
+def choose(view: View, request: ScanRequest, turnover_usd: Floats) -> Universe:
+    """The instruments of a view that a request is about.
+
+    Parameters
+    ----------
+    turnover_usd
+        float64 (S,): 24 h turnover of each instrument, NaN where unknown; unknown belongs to ``tier_any`` only.
+
+    Raises
+    ------
+    InputError
+        If the request names instruments and none of them exists.
+    """
+    chosen = np.ones(view.size, dtype=np.bool_)
+    unmatched: list[str] = []
+    if request.instruments:
+        chosen, unmatched = _named(view, request.instruments)
+        if not chosen.any():
+            shown = ", ".join(unmatched[:SHOWN_UNMATCHED])
+            raise InputError(
+                f"None of the instruments asked for is known: {shown}. The view holds {view.size} instruments.",
+                reason="not_a_choice",
+                field="symbols",
+            )
+    if request.asset_tiers:
+        chosen &= _in_tiers(turnover_usd, request.asset_tiers)
+    return Universe(chosen, turnover_usd, tuple(unmatched[:SHOWN_UNMATCHED]))
+
+
+def _named(view: View, patterns: Sequence[str]) -> tuple[Flags, list[str]]:
+    chosen = np.zeros(view.size, dtype=np.bool_)
+    unmatched: list[str] = []
+    for pattern in patterns:
+        hits = np.array([matches(pattern, spec.instrument) for spec in view.instruments], dtype=np.bool_)
+        if hits.any():
+            chosen |= hits
+        else:
+            unmatched.append(pattern)
+    return chosen, unmatched
+
+
+def _in_tiers(turnover_usd: Floats, tiers: Sequence[AssetTier]) -> Flags:
+    if "tier_any" in tiers:
+        return np.ones(len(turnover_usd), dtype=np.bool_)
+    inside = np.zeros(len(turnover_usd), dtype=np.bool_)
+    ceiling = np.inf
+    for tier, floor in TIER_FLOORS_USD:
+        if tier in tiers:
+            inside |= (turnover_usd >= floor) & (turnover_usd < ceiling)
+        ceiling = floor
+    return inside
