@@ -50,10 +50,7 @@ class ScanDiagnostics:
         phases: dict[str, Phase] = {}
         for event in await self._details.events(scan_id, 0, limit=status.version):
             if event.kind == "phase":
-                known = {name: event.body.get(name) for name in ("phase", "status", "duration_ms", "error")}
-                phases[event.body["phase"]] = Phase(
-                    time_ns=event.time_ns, extras=event.body.get("extras", {}), **known
-                )
+                phases[event.body["phase"]] = msgspec.convert(event.body | {"time_ns": event.time_ns}, Phase)
         return Lifecycle(status=status, phases=tuple(phases.values()), stuck_s=self.stuck_s(status))
 
     async def steps(self, scan_id: str, user_id: str | None) -> Steps:
