@@ -1,0 +1,66 @@
+"""The newest market part, taken from a state that goes on learning."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import Final
+
+from sextant.errors import Stale
+from sextant.kit.clock import Clock
+from sextant.market.state import MarketState
+from sextant.model.events import Event
+from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.strategies.costs import CostAssumptions
+
+SHARED_FOR_S: Final = 1.0  # callers within this time share one view and all that was computed from it
+
+
+class MarketSource:
+    """Feeds a market state and gives frozen views of it; safe between the event loop and worker threads.
+
+    Parameters
+    ----------
+    state
+        The state; nobody else may touch it.
+    clock
+        Gives the instant of each view.
+    assumptions
+        What is assumed where quotes are missing.
+    """
+
+    def __init__(self, state: MarketState, clock: Clock, assumptions: CostAssumptions) -> None:
+        self._state = state
+        self._clock = clock
+        self._assumptions = assumptions
+        self._shelf = EvidenceShelf()
+        self._lock = threading.Lock()
+        self._part: MarketPart | None = None
+        self._taken_ns = 0
+
+    def learn(self, events: Iterable[Event]) -> None:
+        """Apply events in order."""
+        with self._lock:
+            for event in events:
+                self._state.apply(event)
+
+    def read(self) -> MarketPart:
+        """The market as it is known now; shared by callers of the same second.
+
+        Raises
+        ------
+        Stale
+            If no instrument is known yet.
+        """
+        with self._lock:
+            now_ns = self._clock.monotonic_ns()
+            if self._part is None or now_ns - self._taken_ns > SHARED_FOR_S * 1e9:
+                view = self._state.view(self._clock.now_ns())
+                if not view.size:
+                    raise Stale(
+                        "No instrument is known yet; the feed is starting or unreachable.",
+                        reason="feed_stale",
+                    )
+                self._part = MarketPart(view, self._assumptions, self._shelf)
+                self._taken_ns = now_ns
+            return self._part
