@@ -1,0 +1,214 @@
+"""The commands and their options; each imports what it needs only when it is called, so that help is instant."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+from sextant.cli import exits
+
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+app = App(
+    name="sextant",
+    help="What do I own, what is the market doing, and what is worth doing about it.",
+    help_epilogue=exits.epilogue(),
+    help_format="plaintext",
+)
+users = App(name="users", help="People who may ask this server.")
+app.command(users)
+
+
+@app.command
+def demo(*, host: str = "127.0.0.1", port: int = 8400, seed: int = 7, instruments: int = 240) -> None:
+    """Serve a simulated market on this machine: real sockets, every answer marked simulated.
+
+    Example: sextant demo --port 8400
+
+    Parameters
+    ----------
+    host
+        Address the API listens on.
+    port
+        Port the API listens on; 0 takes a free one.
+    seed
+        Seed of the simulated market; the same seed has the same past.
+    instruments
+        How many instruments the simulated venue lists.
+    """
+    from sextant.cli.serving import run_demo
+
+    asyncio.run(run_demo(host, port, seed, instruments))
+
+
+@app.command
+def serve(*, host: str | None = None, port: int | None = None) -> None:
+    """Serve live markets; when a venue cannot be reached the answers say since when.
+
+    Example: SEXTANT_DATABASE_URL=sqlite+aiosqlite:///sextant.db sextant serve
+
+    Parameters
+    ----------
+    host
+        Address the API listens on; SEXTANT_HOST by default.
+    port
+        Port the API listens on; SEXTANT_PORT by default.
+    """
+    from sextant.cli.serving import run_live
+
+    asyncio.run(run_live(host, port))
+
+
+@app.command
+def replay(paths: list[Path], /, *, json: Json = False) -> None:
+    """Replay recordings through the market state: messages, gaps, crossed books, bars, rate and state hash.
+
+    Example: sextant replay recording.jsonl.zst --json
+
+    Parameters
+    ----------
+    paths
+        Recordings: our own, cryptofeed's two formats, hftbacktest lines, Parquet or Feather bar packs.
+    json
+        One JSON object on standard output instead of a table.
+    """
+    from sextant.cli.replaying import replay_files
+
+    replay_files(paths, as_json=json)
+
+
+@app.command
+def record(
+    folder: Path, /, *, bases: list[str] | None = None, seconds: float | None = None, url: str | None = None
+) -> None:
+    """Record raw frames of a venue with their receive time, one file an hour, safe against a killed process.
+
+    Example: sextant record recordings --bases BTC ETH --seconds 60
+
+    Parameters
+    ----------
+    folder
+        Where the files go.
+    bases
+        Base assets to record; all when absent.
+    seconds
+        How long; until interrupted when absent.
+    url
+        Another address of the venue, as a simulated one prints it.
+    """
+    from sextant.cli.recording import record_frames
+
+    asyncio.run(record_frames(folder, bases, seconds, url))
+
+
+@app.command
+def scan(
+    *,
+    replay: Path | None = None,
+    as_of: str | None = None,
+    assume_spread_bps: float | None = None,
+    equity: float | None = None,
+    profile: Literal["conservative", "balanced", "aggressive", "beast_mode"] = "balanced",
+    instruments: list[str] | None = None,
+    strategies: list[str] | None = None,
+    min_grade: Literal["A", "B", "C", "unproven"] = "unproven",
+    server: str = "http://127.0.0.1:8400",
+    json: Json = False,
+) -> None:
+    """Scan for opportunities: on a server, or over a recorded bar pack as of a time.
+
+    Example: sextant scan --replay bars.parquet --as-of 2024-06-01T00:00Z
+
+    Parameters
+    ----------
+    replay
+        A Parquet or Feather pack of bars; without it the server is asked.
+    as_of
+        Only bars closed by then are known; the end of the pack when absent.
+    assume_spread_bps
+        Spread to assume where the recording has no quotes; stated in every cost line. Without it such candidates end as insufficient data.
+    equity
+        Account equity in USD; without it sizes are illustrative.
+    profile
+        Risk profile of the account.
+    instruments
+        BTC, BTC/USDT or an instrument id; all when absent.
+    strategies
+        Catalogue ids; all when absent.
+    min_grade
+        Keep this grade and better.
+    server
+        Address of a running server; its token is read from SEXTANT_TOKEN.
+    json
+        The results body of the API on standard output.
+    """
+    from sextant.cli.scanning import Wanted, scan_replay, scan_server
+
+    wanted = Wanted(
+        tuple(instruments or ()), tuple(strategies) if strategies else None, min_grade, profile, equity
+    )
+    if replay is not None:
+        scan_replay(replay, as_of, assume_spread_bps, wanted, as_json=json)
+    else:
+        asyncio.run(scan_server(server, wanted, as_json=json))
+
+
+@app.command
+def doctor(*, json: Json = False) -> None:
+    """Check this installation: interpreter, libraries, data folder, database, kernels.
+
+    Example: sextant doctor
+
+    Parameters
+    ----------
+    json
+        One JSON object on standard output instead of a table.
+    """
+    from sextant.cli.checking import examine
+
+    asyncio.run(examine(as_json=json))
+
+
+@app.command(show=False)
+def simulate(*, port: int = 0, seed: int = 7, instruments: int = 240, pace: float = 1.0) -> None:
+    """Run the simulated venue alone and print its addresses.
+
+    Parameters
+    ----------
+    port
+        Port on loopback; 0 takes a free one.
+    seed
+        Seed of the market.
+    instruments
+        How many instruments it lists.
+    pace
+        Messages per instrument relative to the usual.
+    """
+    from sextant.cli.serving import run_simulation
+
+    asyncio.run(run_simulation(port, seed, instruments, pace))
+
+
+@users.command(name="add")
+def add_user(
+    email: str, /, *, name: str = "", role: Literal["admin", "trader", "viewer", "api_only"] = "trader"
+) -> None:
+    """Add a person; prints a one-time password once.
+
+    Example: sextant users add ada@example.org --role trader
+
+    Parameters
+    ----------
+    email
+        Address they log in with.
+    name
+        Full name; the part before the @ when absent.
+    role
+        What they may do.
+    """
+    from sextant.cli.people import add
+
+    asyncio.run(add(email, name, role))

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from sextant.kit import log
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_an_event_is_one_json_line_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+    log.get("market").info("feed.gap", venue="bybit", expected=5, got=7)
+    [line] = _lines(capsys)
+    assert (line["event"], line["room"], line["venue"], line["expected"], line["level"]) == (
+        "feed.gap",
+        "market",
+        "bybit",
+        5,
+        "info",
+    )
+
+
+def test_secrets_never_reach_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+    log.get("vault").info("login", password="hunter2", api_key="abc", refresh_token="def", user="ada")
+    text = capsys.readouterr().err
+    assert "hunter2" not in text
+    assert "abc" not in text
+    assert "def" not in text
+    assert "ada" in text
+
+
+def test_a_hostile_field_stays_one_record_and_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+    log.get("api").info("request", path='a\r\n{"event":"forged"}\x1b[31m' + "x" * 10_000)
+    [line] = _lines(capsys)
+    path = str(line["path"])
+    assert "\n" not in path
+    assert "\x1b" not in path
+    assert len(path) == 2_000
+
+
+def test_events_below_the_level_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(level=logging.WARNING)
+    log.get("market").info("feed.up")
+    assert _lines(capsys) == []

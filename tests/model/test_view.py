@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from sextant.errors import InputError
+from sextant.model.times import HOUR_NS
+from sextant.model.view import BarFrame, Quotes, View, bar_frame
+from support.views import empty_view
+
+
+def _frame(**changes: Any) -> BarFrame:
+    close = np.arange(6.0).reshape(3, 2) + 100
+    return bar_frame("1h", np.arange(3) * HOUR_NS, {"close": close} | changes)
+
+
+def _view(**changes: Any) -> View:
+    return dataclasses.replace(empty_view("BTC", "ETH"), bars={"1h": _frame()}, **changes)
+
+
+def test_equal_content_has_an_equal_hash() -> None:
+    assert _view().content_hash == _view().content_hash
+
+
+def test_every_part_of_a_view_is_in_its_hash() -> None:
+    base = _view()
+    quotes = Quotes(
+        np.array([1.0, np.nan]), *(np.full(2, np.nan) for _ in range(3)), event_ns=np.zeros(2, dtype=np.int64)
+    )
+    spec = msgspec.structs.replace(base.instruments[0], tick=Decimal("0.5"))
+    others = [
+        dataclasses.replace(base, as_of_ns=1),
+        dataclasses.replace(base, feed="live"),
+        dataclasses.replace(base, simulated=True),
+        dataclasses.replace(base, quotes=quotes),
+        dataclasses.replace(base, instruments=(spec, base.instruments[1])),
+        dataclasses.replace(base, bars={"1h": _frame(volume=np.ones((3, 2)))}),
+        dataclasses.replace(base, bars={}),
+    ]
+    assert len({view.content_hash for view in [base, *others]}) == len(others) + 1
+
+
+def test_columns_are_read_only() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        _frame().close[0, 0] = 1.0
+
+
+def test_what_is_not_given_is_unknown() -> None:
+    assert np.isnan(_frame().taker_buy_volume).all()
+
+
+def test_rows_must_be_consecutive() -> None:
+    with pytest.raises(InputError, match="not consecutive"):
+        bar_frame("1h", np.array([0, 2 * HOUR_NS]), {"close": np.ones((2, 1))})
+
+
+def test_the_last_close_is_one_interval_after_the_last_open() -> None:
+    assert _frame().last_close_ns == 3 * HOUR_NS
+    assert bar_frame("1h", np.empty(0, dtype=np.int64), {"close": np.empty((0, 2))}).last_close_ns is None
+
+
+def test_each_instrument_has_its_column() -> None:
+    view = _view()
+    assert [view.column_of[spec.instrument] for spec in view.instruments] == [0, 1]
