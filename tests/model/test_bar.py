@@ -39,7 +39,9 @@ def _block(**changes: Any) -> BarBlock:
         "interval": "1h",
         "instruments": (Instrument("binance", "BTC", "USDT", "spot"),),
         "open_ns": np.array([0, HOUR_NS]),
-        **dict.fromkeys(("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume"), column),
+        **dict.fromkeys(
+            ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume"), column
+        ),
         "event_ns": 0,
         "receive_ns": 0,
     }
