@@ -92,7 +92,7 @@ def test_rules_that_cannot_divide_a_price_are_refused(changes: dict[str, Any]) -
         "max_leverage": Decimal(100),
         "as_of_ns": 0,
     }
-    assert InstrumentSpec(**facts)
+    assert InstrumentSpec(**facts).status == "trading"
     with pytest.raises(InputError):
         InstrumentSpec(**(facts | changes))
 

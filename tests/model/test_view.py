@@ -10,7 +10,7 @@ import pytest
 
 from sextant.errors import InputError
 from sextant.model.times import HOUR_NS
-from sextant.model.view import BarFrame, Quotes, View, bar_frame
+from sextant.model.view import BarFrame, View, bar_frame, no_quotes
 from support.views import empty_view
 
 
@@ -29,9 +29,7 @@ def test_equal_content_has_an_equal_hash() -> None:
 
 def test_every_part_of_a_view_is_in_its_hash() -> None:
     base = _view()
-    quotes = Quotes(
-        np.array([1.0, np.nan]), *(np.full(2, np.nan) for _ in range(3)), event_ns=np.zeros(2, dtype=np.int64)
-    )
+    quotes = dataclasses.replace(no_quotes(2), bid=np.array([1.0, np.nan]))
     spec = msgspec.structs.replace(base.instruments[0], tick=Decimal("0.5"))
     others = [
         dataclasses.replace(base, as_of_ns=1),

@@ -50,14 +50,7 @@ class Bar(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a bar that no market can have traded."""
-        if (
-            not 0
-            < self.low
-            <= min(self.open, self.close)
-            <= max(self.open, self.close)
-            <= self.high
-            < math.inf
-        ):
+        if not (0 < self.low <= self.open <= self.high < math.inf and self.low <= self.close <= self.high):
             raise InputError(
                 f"Bar {self.open_ns}: open {self.open} high {self.high} low {self.low} close {self.close} "
                 "breaks 0 < low <= open, close <= high < inf."
