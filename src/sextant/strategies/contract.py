@@ -92,6 +92,8 @@ class Gate:
     live_only
         Uses inputs without history (quote, book): ``values`` then has one row, the last, and
         evidence is computed without it and says so.
+    optional
+        NaN passes: the input is welcome where it exists and not required.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Gate:
     unit: str = ""
     scale: float | None = None
     live_only: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +122,11 @@ class Signals:
         bool (T, S, 2): at the close of the row an open long (index 0) or short (index 1) is to be left at the next open.
     horizon_rows
         Rows after entry at which the position is left at the close.
+    exit_close
+        float64 (T, S) or None: a position opened on the signal of row ``t`` is also left at the next
+        open after the first later close beyond ``exit_close[t]`` against its direction (a long after a
+        close below it, a short after a close above it); NaN where there is no such price. Unlike
+        ``exit_flag``, it is read at the row of the signal.
     """
 
     direction: NDArray[np.int8]
@@ -127,6 +135,7 @@ class Signals:
     target: Floats
     exit_flag: NDArray[np.bool_]
     horizon_rows: int
+    exit_close: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
