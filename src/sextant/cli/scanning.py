@@ -1,0 +1,160 @@
+"""``sextant scan``: over a recorded bar pack, or by a server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+
+from sextant.errors import InputError, Unauthenticated
+from sextant.model.account import Account, Profile
+from sextant.model.times import parse_time_ns
+from sextant.scans.records import GradeFilter, ScanRequest, StrategyReport
+
+TOKEN_NAME: Final = "SEXTANT_TOKEN"  # noqa: S105  # the name of the variable, not a token
+POLL_S: Final = 0.25  # a scan takes well under a second; status answers are nearly free
+WAIT_S: Final = 75.0  # a scan's hard stop and some grace
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the caller asks of a scan."""
+
+    instruments: tuple[str, ...]
+    strategies: tuple[str, ...] | None
+    min_grade: GradeFilter
+    profile: Profile
+    equity_usd: float | None
+
+    def request(self) -> ScanRequest:
+        """The request of the room."""
+        return ScanRequest(
+            instruments=self.instruments, strategy_ids=self.strategies, min_grade=self.min_grade
+        )
+
+    def account(self, venue: str) -> Account:
+        """An account with all its equity free at one venue; without equity, an illustrative one."""
+        if self.equity_usd is None:
+            return Account(profile=self.profile)
+        return Account(
+            equity_usd=self.equity_usd,
+            coverage_frac=1.0,
+            free_usd={venue: self.equity_usd},
+            profile=self.profile,
+        )
+
+
+def scan_replay(
+    path: Path, as_of: str | None, spread_bps: float | None, wanted: Wanted, *, as_json: bool
+) -> None:
+    """Scan a bar pack as of a time and print what was found."""
+    from sextant.api.scans import results_body
+    from sextant.cli import render
+    from sextant.cli.version import code_version
+    from sextant.market.ingest import ingest
+    from sextant.market.state import MarketState
+    from sextant.scans.offline import scan_view
+    from sextant.scans.run import EvidenceShelf, MarketPart
+    from sextant.strategies.catalog import strategies
+    from sextant.strategies.costs import CostAssumptions
+    from sextant.venues.packs import bar_pack_events
+
+    if spread_bps is not None and not 0 <= spread_bps <= 1_000:
+        raise InputError(f"--assume-spread-bps is {spread_bps}; allowed are 0..1000.")
+    progress = Console(stderr=True)
+    pack = bar_pack_events(path, until_ns=None if as_of is None else parse_time_ns(as_of))
+    state = MarketState("replay", simulated=False)
+    with progress.status(f"reading {path.name}"):
+        ingest(state, pack.events)
+    as_of_ns = pack.period[1] if as_of is None else parse_time_ns(as_of)
+    part = MarketPart(state.view(as_of_ns), CostAssumptions(spread_bps_assumed=spread_bps), EvidenceShelf())
+    with progress.status("scanning") as shown:
+
+        def told(report: StrategyReport) -> None:
+            shown.update(f"{report.strategy_id}: {report.opportunities} of {report.candidates}")
+
+        results, _ = scan_view(
+            part, wanted.request(), wanted.account("binance"), strategies(), code_version(), told
+        )
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(results_body(results), indent=2) + b"\n")
+    else:
+        render.scan(Console(), results, pack.notes)
+
+
+async def scan_server(server: str, wanted: Wanted, *, as_json: bool) -> None:
+    """Ask a server for a scan, wait for its end, and print what it found."""
+    from sextant.cli.client import Client
+
+    token = os.environ.get(TOKEN_NAME)
+    if token is None:
+        raise Unauthenticated(
+            f"{TOKEN_NAME} is not set; log in with POST /api/v1/auth/login and export access_token."
+        )
+    body: dict[str, Any] = {"symbols": list(wanted.instruments), "min_grade": wanted.min_grade}
+    if wanted.strategies is not None:
+        body["strategy_ids"] = list(wanted.strategies)
+    async with Client(server, token) as client:
+        accepted = await client.post(
+            "/api/v1/opportunities/discover", {k: v for k, v in body.items() if v != []}
+        )
+        with Console(stderr=True).status("scanning") as shown:
+            async with asyncio.timeout(WAIT_S):
+                while True:
+                    status = await client.get(accepted["poll_url"])
+                    shown.update(status["message"])
+                    if status["status"] != "scanning":
+                        break
+                    await asyncio.sleep(POLL_S)
+        results = await client.get(accepted["results_url"])
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
+        return
+    _print_wire(results)
+
+
+def _print_wire(results: dict[str, Any]) -> None:
+    """The results body of the API as a table."""
+    from rich.table import Table
+
+    from sextant.cli.render import MOST_ROWS, number
+
+    console = Console()
+    mark = "SIMULATED DATA, " if results["simulated"] else ""
+    console.print(
+        f"[bold]{results['total_opportunities']} opportunities[/bold] as of {results['as_of']} ({mark}{results['feed']})"
+    )
+    table = Table(header_style="bold")
+    for name in (
+        "#",
+        "instrument",
+        "direction",
+        "strategy",
+        "grade",
+        "net bps",
+        "size USD",
+        "horizon",
+        "risk",
+    ):
+        table.add_column(name)
+    for row in results["opportunities"][:MOST_ROWS]:
+        table.add_row(
+            str(row["rank"]),
+            row["symbol"],
+            row["direction"],
+            row["opportunity_type"],
+            row["grade"],
+            number(row["edge_bps"], sign="+"),
+            number(row["size_usd"], 0),
+            row["estimated_timeframe"],
+            row["risk_level"],
+        )
+    console.print(table)
+    for name, ended in results["strategy_performance"].items():
+        console.print(f"{name}: {ended['outcome']}, {ended['count']} found {ended.get('reason') or ''}")
