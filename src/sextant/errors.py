@@ -11,6 +11,7 @@
     ├── Conflict            the state of something else forbids it: look, then change
     ├── Insufficient        too little data for a truthful answer: expected, counted, not logged
     ├── ConfigError         the operator must change the configuration
+    ├── RateLimited         the caller asked too often: again after ``retry_after_s``
     ├── BudgetExceeded      the deadline passed; carries the partial result
     ├── MarketError
     │   ├── SequenceGap     an order book lost a message: rebuild it
@@ -103,6 +104,25 @@ class ConfigError(SextantError):
     """The configuration is wrong and the operator must change it."""
 
     code = "config_error"
+
+
+class RateLimited(SextantError):
+    """The caller asked more often than a named policy allows.
+
+    Parameters
+    ----------
+    retry_after_s
+        Seconds until the policy has room again.
+    """
+
+    code = "rate_limited"
+    retry = "after"
+
+    def __init__(
+        self, message: str, *, retry_after_s: float, reason: str | None = None, **facts: Any
+    ) -> None:
+        super().__init__(message, reason=reason, retry_after_s=retry_after_s, **facts)
+        self.retry_after_s = retry_after_s
 
 
 class BudgetExceeded(SextantError):

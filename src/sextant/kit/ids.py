@@ -1,9 +1,10 @@
-"""Identifiers: a prefix and 128 random bits."""
+"""Identifiers and secrets: the one source of unseeded randomness."""
 
 from __future__ import annotations
 
 import re
 import secrets
+import uuid
 from typing import Final
 
 _SHAPE: Final = re.compile(r"[a-z]{3,6}_[0-9a-f]{32}")
@@ -23,3 +24,13 @@ def is_id(text: str, prefix: str) -> bool:
     (True, False)
     """
     return text.startswith(f"{prefix}_") and _SHAPE.fullmatch(text) is not None
+
+
+def new_uuid() -> str:
+    """A fresh random UUID in its usual spelling."""
+    return str(uuid.uuid4())
+
+
+def new_secret() -> str:
+    """Fresh 256 bits as 43 characters that need no escaping in a header or a URL."""
+    return secrets.token_urlsafe(32)

@@ -1,0 +1,125 @@
+"""The configuration: one frozen tree, read once; the only reader of the environment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+
+from sextant.errors import ConfigError
+from sextant.kit.log import LogFormat
+
+PREFIX: Final = "SEXTANT_"
+RESERVED: Final = frozenset({"SEXTANT_DATA"})
+"""Names that belong to others: the folder of recorded data that tests read."""
+
+SECRET_SETTINGS: Final = frozenset({"token_key", "token"})
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting there is; ``SEXTANT_`` and the name in upper case sets it.
+
+    Parameters
+    ----------
+    data_dir
+        Folder of everything this installation keeps.
+    database_url
+        ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``; a file in the data folder by default.
+    host, port
+        Where the API listens.
+    cors_origins
+        Origins whose pages may call the API, by comma; none by default.
+    token_key
+        Secret of at least 32 bytes that signs access tokens; made once and kept in the data folder by default.
+    token
+        Access token or personal API key that commands send to a server.
+    log_format, log_level
+        How events are written to standard error, and from which level.
+    """
+
+    data_dir: Path
+    database_url: str
+    host: str = "127.0.0.1"
+    port: int = 8400
+    cors_origins: tuple[str, ...] = ()
+    token_key: str | None = None
+    token: str | None = None
+    log_format: LogFormat = "json"
+    log_level: LogLevel = "info"
+
+    @property
+    def level(self) -> int:
+        """The log level as ``logging`` counts it."""
+        return logging.getLevelNamesMapping()[self.log_level.upper()]
+
+    def describe(self) -> dict[str, str]:
+        """Every setting by name, as text, secrets masked."""
+        return {name: _shown(name, getattr(self, name)) for name in self.__struct_fields__}
+
+
+def load(environ: Mapping[str, str]) -> Config:
+    """The configuration that an environment states.
+
+    Raises
+    ------
+    ConfigError
+        If a ``SEXTANT_`` name is no setting, or a value cannot be one; all of them are named.
+    """
+    names = {name for name in environ if name.startswith(PREFIX)} - RESERVED
+    unknown = sorted(name for name in names if name[len(PREFIX) :].lower() not in Config.__struct_fields__)
+    if unknown:
+        known = ", ".join(PREFIX + name.upper() for name in Config.__struct_fields__)
+        raise ConfigError(f"No such setting: {', '.join(unknown)}. Settings are {known}.", names=unknown)
+    given: dict[str, Any] = {name[len(PREFIX) :].lower(): environ[name].strip() for name in names}
+    data_dir = Path(given.pop("data_dir", "") or _home(environ) / ".local" / "share" / "sextant").expanduser()
+    origins = [item.strip() for item in given.pop("cors_origins", "").split(",") if item.strip()]
+    return Config(
+        data_dir=data_dir,
+        database_url=given.get("database_url") or f"sqlite+aiosqlite:///{data_dir / 'sextant.db'}",
+        host=given.get("host") or "127.0.0.1",
+        port=_port(given.get("port")),
+        cors_origins=tuple(dict.fromkeys(origins)),
+        token_key=given.get("token_key") or None,
+        token=given.get("token") or None,
+        log_format=_choice("log_format", given.get("log_format") or "json", get_args(LogFormat)),
+        log_level=_choice("log_level", given.get("log_level") or "info", get_args(LogLevel)),
+    )
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
+
+
+def _port(text: str | None) -> int:
+    if not text:
+        return 8400
+    if not text.isdecimal() or int(text) > 65_535:
+        raise ConfigError(f"SEXTANT_PORT is '{text}'; allowed are 0..65535.")
+    return int(text)
+
+
+def _choice(name: str, text: str, choices: tuple[str, ...]) -> Any:
+    if text not in choices:
+        raise ConfigError(f"{PREFIX}{name.upper()} is '{text}', none of {', '.join(choices)}.")
+    return text
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None:
+        return "-"
+    if name in SECRET_SETTINGS:
+        return "***"
+    if name == "database_url":
+        return _without_password(value)
+    return ", ".join(value) or "-" if isinstance(value, tuple) else str(value)
+
+
+def _without_password(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}{mark}{user.partition(':')[0]}:***@{place}" if at else url

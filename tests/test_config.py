@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from sextant.config import Config, load
+from sextant.errors import ConfigError
+
+
+def test_an_empty_environment_keeps_everything_in_the_home_folder() -> None:
+    config = load({"HOME": "/home/ada"})
+    assert config.data_dir == Path("/home/ada/.local/share/sextant")
+    assert config.database_url == "sqlite+aiosqlite:////home/ada/.local/share/sextant/sextant.db"
+    assert (config.host, config.port, config.cors_origins) == ("127.0.0.1", 8400, ())
+    assert config.token_key is None
+    assert config.level == logging.INFO
+
+
+def test_each_setting_has_effect() -> None:
+    plain = load({"HOME": "/home/ada"})
+    values = {
+        "data_dir": "/srv/sextant",
+        "database_url": "postgresql+asyncpg://u:p@host/db",
+        "host": "0.0.0.0",  # noqa: S104  # a value, nothing is bound
+        "port": "0",
+        "cors_origins": "https://a.example, https://b.example",
+        "token_key": "k" * 32,
+        "token": "t",
+        "log_format": "text",
+        "log_level": "debug",
+    }
+    assert set(values) == set(Config.__struct_fields__)
+    for name, value in values.items():
+        changed = load({"HOME": "/home/ada", f"SEXTANT_{name.upper()}": value})
+        assert getattr(changed, name) != getattr(plain, name), name
+
+
+def test_an_unknown_setting_is_named() -> None:
+    with pytest.raises(ConfigError, match="SEXTANT_PROT") as refused:
+        load({"SEXTANT_PROT": "1", "PATH": "/bin"})
+    assert refused.value.facts["names"] == ["SEXTANT_PROT"]
+
+
+def test_the_folder_of_recorded_data_belongs_to_the_tests() -> None:
+    assert load({"HOME": "/h", "SEXTANT_DATA": "/data"}) == load({"HOME": "/h"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("PORT", "65536"), ("PORT", "-1"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud")]
+)
+def test_a_value_out_of_bounds_is_refused_with_its_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"SEXTANT_{name} is '{value}'"):
+        load({"HOME": "/h", f"SEXTANT_{name}": value})
+
+
+def test_a_description_masks_every_secret() -> None:
+    config = load(
+        {
+            "HOME": "/h",
+            "SEXTANT_TOKEN_KEY": "canary-key" * 4,
+            "SEXTANT_TOKEN": "canary-token",
+            "SEXTANT_DATABASE_URL": "postgresql+asyncpg://ada:canary-password@host/db",
+        }
+    )
+    shown = config.describe()
+    assert "canary" not in str(shown)
+    assert shown["database_url"] == "postgresql+asyncpg://ada:***@host/db"
+
+
+def test_there_are_fewer_than_forty_settings() -> None:
+    assert len(Config.__struct_fields__) < 40
