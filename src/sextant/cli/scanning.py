@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from sextant.model.account import Account, Profile
 from sextant.model.times import parse_time_ns
 from sextant.scans.records import GradeFilter, ScanRequest, StrategyReport
 
-TOKEN_NAME: Final = "SEXTANT_TOKEN"  # noqa: S105  # the name of the variable, not a token
 POLL_S: Final = 0.25  # a scan takes well under a second; status answers are nearly free
 WAIT_S: Final = 75.0  # a scan's hard stop and some grace
 
@@ -91,11 +89,12 @@ def scan_replay(
 async def scan_server(server: str, wanted: Wanted, *, as_json: bool) -> None:
     """Ask a server for a scan, wait for its end, and print what it found."""
     from sextant.cli.client import Client
+    from sextant.cli.settings import configuration
 
-    token = os.environ.get(TOKEN_NAME)
+    token = configuration().token
     if token is None:
         raise Unauthenticated(
-            f"{TOKEN_NAME} is not set; log in with POST /api/v1/auth/login and export access_token."
+            "SEXTANT_TOKEN is not set; log in with POST /api/v1/auth/login and export its access_token."
         )
     body: dict[str, Any] = {"symbols": list(wanted.instruments), "min_grade": wanted.min_grade}
     if wanted.strategies is not None:
