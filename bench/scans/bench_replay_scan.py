@@ -7,8 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support import data_dir, summary, tell, times_ms
-
+from harness import data_dir, summary, tell, times_ms
 from sextant.market.ingest import ingest
 from sextant.market.state import MarketState
 from sextant.model.account import Account

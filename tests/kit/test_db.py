@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine
-from support.postgres import postgresql
 
 from sextant.errors import ConfigError
 from sextant.kit.db import METADATA, exclusive, migrate, open_engine
 from sextant.scans import store as scans_store
 from sextant.vault import store as vault_store
+from support.postgres import postgresql
 
 
 @pytest.fixture(scope="module")
