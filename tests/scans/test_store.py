@@ -52,7 +52,7 @@ async def test_a_refused_second_scan_leaves_no_row_behind(store: tuple[ScanRows,
     await rows.create(make.status(), make.reports(), make.steps(), None)
     second = make.status("scan_" + "b" * 32)
     with pytest.raises(Conflict):
-        await rows.create(second, make.reports(), make.steps(), ("route", "key-12345", "hash", b"answer"))
+        await rows.create(second, make.reports(), make.steps(), make.answer())
     assert await rows.answer("user-1", "route", "key-12345") is None
     assert await details.reports(second.scan_id) == ()
 
@@ -61,7 +61,7 @@ async def test_the_idempotency_record_is_in_the_transaction_of_the_scan(
     store: tuple[ScanRows, ScanDetails],
 ) -> None:
     rows, _ = store
-    await rows.create(make.status(), make.reports(), make.steps(), ("route", "key-12345", "hash", b"answer"))
+    await rows.create(make.status(), make.reports(), make.steps(), make.answer())
     assert await rows.answer("user-1", "route", "key-12345") == ("hash", b"answer")
     assert await rows.answer("user-2", "route", "key-12345") is None
 

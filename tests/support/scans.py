@@ -11,6 +11,7 @@ from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition, GateReading, Leg, Opportunity, Size
 from sextant.model.scorecard import Scorecard
 from sextant.scans.records import ScanRequest, ScanStatus, Step, StrategyReport
+from sextant.scans.store import Answer
 
 BTC = Instrument("bybit", "BTC", "USDT", "perpetual")
 ETH = Instrument("bybit", "ETH", "USDT", "perpetual")
@@ -46,6 +47,13 @@ def status(scan_id: str = "scan_" + "a" * 32, user_id: str = "user-1", **changes
         tiers=(),
     )
     return msgspec.structs.replace(accepted, **changes)
+
+
+def answer() -> Answer:
+    """An answer stored under the key ``key-12345``."""
+    return Answer(
+        user_id="user-1", route="route", key="key-12345", body_hash="hash", answer=b"answer", created_ns=1_000
+    )
 
 
 def reports() -> list[StrategyReport]:

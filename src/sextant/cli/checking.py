@@ -126,5 +126,5 @@ async def _kernels(_: Config) -> Finding:
 
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
-    compute("sma", {"close": np.ones((64, 2))}, 0, window=20)
+    compute("sma", {"close": np.ones((64, 2))}, bar_index=0, window=20)
     return Finding("kernels", "ok", f"first call took {(clock.monotonic_ns() - begun_ns) / 1e6:.0f} ms")

@@ -27,7 +27,7 @@ from sextant.scans.records import (
     ScanStatus,
     StrategyReport,
 )
-from sextant.scans.store import ScanDetails, ScanRows, unpack
+from sextant.scans.store import Answer, ScanDetails, ScanRows, unpack
 from sextant.scans.transitions import failed
 from sextant.scans.worker import ScanWorker
 
@@ -103,43 +103,31 @@ class Scans:
             If a filter names nothing, or the key was used with other filters.
         """
         body_hash = hashlib.blake2b(msgspec.json.encode((request, force)), digest_size=16).hexdigest()
-        if key is not None and (earlier := await self._rows.answer(caller.user_id, IDEMPOTENCY_ROUTE, key)):
-            if earlier[0] != body_hash:
-                raise InputError(
-                    f"Idempotency-Key '{key}' was used with another body.",
-                    reason="idempotency_mismatch",
-                    field="Idempotency-Key",
-                )
-            return msgspec.structs.replace(msgspec.json.decode(earlier[1], type=Accepted), replayed=True)
         planned = plan(request, caller.granted, self._catalogue)
         unmatched = self._worker.unmatched(request)
         for _ in range(_MOST_RACES):
+            if (
+                key is not None
+                and (earlier := await self._earlier(caller.user_id, key, body_hash)) is not None
+            ):
+                return earlier
             running = await self._rows.running(caller.user_id)
-            if running is not None and not force:
-                return self._join(running, request)
-            if running is not None:
+            if running is not None and force:
                 await self._end(
                     running, ScanError("conflict", "superseded", "A newer scan of the same user replaced it.")
                 )
-            now_ns = self._clock.now_ns()
-            status = self._first_status(caller, request, len(planned), unmatched, now_ns)
-            accepted = Accepted(
-                scan_id=status.scan_id,
-                joined=False,
-                replayed=False,
-                total_strategies=len(planned),
-                ended_strategies=0,
-                estimated_s=await self._usual_s(),
-                request=request,
-                unmatched=unmatched,
-            )
-            answer = (
-                None if key is None else (IDEMPOTENCY_ROUTE, key, body_hash, msgspec.json.encode(accepted))
-            )
+            elif running is not None:
+                joined = _joined(running, request)
+                if key is None or await self._rows.remember(self._answer(caller, key, body_hash, joined)):
+                    return joined
+                continue  # another request stored the same key; its answer is the one to give
+            status = self._first_status(caller, request, len(planned), unmatched)
+            accepted = _accepted(status, await self._usual_s())
+            answer = None if key is None else self._answer(caller, key, body_hash, accepted)
             reports = [StrategyReport(strategy_id=item.id, name=item.strategy.name) for item in planned]
             try:
                 await self._rows.create(
-                    status, reports, planned_steps(planned, self._catalogue, now_ns), answer
+                    status, reports, planned_steps(planned, self._catalogue, status.started_ns), answer
                 )
             except Conflict:
                 continue  # another request of the same user won the race; look again
@@ -256,22 +244,27 @@ class Scans:
         """How many scans a user has, and a page of them, newest first."""
         return await self._rows.count(user_id), await self._rows.page(user_id, limit, before)
 
-    def _join(self, running: ScanStatus, request: ScanRequest) -> Accepted:
-        if running.request != request:
-            raise Conflict(
-                f"Scan {running.scan_id} is running with other filters; wait, cancel it, or set force_refresh.",
-                reason="scan_running",
-                scan_id=running.scan_id,
+    async def _earlier(self, user_id: str, key: str, body_hash: str) -> Accepted | None:
+        """The answer already given under an idempotency key, or None."""
+        stored = await self._rows.answer(user_id, IDEMPOTENCY_ROUTE, key)
+        if stored is None:
+            return None
+        if stored[0] != body_hash:
+            raise InputError(
+                f"Idempotency-Key '{key}' was used with another body.",
+                reason="idempotency_mismatch",
+                field="Idempotency-Key",
             )
-        return Accepted(
-            scan_id=running.scan_id,
-            joined=True,
-            replayed=False,
-            total_strategies=running.total_strategies,
-            ended_strategies=running.ended_strategies,
-            estimated_s=None,
-            request=request,
-            unmatched=running.unmatched,
+        return msgspec.structs.replace(msgspec.json.decode(stored[1], type=Accepted), replayed=True)
+
+    def _answer(self, caller: Caller, key: str, body_hash: str, accepted: Accepted) -> Answer:
+        return Answer(
+            user_id=caller.user_id,
+            route=IDEMPOTENCY_ROUTE,
+            key=key,
+            body_hash=body_hash,
+            answer=msgspec.json.encode(accepted),
+            created_ns=self._clock.now_ns(),
         )
 
     def _first_status(
@@ -343,3 +336,42 @@ class Scans:
                     return
             if not events:
                 await changed()
+
+
+def _accepted(status: ScanStatus, usual_s: float | None) -> Accepted:
+    return Accepted(
+        scan_id=status.scan_id,
+        joined=False,
+        replayed=False,
+        total_strategies=status.total_strategies,
+        ended_strategies=0,
+        estimated_s=usual_s,
+        request=status.request,
+        unmatched=status.unmatched,
+    )
+
+
+def _joined(running: ScanStatus, request: ScanRequest) -> Accepted:
+    """The answer to a request that equals the running scan.
+
+    Raises
+    ------
+    Conflict
+        If its filters differ.
+    """
+    if running.request != request:
+        raise Conflict(
+            f"Scan {running.scan_id} is running with other filters; wait, cancel it, or set force_refresh.",
+            reason="scan_running",
+            scan_id=running.scan_id,
+        )
+    return Accepted(
+        scan_id=running.scan_id,
+        joined=True,
+        replayed=False,
+        total_strategies=running.total_strategies,
+        ended_strategies=running.ended_strategies,
+        estimated_s=None,
+        request=request,
+        unmatched=running.unmatched,
+    )

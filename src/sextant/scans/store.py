@@ -146,6 +146,17 @@ def status_of(row: sa.Row[Any]) -> ScanStatus:
     return ScanStatus(remaining_s=None, **facts)
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was answered to a user's request under an idempotency key."""
+
+    user_id: str
+    route: str
+    key: str
+    body_hash: str
+    answer: bytes
+    created_ns: int
+
+
 class Change(msgspec.Struct, kw_only=True):
     """One transition of a scan, written in one transaction.
 
@@ -180,9 +191,9 @@ class ScanRows:
         status: ScanStatus,
         reports: Sequence[StrategyReport],
         steps: Sequence[Step],
-        answer: tuple[str, str, str, bytes] | None,
+        answer: Answer | None,
     ) -> None:
-        """Commit a new scan with all its rows, and its idempotency record (route, key, body hash, answer) if it has one.
+        """Commit a new scan with all its rows, and the answer given under an idempotency key if there is one.
 
         Raises
         ------
@@ -217,18 +228,7 @@ class ScanRows:
                 await _insert_steps(connection, status.scan_id, steps)
                 await _insert_events(connection, status.scan_id, 1, status.started_ns, [("phase", started)])
                 if answer is not None:
-                    route, key, body_hash, body = answer
-                    await connection.execute(
-                        sa.insert(IDEMPOTENCY),
-                        {
-                            "user_id": status.user_id,
-                            "route": route,
-                            "key": key,
-                            "body_hash": body_hash,
-                            "answer": body,
-                            "created_ns": status.started_ns,
-                        },
-                    )
+                    await connection.execute(sa.insert(IDEMPOTENCY), msgspec.structs.asdict(answer))
         except sa.exc.IntegrityError:
             raise Conflict("Another scan of the same user is running.", reason="scan_running") from None
 
@@ -270,6 +270,15 @@ class ScanRows:
                     [{"which": which, "place": place} for place, which in enumerate(change.ranks, 1)],
                 )
         return after
+
+    async def remember(self, answer: Answer) -> bool:
+        """Whether the answer was stored; false where another was stored under the same key before."""
+        try:
+            async with self._db.begin() as connection:
+                await connection.execute(sa.insert(IDEMPOTENCY), msgspec.structs.asdict(answer))
+        except sa.exc.IntegrityError:
+            return False
+        return True
 
     async def answer(self, user_id: str, route: str, key: str) -> tuple[str, bytes] | None:
         """The body hash and the answer stored under an idempotency key, or None."""
