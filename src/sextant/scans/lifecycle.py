@@ -268,9 +268,10 @@ class Scans:
         )
 
     def _first_status(
-        self, caller: Caller, request: ScanRequest, strategies: int, unmatched: tuple[str, ...], now_ns: int
+        self, caller: Caller, request: ScanRequest, strategies: int, unmatched: tuple[str, ...]
     ) -> ScanStatus:
         origin = self._origin()
+        now_ns = self._clock.now_ns()
         return ScanStatus(
             scan_id=new_id("scan"),
             user_id=caller.user_id,
