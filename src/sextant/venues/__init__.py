@@ -1,0 +1,1 @@
+"""Translates one venue's wire to the model and back; knows everything about that venue and nothing else."""

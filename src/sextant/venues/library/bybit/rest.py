@@ -1,0 +1,433 @@
+"""What Bybit's REST interface says about the market, as model values and events."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Final, TypeVar
+
+import msgspec
+import numpy as np
+
+from sextant.errors import InputError, Rejected, Throttled, Unreachable, VenueError, WireError
+from sextant.model.bar import BarBlock
+from sextant.model.events import DerivativesUpdate, Event, FundingSettled, Listed, OpenInterestPoint
+from sextant.model.instrument import Instrument, InstrumentSpec, Kind, Status
+from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, Interval
+from sextant.venues.library.bybit.frames import INTERVAL_OF, Facts, facts_events
+from sextant.venues.library.bybit.wire import (
+    NAME,
+    Amount,
+    Milliseconds,
+    MillisecondsOrNone,
+    Nothing,
+    Price,
+    Rate,
+    decode,
+)
+from sextant.venues.port import Category, Listing, Listings, Request, SymbolTable
+
+BARS_ROWS: Final = 1000
+FUNDING_ROWS: Final = 200
+OPEN_INTEREST_ROWS: Final = 200
+ACCOUNT_RATIO_ROWS: Final = 500
+INSTRUMENTS_ROWS: Final = 1000
+
+BAN_S: Final = 600.0  # "access too frequent": the venue asks for at least ten minutes of silence
+RATE_S: Final = 1.0  # the venue's rate limits roll over one second
+
+_TEXT_OF: Final[dict[Interval, str]] = {interval: text for text, interval in INTERVAL_OF.items()}
+_STATUS: Final[dict[str, Status]] = {
+    "Trading": "trading",
+    "PreLaunch": "halted",
+    "Delivering": "delisted",
+    "Settling": "delisted",
+    "Closed": "delisted",
+}
+_KIND: Final[dict[str, Kind]] = {"LinearPerpetual": "perpetual", "LinearFutures": "future"}
+_LARGEST_STEP: Final = Decimal(10) ** 18
+
+T = TypeVar("T")
+
+
+class _Envelope(msgspec.Struct):
+    retCode: int  # noqa: N815  # Bybit's own names, here and below
+    time: Milliseconds
+    retMsg: str = ""  # noqa: N815
+    result: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Rows(msgspec.Struct):
+    rows: list[msgspec.Raw] = msgspec.field(name="list")
+    category: str = ""
+    nextPageCursor: str = ""  # noqa: N815
+
+
+class _PriceFilter(msgspec.Struct):
+    tickSize: str  # noqa: N815
+
+
+class _LotFilter(msgspec.Struct):
+    qtyStep: str | None = None  # noqa: N815
+    basePrecision: str | None = None  # noqa: N815
+    minNotionalValue: str | None = None  # noqa: N815
+    minOrderAmt: str | None = None  # noqa: N815
+
+
+class _LeverageFilter(msgspec.Struct):
+    maxLeverage: str | None = None  # noqa: N815
+
+
+class _Instrument(msgspec.Struct):
+    symbol: str
+    baseCoin: str  # noqa: N815
+    quoteCoin: str  # noqa: N815
+    status: str
+    priceFilter: _PriceFilter  # noqa: N815
+    lotSizeFilter: _LotFilter  # noqa: N815
+    contractType: str | None = None  # noqa: N815
+    deliveryTime: MillisecondsOrNone | Nothing | None = None  # noqa: N815
+    leverageFilter: _LeverageFilter = msgspec.field(default_factory=_LeverageFilter)  # noqa: N815
+    fundingInterval: int | None = None  # noqa: N815
+
+
+class _Quote(Facts):
+    symbol: str = ""
+
+
+class _Funding(msgspec.Struct):
+    fundingRate: Rate  # noqa: N815
+    fundingRateTimestamp: Milliseconds  # noqa: N815
+
+
+class _OpenInterest(msgspec.Struct):
+    openInterest: Amount  # noqa: N815
+    timestamp: Milliseconds
+    singleOpenInterest: Amount | Nothing | None = None  # noqa: N815
+
+
+class _Ratio(msgspec.Struct):
+    buyRatio: Amount  # noqa: N815
+    timestamp: Milliseconds
+
+
+_Bar = tuple[Milliseconds, Price, Price, Price, Price, Amount, Amount]
+
+
+class _Bars(msgspec.Struct):
+    rows: list[_Bar] = msgspec.field(name="list")
+
+
+class _Quotes(msgspec.Struct):
+    rows: list[_Quote] = msgspec.field(name="list")
+    category: str
+
+
+class _FundingRows(msgspec.Struct):
+    rows: list[_Funding] = msgspec.field(name="list")
+
+
+class _OpenInterestRows(msgspec.Struct):
+    rows: list[_OpenInterest] = msgspec.field(name="list")
+
+
+class _RatioRows(msgspec.Struct):
+    rows: list[_Ratio] = msgspec.field(name="list")
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope, strict=False)
+_ROWS: Final = msgspec.json.Decoder(_Rows, strict=False)
+_INSTRUMENT: Final = msgspec.json.Decoder(_Instrument, strict=False)
+_BARS: Final = msgspec.json.Decoder(_Bars, strict=False)
+_QUOTES: Final = msgspec.json.Decoder(_Quotes, strict=False)
+_FUNDING: Final = msgspec.json.Decoder(_FundingRows, strict=False)
+_OPEN_INTEREST: Final = msgspec.json.Decoder(_OpenInterestRows, strict=False)
+_RATIO: Final = msgspec.json.Decoder(_RatioRows, strict=False)
+
+
+def _refused(code: int, text: str) -> VenueError:
+    """The error that a return code other than 0 stands for."""
+    message = f"Bybit answered {code}: {text[:200]}"
+    if code in (10000, 10016, 429):
+        return Unreachable(message, reason="busy", venue=NAME, ret_code=code)
+    if code in (10006, 10018):
+        return Throttled(message, retry_after_s=RATE_S, reason="rate", venue=NAME, ret_code=code)
+    if code == 10027:
+        return Throttled(message, retry_after_s=BAN_S, reason="ban", venue=NAME, ret_code=code)
+    reason = {
+        10001: "parameter",
+        10002: "clock",
+        10003: "auth",
+        10004: "auth",
+        10005: "permission",
+        10009: "region",
+        10010: "address",
+        10029: "unknown_symbol",
+        33004: "auth",
+    }.get(code, "refused")
+    return Rejected(message, reason=reason, venue=NAME, ret_code=code)
+
+
+def refusal(status: int, body: bytes) -> VenueError | None:
+    """The error that an HTTP status means at Bybit; None where it has its general meaning.
+
+    Notes
+    -----
+    403 means "access too frequent" for the whole address, or a country that is not served.
+    """
+    if status != 403:
+        return None
+    if b"frequent" in body.lower():
+        return Throttled(
+            "Bybit answered 403: access too frequent.", retry_after_s=BAN_S, reason="ban", venue=NAME
+        )
+    return Rejected("Bybit answered 403: this address is not served.", reason="region", venue=NAME)
+
+
+def _open(body: bytes, what: str) -> _Envelope:
+    envelope = decode(_ENVELOPE, body, what)
+    if envelope.retCode != 0:
+        raise _refused(envelope.retCode, envelope.retMsg)
+    return envelope
+
+
+def _result(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
+    return decode(decoder, _open(body, what).result, what)
+
+
+def instruments_request(category: Category, cursor: str | None) -> Request:
+    """The question for one page of a category's instruments."""
+    query = [("category", category), ("limit", str(INSTRUMENTS_ROWS))]
+    if category != "spot":
+        query.append(("status", "Trading"))
+    if cursor is not None:
+        query.append(("cursor", cursor))
+    return Request("/v5/market/instruments-info", tuple(query))
+
+
+def parse_instruments(body: bytes, receive_ns: int) -> Listings:
+    """One page of instruments.
+
+    Raises
+    ------
+    WireError
+        If a row lacks the documented shape. A well-formed row that the model cannot hold (a kind it does
+        not know, an asset code it refuses) is left out with its reason, so that one odd listing does not
+        hide the others.
+    """
+    envelope = _open(body, "instruments-info")
+    page = decode(_ROWS, envelope.result, "instruments-info")
+    event_ns = envelope.time * MILLISECOND_NS
+    listings: list[Listing] = []
+    left_out: list[tuple[str, str]] = []
+    for raw in page.rows:
+        row = decode(_INSTRUMENT, raw, "instruments-info")
+        try:
+            listings.append(Listing(page.category, row.symbol, _spec(row, event_ns)))
+        except InputError as error:
+            left_out.append((row.symbol, error.message))
+    return Listings(
+        tuple(listings),
+        tuple(Listed(listing.spec, event_ns, receive_ns) for listing in listings),
+        page.nextPageCursor or None,
+        tuple(left_out),
+    )
+
+
+def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
+    kind: Kind | None = "spot" if row.contractType is None else _KIND.get(row.contractType)
+    if kind is None:
+        raise InputError(f"Contract type '{row.contractType}' is not read.", field="contractType")
+    if row.status not in _STATUS:
+        raise InputError(f"Status '{row.status}' is not known.", field="status")
+    lot = row.lotSizeFilter.qtyStep if kind != "spot" else row.lotSizeFilter.basePrecision
+    least = row.lotSizeFilter.minNotionalValue if kind != "spot" else row.lotSizeFilter.minOrderAmt
+    if lot is None:
+        raise InputError("The lot size is missing.", field="lotSizeFilter")
+    expiry_ns = row.deliveryTime * MILLISECOND_NS if kind == "future" and row.deliveryTime else None
+    instrument = Instrument(NAME, row.baseCoin, row.quoteCoin, kind, expiry_ns)
+    leverage = row.leverageFilter.maxLeverage
+    return InstrumentSpec(
+        instrument=instrument,
+        tick=_number(row.priceFilter.tickSize, "tickSize"),
+        lot=_number(lot, "lotSizeFilter"),
+        min_notional=_number(least, "lotSizeFilter") if least else None,
+        contract_size=Decimal(1),
+        status=_STATUS[row.status],
+        funding_interval_s=row.fundingInterval * 60 if row.fundingInterval and kind == "perpetual" else None,
+        max_leverage=_number(leverage, "maxLeverage") if leverage else None,
+        as_of_ns=as_of_ns,
+    )
+
+
+def _number(text: str, field: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise WireError(
+            f"Bybit instruments-info: {field} '{text[:40]}' is no number.", reason="value", field=field
+        ) from None
+    if not (value.is_finite() and 0 <= value < _LARGEST_STEP):
+        raise WireError(
+            f"Bybit instruments-info: {field} {text[:40]} is not in 0..1e18.", reason="value", field=field
+        )
+    return value
+
+
+def quotes_request(category: Category) -> Request:
+    """The question for the latest facts of all instruments of a category."""
+    return Request("/v5/market/tickers", (("category", category),))
+
+
+def parse_quotes(body: bytes, receive_ns: int, symbols: SymbolTable) -> list[Event]:
+    """The latest facts of every listed instrument.
+
+    Raises
+    ------
+    WireError
+        If the answer lacks the documented shape.
+    """
+    envelope = _open(body, "tickers")
+    quotes = decode(_QUOTES, envelope.result, "tickers")
+    known = symbols.instruments(quotes.category)
+    events: list[Event] = []
+    for row in quotes.rows:
+        if row.symbol in known:
+            events += facts_events(row, known[row.symbol], envelope.time * MILLISECOND_NS, receive_ns)
+    return events
+
+
+def _past(
+    path: str, listing: Listing, query: list[tuple[str, str]], end: tuple[str, int], rows: int
+) -> Request:
+    name, end_ns = end
+    return Request(
+        path,
+        (
+            ("category", listing.category),
+            ("symbol", listing.symbol),
+            *query,
+            (name, str(end_ns // MILLISECOND_NS)),
+            ("limit", str(rows)),
+        ),
+    )
+
+
+def bars_request(listing: Listing, interval: Interval, end_ns: int, rows: int) -> Request:
+    """The question for the last ``rows`` bars opened at or before ``end_ns``; at most 1000."""
+    return _past("/v5/market/kline", listing, [("interval", _TEXT_OF[interval])], ("end", end_ns), rows)
+
+
+def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: Interval) -> BarBlock:
+    """The final bars of one instrument, oldest first; a bar still forming is left out.
+
+    Notes
+    -----
+    Bybit lists the newest bar first and does not mark the one still forming: it is known by its end, which
+    lies after the time of the answer. Bybit's history does not say who took, so ``taker_buy_volume`` is NaN.
+
+    Raises
+    ------
+    WireError
+        If a row lacks the documented shape, is out of order, or states a price outside its own low and high.
+    """
+    envelope = _open(body, "kline")
+    answered_ns = envelope.time * MILLISECOND_NS
+    rows = decode(_BARS, envelope.result, "kline").rows
+    table = np.array(rows[::-1], dtype=np.float64).reshape(len(rows), 7)
+    # Millisecond times are below 2**53, so float64 holds them exactly.
+    open_ns = table[:, 0].astype(np.int64) * MILLISECOND_NS
+    final = open_ns + INTERVAL_NS[interval] <= answered_ns
+    table, open_ns = table[final], open_ns[final]
+    opened, high, low, close, volume, turnover = (
+        np.ascontiguousarray(table[:, column : column + 1]) for column in range(1, 7)
+    )
+    broken = (low > np.minimum(opened, close)) | (high < np.maximum(opened, close))
+    if broken.any():
+        at = int(open_ns[broken[:, 0]][0])
+        raise WireError(
+            f"Bybit kline: bar {at} breaks low <= open, close <= high.", reason="value", field="list"
+        )
+    try:
+        return BarBlock(
+            interval=interval,
+            instruments=(instrument,),
+            open_ns=open_ns,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            quote_volume=turnover,
+            taker_buy_volume=np.full(close.shape, np.nan),
+            event_ns=answered_ns,
+            receive_ns=receive_ns,
+        )
+    except InputError as error:
+        raise WireError(f"Bybit kline: {error.message}", reason="value", field="list") from error
+
+
+def funding_request(listing: Listing, end_ns: int, rows: int) -> Request:
+    """The question for the last ``rows`` settlements at or before ``end_ns``; at most 200."""
+    return _past("/v5/market/funding/history", listing, [], ("endTime", end_ns), rows)
+
+
+def parse_funding(body: bytes, receive_ns: int, instrument: Instrument) -> list[FundingSettled]:
+    """The funding settlements of one instrument, oldest first.
+
+    Raises
+    ------
+    WireError
+        If a row lacks the documented shape.
+    """
+    rows = _result(_FUNDING, body, "funding/history").rows
+    return [
+        FundingSettled(instrument, row.fundingRateTimestamp * MILLISECOND_NS, receive_ns, row.fundingRate)
+        for row in sorted(rows, key=lambda row: row.fundingRateTimestamp)
+    ]
+
+
+def open_interest_request(listing: Listing, end_ns: int, rows: int) -> Request:
+    """The question for the last ``rows`` 5-minute points at or before ``end_ns``; at most 200."""
+    return _past("/v5/market/open-interest", listing, [("intervalTime", "5min")], ("endTime", end_ns), rows)
+
+
+def parse_open_interest(body: bytes, receive_ns: int, instrument: Instrument) -> list[OpenInterestPoint]:
+    """The 5-minute open interest of one instrument, one side, oldest first.
+
+    Raises
+    ------
+    WireError
+        If a row lacks the documented shape.
+    """
+    rows = _result(_OPEN_INTEREST, body, "open-interest").rows
+    return [
+        OpenInterestPoint(
+            instrument,
+            row.timestamp * MILLISECOND_NS,
+            receive_ns,
+            row.singleOpenInterest if isinstance(row.singleOpenInterest, float) else row.openInterest / 2,
+        )
+        for row in sorted(rows, key=lambda row: row.timestamp)
+    ]
+
+
+def account_ratio_request(listing: Listing, end_ns: int, rows: int) -> Request:
+    """The question for the last ``rows`` 5-minute account ratios at or before ``end_ns``; at most 500."""
+    return _past("/v5/market/account-ratio", listing, [("period", "5min")], ("endTime", end_ns), rows)
+
+
+def parse_account_ratio(body: bytes, receive_ns: int, instrument: Instrument) -> list[DerivativesUpdate]:
+    """The shares of accounts net long, oldest first.
+
+    Raises
+    ------
+    WireError
+        If a row lacks the documented shape or a share is above 1.
+    """
+    rows = _result(_RATIO, body, "account-ratio").rows
+    if any(row.buyRatio > 1 for row in rows):
+        raise WireError("Bybit account-ratio: a share is above 1.", reason="value", field="buyRatio")
+    return [
+        DerivativesUpdate(instrument, row.timestamp * MILLISECOND_NS, receive_ns, long_share=row.buyRatio)
+        for row in sorted(rows, key=lambda row: row.timestamp)
+    ]

@@ -1,0 +1,277 @@
+"""The port every venue fills: where it listens, how it is asked, and pure functions that read its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from sextant.errors import VenueError
+from sextant.model.bar import BarBlock
+from sextant.model.events import DerivativesUpdate, Event, FundingSettled, Listed, OpenInterestPoint, Stream
+from sextant.model.instrument import Instrument, InstrumentSpec, Kind
+from sextant.model.times import Interval
+
+Category: TypeAlias = str
+"""The venue's own division of its markets, as ``linear`` and ``spot``; each has its own socket."""
+
+Operation = Literal["subscribe", "unsubscribe"]
+ControlKind = Literal["acknowledged", "refused", "pong", "quiet", "unknown_topic", "unlisted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An instrument under its venue's own spelling."""
+
+    category: Category
+    symbol: str
+    spec: InstrumentSpec
+
+    @property
+    def instrument(self) -> Instrument:
+        """The identity behind the symbol."""
+        return self.spec.instrument
+
+
+class SymbolTable:
+    """The two-way map between a venue's symbols and instruments.
+
+    Every lookup of one symbol gives the same ``Instrument`` object, so that dictionaries keyed by
+    instrument find it by identity and by its cached hash.
+
+    Parameters
+    ----------
+    listings
+        What is known at the start; later rules of the same instrument replace earlier ones.
+    """
+
+    def __init__(self, listings: Iterable[Listing] = ()) -> None:
+        self._by_category: dict[Category, dict[str, Instrument]] = {}
+        self._listings: dict[Instrument, Listing] = {}
+        for listing in listings:
+            self.add(listing)
+
+    def __len__(self) -> int:
+        """Number of instruments."""
+        return len(self._listings)
+
+    def __iter__(self) -> Iterator[Listing]:
+        """The listings in the order they were first added."""
+        return iter(self._listings.values())
+
+    def add(self, listing: Listing) -> None:
+        """Know the listing, or its changed rules."""
+        symbols = self._by_category.setdefault(listing.category, {})
+        known = symbols.get(listing.symbol)
+        if known is not None and known != listing.instrument:
+            self._listings.pop(known, None)
+        if known != listing.instrument:
+            symbols[listing.symbol] = listing.instrument
+        self._listings[symbols[listing.symbol]] = listing
+
+    def instruments(self, category: Category) -> Mapping[str, Instrument]:
+        """The instruments of a category by symbol."""
+        return self._by_category.get(category, {})
+
+    def instrument(self, category: Category, symbol: str) -> Instrument | None:
+        """The instrument behind a symbol; None when the venue never listed it."""
+        return self.instruments(category).get(symbol)
+
+    def listing(self, instrument: Instrument) -> Listing | None:
+        """The venue's spelling and rules of an instrument; None when unknown."""
+        return self._listings.get(instrument)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A read-only REST question: path below the venue's base URL, and query in order."""
+
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """One page of a venue's instruments.
+
+    Parameters
+    ----------
+    listings
+        Usable rows.
+    events
+        The same rows as model events.
+    cursor
+        Where the next page begins; None on the last.
+    left_out
+        Symbol and reason of every row the model cannot hold.
+    """
+
+    listings: tuple[Listing, ...]
+    events: tuple[Listed, ...]
+    cursor: str | None
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a frame without model events was.
+
+    Parameters
+    ----------
+    kind
+        acknowledged, refused (of a subscription), pong, quiet (a known topic that mentions nothing the model
+        holds), unknown_topic, or unlisted (a topic of a symbol the table does not hold).
+    request_id
+        The number the client gave the request; empty where the venue does not return it.
+    detail
+        The venue's words, or the topic.
+    """
+
+    kind: ControlKind
+    request_id: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue can tell.
+
+    Parameters
+    ----------
+    streams
+        Live streams by category.
+    intervals
+        Bars its history holds.
+    funding, open_interest, account_ratio
+        Whether it keeps that history.
+    """
+
+    streams: Mapping[Category, tuple[Stream, ...]]
+    intervals: tuple[Interval, ...]
+    funding: bool
+    open_interest: bool
+    account_ratio: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a venue allows one address.
+
+    Parameters
+    ----------
+    topics_per_request
+        Topics in one subscribe message, by category.
+    topic_characters
+        Characters of all topics of one connection.
+    connects_per_5_min
+        Connection attempts per address.
+    requests_per_s
+        REST reads per second this client allows itself; below the venue's own limit.
+    frame_bytes
+        Largest message accepted from the socket.
+    """
+
+    topics_per_request: Mapping[Category, int]
+    topic_characters: int
+    connects_per_5_min: int
+    requests_per_s: float
+    frame_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """How a connection is kept and judged: a text sent every ``every_s``, dead after ``silent_s`` without a frame."""
+
+    text: bytes
+    every_s: float
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Questions about the past, and pure functions that read the answers.
+
+    Every ``*_request`` takes the listing, the end of the wanted time and a row count; every ``parse_*``
+    takes the body and raises ``WireError`` naming the field, or the error the venue's own code stands for.
+    The ``*_rows`` fields are the most rows one answer holds.
+    """
+
+    bars_rows: int
+    bars_request: Callable[[Listing, Interval, int, int], Request]
+    parse_bars: Callable[[bytes, int, Instrument, Interval], BarBlock]
+    funding_rows: int
+    funding_request: Callable[[Listing, int, int], Request]
+    parse_funding: Callable[[bytes, int, Instrument], list[FundingSettled]]
+    open_interest_rows: int
+    open_interest_request: Callable[[Listing, int, int], Request]
+    parse_open_interest: Callable[[bytes, int, Instrument], list[OpenInterestPoint]]
+    account_ratio_rows: int
+    account_ratio_request: Callable[[Listing, int, int], Request]
+    parse_account_ratio: Callable[[bytes, int, Instrument], list[DerivativesUpdate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """One venue: facts and pure functions; it opens nothing and remembers nothing.
+
+    Parameters
+    ----------
+    name
+        Lower-case name used in instruments.
+    kinds
+        Kinds of instruments it is read for.
+    sockets
+        Public socket URL by category.
+    rest
+        Base URL of its REST interface.
+    topics
+        ``(listing, streams)`` to the topics that carry them, without duplicates.
+    command
+        ``(operation, topics, request_id)`` to the message that asks for it.
+    parse_frame
+        ``(category, data, receive_ns, symbols)`` to model events in wire order; empty for acknowledgements,
+        pongs, unknown topics and unlisted symbols. Raises ``WireError``.
+    parse_control
+        ``(category, data, symbols)`` to what a frame without events was. Raises ``WireError``.
+    instruments_request, parse_instruments
+        ``(category, cursor)`` to a request; ``(body, receive_ns)`` to one page of listings.
+    quotes_request, parse_quotes
+        ``(category)`` to a request for all latest facts; ``(body, receive_ns, symbols)`` to model events.
+    refusal
+        ``(status, body)`` to the error an HTTP status means at this venue; None for the general meaning.
+    known_gaps
+        What it cannot do, one sentence each.
+    """
+
+    name: str
+    kinds: tuple[Kind, ...]
+    sockets: Mapping[Category, str]
+    rest: str
+    capabilities: Capabilities
+    limits: Limits
+    ping: Ping
+    topics: Callable[[Listing, Sequence[Stream]], tuple[str, ...]]
+    command: Callable[[Operation, Sequence[str], str], bytes]
+    parse_frame: Callable[[Category, bytes, int, SymbolTable], list[Event]]
+    parse_control: Callable[[Category, bytes, SymbolTable], Control]
+    instruments_request: Callable[[Category, str | None], Request]
+    parse_instruments: Callable[[bytes, int], Listings]
+    quotes_request: Callable[[Category], Request]
+    parse_quotes: Callable[[bytes, int, SymbolTable], list[Event]]
+    history: History
+    refusal: Callable[[int, bytes], VenueError | None]
+    known_gaps: tuple[str, ...] = field(default=())
+
+    def category_of(self, url: str) -> Category | None:
+        """The category whose socket a URL is; None for another URL.
+
+        The host is not compared, so that a recording of another host, or a simulator, is read alike.
+        """
+        path = _path(url)
+        return next((category for category, own in self.sockets.items() if _path(own) == path), None)
+
+
+def _path(url: str) -> str:
+    """The path of a URL without query and final slash."""
+    rest = url.partition("://")[2].partition("?")[0]
+    return rest.partition("/")[2].rstrip("/")
