@@ -94,6 +94,8 @@ class Gate:
         evidence is computed without it and says so.
     optional
         NaN passes: the input is welcome where it exists and not required.
+    thresholds
+        float64 (S,): each instrument's own threshold in place of ``threshold``; None where all share it.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Gate:
     scale: float | None = None
     live_only: bool = False
     optional: bool = False
+    thresholds: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,125 @@
+"""Columns shared by all strategies of a scan: each is computed once and kept as long as the view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from sextant.indicators.catalog import compute
+from sextant.model.bar import Floats
+from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
+from sextant.model.view import BarFrame, View
+from sextant.strategies import rolling
+from sextant.strategies.prices import CostAssumptions, Touch, touch, usd_per_quote
+
+V = TypeVar("V")
+
+_NOTHING_ASSUMED = CostAssumptions()
+
+
+class Columns:
+    """Memoised column programs over a view; arrays are float64 (T, S), row -1 the last closed bar.
+
+    Parameters
+    ----------
+    view
+        The view; it must hold every interval that is asked for.
+    assumptions
+        What may be assumed where a replay holds no quotes.
+    """
+
+    def __init__(self, view: View, assumptions: CostAssumptions = _NOTHING_ASSUMED) -> None:
+        self.view = view
+        self.assumptions = assumptions
+        self._kept: dict[tuple[Any, ...], Any] = {}
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], V]) -> V:
+        """What ``make`` gave the first time this key was asked for."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: V = self._kept[key]
+        return kept
+
+    @cached_property
+    def touch(self) -> Touch:
+        """Best prices of all instruments, (S,)."""
+        return touch(self.view, self.assumptions)
+
+    def frame(self, interval: Interval) -> BarFrame:
+        """The bars of an interval."""
+        return self.view.bars[interval]
+
+    def log_close(self, interval: Interval) -> Floats:
+        """The natural logarithm of the close."""
+        return self.once(("log_close", interval), lambda: np.log(self.frame(interval).close))
+
+    def log_return(self, interval: Interval) -> Floats:
+        """``ln(close / previous close)``."""
+
+        def make() -> Floats:
+            c = self.log_close(interval)
+            return c - rolling.lag(c, 1)
+
+        return self.once(("log_return", interval), make)
+
+    def volatility(self, interval: Interval, half_life: float) -> Floats:
+        """Exponentially weighted root mean square of the log return, fraction per bar."""
+        return self.once(
+            ("volatility", interval, half_life), lambda: rolling.ewstd(self.log_return(interval), half_life)
+        )
+
+    def indicator(self, interval: Interval, name: str, output: str, **params: Any) -> Floats:
+        """An output of an indicator on this interval."""
+        key = ("indicator", interval, name, tuple(sorted(params.items())))
+        return self.once(key, lambda: compute(name, self.frame(interval), **params))[output]
+
+    def turnover(self, interval: Interval) -> Floats:
+        """Traded quote units per bar.
+
+        Notes
+        -----
+        The venue's quote volume; where it states none, volume times (high + low + close)/3, which is off by less
+        than the bar's own range.
+        """
+
+        def make() -> Floats:
+            bars = self.frame(interval)
+            typical = (bars.high + bars.low + bars.close) / 3.0
+            return np.where(np.isnan(bars.quote_volume), bars.volume * typical, bars.quote_volume)
+
+        return self.once(("turnover", interval), make)
+
+    def activity(self, interval: Interval, short: int, long: int) -> Floats:
+        """Mean turnover of ``short`` rows over the geometric mean of the ``long`` rows before; see :func:`rolling.activity`."""
+        return self.once(
+            ("activity", interval, short, long),
+            lambda: rolling.activity(self.turnover(interval), short, long),
+        )
+
+    def volume_24h_usd(self, interval: Interval) -> Floats:
+        """Turnover of the last 24 hours on every row, USD."""
+
+        def make() -> Floats:
+            rows = max(1, DAY_NS // INTERVAL_NS[interval])
+            return rolling.sum_n(self.turnover(interval) * usd_per_quote(self.view, interval), rows)
+
+        return self.once(("volume_24h_usd", interval), make)
+
+    def aligned(self, column: Floats, longer: Interval, shorter: Interval) -> Floats:
+        """A column of a longer frame seen from the rows of a shorter one.
+
+        Notes
+        -----
+        Each row sees the last longer bar whose close is at or before its own close; NaN before the first. A NaN of
+        the longer frame stays NaN: it is not replaced by an older value.
+        """
+        seen, rows = self.frame(longer), self.frame(shorter)
+        closes = seen.open_ns + INTERVAL_NS[longer]
+        last = np.searchsorted(closes, rows.open_ns + INTERVAL_NS[shorter], side="right") - 1
+        out = np.full((rows.rows, column.shape[1]), np.nan)
+        known = last >= 0
+        out[known] = column[last[known]]
+        return out

@@ -1,0 +1,91 @@
+"""From what a strategy computed to a verdict: the steps all strategies of single instruments share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sextant.model.bar import Floats
+from sextant.model.times import Interval
+from sextant.model.view import View
+from sextant.strategies.columns import Columns
+from sextant.strategies.contract import Gate, Need, Signals, Verdict
+from sextant.strategies.gates import first_gates, missing_inputs, settled_rows, trigger_age
+
+
+@dataclass(frozen=True, eq=False)
+class Spoken:
+    """What a strategy computed, before the common gates.
+
+    Parameters
+    ----------
+    direction
+        float64 (T, S): +1, -1, 0; NaN where unknown.
+    strength, stop, target
+        float64 (T, S); see :class:`~sextant.strategies.contract.Signals`.
+    gates
+        The strategy's own, in declared order.
+    horizon_rows
+        Time barrier in rows.
+    facts
+        Columns worth showing, by name.
+    exit_flag, exit_close
+        See :class:`~sextant.strategies.contract.Signals`; None for never.
+    """
+
+    direction: Floats
+    strength: Floats
+    stop: Floats
+    target: Floats
+    gates: tuple[Gate, ...]
+    horizon_rows: int
+    facts: Mapping[str, Floats]
+    exit_flag: NDArray[np.bool_] | None = None
+    exit_close: Floats | None = None
+
+
+def silent(interval: Interval, view: View) -> Verdict | None:
+    """The verdict of a strategy whose frame the view does not have; None where it has it."""
+    if interval in view.bars and view.bars[interval].rows:
+        return None
+    shape = (0, view.size)
+    nothing = np.empty(shape)
+    signals = Signals(
+        direction=np.empty(shape, dtype=np.int8),
+        strength=nothing,
+        stop=nothing,
+        target=nothing,
+        exit_flag=np.empty((*shape, 2), dtype=np.bool_),
+        horizon_rows=1,
+    )
+    return Verdict(interval, signals, (), (None,) * view.size, {}, skipped=f"no {interval} bars")
+
+
+def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoken: Spoken) -> Verdict:
+    """The verdict: common gates around the strategy's own, directions only where they may be acted on.
+
+    Notes
+    -----
+    A row may carry a direction once the rows of the bars need lie behind it without a gap, and where stop and
+    target are prices.
+    """
+    rows_needed = max((need.rows for need in needs if need.interval == interval), default=1)
+    usable = (settled_rows(columns, interval) >= rows_needed) & (spoken.stop > 0) & (spoken.target > 0)
+    direction = np.where(usable & np.isfinite(spoken.strength), spoken.direction, 0.0)
+    gates = (*first_gates(columns, interval), *spoken.gates)
+    gates = (*gates, trigger_age(gates, direction, spoken.horizon_rows))
+    silent_rows = direction == 0
+    exits = spoken.exit_flag
+    signals = Signals(
+        direction=direction.astype(np.int8),
+        strength=spoken.strength,
+        stop=np.where(silent_rows, np.nan, spoken.stop),
+        target=np.where(silent_rows, np.nan, spoken.target),
+        exit_flag=np.zeros((*direction.shape, 2), dtype=np.bool_) if exits is None else exits,
+        horizon_rows=spoken.horizon_rows,
+        exit_close=None if spoken.exit_close is None else np.where(silent_rows, np.nan, spoken.exit_close),
+    )
+    return Verdict(interval, signals, gates, tuple(missing_inputs(columns, needs)), spoken.facts)

@@ -1,0 +1,298 @@
+"""Gates: conditions as data, the ones all strategies share, and what they make of the last row.
+
+A gate passes where ``sense * (value - threshold) >= 0``. Its distance is
+``max(0, -sense * (value - threshold) / scale)``: 0.25 means a quarter of the threshold is missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sextant.model.bar import Floats
+from sextant.model.instrument import STABLE_ASSETS, Kind
+from sextant.model.opportunity import GateReading
+from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
+from sextant.model.view import Flags, View
+from sextant.strategies import rolling
+from sextant.strategies.columns import Columns
+from sextant.strategies.contract import Gate, Need, Verdict
+from sextant.strategies.prices import usd_per_quote
+
+NEAR: Final = 0.25
+"""Greatest distance of every failed gate at which a candidate is a near miss."""
+
+VOLUME_FLOORS_USD: Final[dict[Kind, float]] = {"spot": 1e6, "perpetual": 5e6}
+SPREAD_CAPS_BPS: Final[dict[Kind, float]] = {"spot": 30.0, "perpetual": 15.0}
+
+_VOLUME_FRAMES: Final[tuple[Interval, ...]] = ("1h", "30m", "4h", "5m", "1d", "1m")
+
+Missing = tuple[str, float, float, str] | None
+"""Which input an instrument lacks, what it has, what it needs, unit of both; None when nothing is missing."""
+
+
+def first_gates(columns: Columns, interval: Interval) -> tuple[Gate, ...]:
+    """The common gates that stand before a strategy's own: kind, status, volume, spread, not stable against stable."""
+    view = columns.view
+    rows = columns.frame(interval).rows
+    specs = view.instruments
+    kinds = [spec.instrument.kind for spec in specs]
+    tradable = np.array([float(kind in VOLUME_FLOORS_USD) for kind in kinds])
+    trading = np.array([float(spec.status == "trading") for spec in specs])
+    stable = [
+        spec.instrument.base in STABLE_ASSETS
+        and (spec.instrument.quote in STABLE_ASSETS or spec.instrument.quote == "USD")
+        for spec in specs
+    ]
+    floors = np.array([VOLUME_FLOORS_USD.get(kind, VOLUME_FLOORS_USD["perpetual"]) for kind in kinds])
+    caps = np.array([SPREAD_CAPS_BPS.get(kind, SPREAD_CAPS_BPS["perpetual"]) for kind in kinds])
+    shape = (rows, view.size)
+    return (
+        Gate("kind", np.broadcast_to(tradable, shape), 1.0, 1),
+        Gate("status", trading[None, :], 1.0, 1, live_only=True),
+        Gate(
+            "volume_24h_usd",
+            columns.volume_24h_usd(interval),
+            VOLUME_FLOORS_USD["spot"],
+            1,
+            "USD",
+            thresholds=floors,
+        ),
+        Gate(
+            "spread_bps",
+            columns.touch.spread_bps[None, :],
+            SPREAD_CAPS_BPS["spot"],
+            -1,
+            "bps",
+            live_only=True,
+            thresholds=caps,
+        ),
+        Gate("stable_quote", np.broadcast_to(np.array(stable, dtype=np.float64), shape), 0.0, -1),
+    )
+
+
+def trigger_age(gates: tuple[Gate, ...], direction: Floats, horizon_rows: int) -> Gate:
+    """The common gate that stands last: rows since all other historic gates first passed together.
+
+    Parameters
+    ----------
+    gates
+        All other gates of the strategy.
+    direction
+        float64 (T, S): +1, -1, 0.
+    horizon_rows
+        Its sixth, but at least 2 rows, is the greatest age.
+
+    Notes
+    -----
+    Counted from the first row of the present run in one direction; 0 where the other gates do not pass.
+    """
+    together = _historic(gates, direction.shape)
+    age = np.zeros(direction.shape)
+    for side in (1.0, -1.0):
+        age += np.maximum(rolling.rows_since_start(together & (direction == side)), 0)
+    return Gate("trigger_age_rows", age, max(2.0, horizon_rows / 6.0), -1, "rows")
+
+
+def limits_of(gate: Gate) -> Floats:
+    """The thresholds of a gate, float64 (S,)."""
+    return gate.thresholds if gate.thresholds is not None else np.full(gate.values.shape[1], gate.threshold)
+
+
+def passed(gate: Gate) -> Flags:
+    """Where a gate passes, bool (T, S), or (1, S) of a live gate; NaN passes only an optional gate."""
+    good: Flags = gate.sense * (gate.values - limits_of(gate)) >= 0
+    return good | np.isnan(gate.values) if gate.optional else good
+
+
+def distances(gate: Gate) -> Floats:
+    """float64 (S,): how far the last row is from passing, in shares of the threshold; NaN where it cannot be read."""
+    limits = limits_of(gate)
+    scale = np.abs(limits) if gate.scale is None else np.full(limits.shape, gate.scale)
+    scale = np.where(scale == 0, 1.0, scale)
+    distance: Floats = np.maximum(0.0, -gate.sense * (gate.values[-1] - limits) / scale) + 0.0
+    return distance
+
+
+def historic_pass(verdict: Verdict) -> Flags:
+    """Where every gate that has a history passed, bool (T, S); live gates are left out, evidence says so."""
+    return _historic(verdict.gates, verdict.signals.direction.shape)
+
+
+def without(verdict: Verdict) -> tuple[str, ...]:
+    """Names of the live gates that evidence could not apply."""
+    return tuple(gate.name for gate in verdict.gates if gate.live_only)
+
+
+def _historic(gates: tuple[Gate, ...], shape: tuple[int, ...]) -> Flags:
+    together = np.ones(shape, dtype=np.bool_)
+    for gate in gates:
+        if not gate.live_only:
+            together &= passed(gate)
+    return together
+
+
+def missing_inputs(columns: Columns, needs: tuple[Need, ...]) -> list[Missing]:
+    """Per instrument the first need of bars or quotes that is not met on the last row, or None."""
+    found: list[Missing] = [None] * columns.view.size
+    for need in needs:
+        if need.required:
+            lacks = _bars_missing(columns, need) if need.interval else _quotes_missing(columns, need)
+            found = [old or new for old, new in zip(found, lacks, strict=True)]
+    return found
+
+
+def settled_rows(columns: Columns, interval: Interval) -> Floats:
+    """float64 (T, S): complete bars without a gap that end on each row."""
+    bars = columns.frame(interval)
+    return columns.once(
+        ("settled_rows", interval),
+        lambda: rolling.run_length(bars.open + bars.high + bars.low + bars.close).astype(np.float64),
+    )
+
+
+def _bars_missing(columns: Columns, need: Need) -> list[Missing]:
+    interval = need.interval
+    assert interval is not None  # noqa: S101  # the caller looked
+    name = f"bars.{interval}"
+    last_close_ns = columns.frame(interval).last_close_ns
+    age_s = (columns.view.as_of_ns - (last_close_ns or 0)) / 1e9
+    if age_s > need.greatest_age_s:
+        return [(f"{name}.age_s", age_s, need.greatest_age_s, "s")] * columns.view.size
+    have = settled_rows(columns, interval)[-1].tolist()
+    return [(name, rows, float(need.rows), "rows") if rows < need.rows else None for rows in have]
+
+
+def _quotes_missing(columns: Columns, need: Need) -> list[Missing]:
+    touch = columns.touch
+    limit_ms = need.greatest_age_s * 1e3
+    found: list[Missing] = []
+    for spread, age_ms in zip(touch.spread_bps.tolist(), touch.age_ms.tolist(), strict=True):
+        if spread != spread:  # noqa: PLR0124  # true for NaN alone
+            found.append(("quotes", 0.0, 1.0, "quotes"))
+        else:
+            late = not touch.assumed and age_ms > limit_ms
+            found.append(("quote.age_ms", age_ms, limit_ms, "ms") if late else None)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What the gates of a verdict say about its last row.
+
+    Parameters
+    ----------
+    gates
+        G gates in declared order.
+    values, limits, distances
+        float64 (G, S); NaN where a gate cannot be read.
+    passed
+        bool (G, S).
+    unreadable
+        bool (G, S): a required gate met NaN.
+    """
+
+    gates: tuple[Gate, ...]
+    values: Floats
+    limits: Floats
+    distances: Floats
+    passed: Flags
+    unreadable: Flags
+
+    def readings(self, column: int) -> tuple[GateReading, ...]:
+        """All gates of one instrument, in declared order."""
+        rows = zip(
+            self.gates,
+            self.values[:, column].tolist(),
+            self.limits[:, column].tolist(),
+            self.passed[:, column].tolist(),
+            self.distances[:, column].tolist(),
+            strict=True,
+        )
+        return tuple(
+            GateReading(gate.name, _known(value), limit, good, _known(distance))
+            for gate, value, limit, good, distance in rows
+        )
+
+    def first(self, flags: Flags, column: int) -> int | None:
+        """The first gate whose flag is set for an instrument."""
+        hits = np.flatnonzero(flags[:, column])
+        return int(hits[0]) if len(hits) else None
+
+
+def assess(verdict: Verdict) -> Assessment:
+    """The readings of all gates on the last row."""
+    gates = verdict.gates
+    size = verdict.signals.direction.shape[1]
+    empty = np.empty((0, size))
+    values = np.array([gate.values[-1] for gate in gates]) if gates else empty
+    good = np.array([passed(gate)[-1] for gate in gates], dtype=np.bool_) if gates else empty > 0
+    unknown = np.isnan(values)
+    required = np.array([not gate.optional for gate in gates], dtype=np.bool_)[:, None]
+    return Assessment(
+        gates=gates,
+        values=values,
+        limits=np.array([limits_of(gate) for gate in gates]) if gates else empty,
+        distances=np.array([distances(gate) for gate in gates]) if gates else empty,
+        passed=good,
+        unreadable=unknown & required,
+    )
+
+
+def failing_since_ns(gate: Gate, view: View, interval: Interval, column: int) -> int | None:
+    """When the first row of the present failing run of a gate closed; None for live gates, whose past is unknown."""
+    if gate.live_only:
+        return None
+    frame = view.bars[interval]
+    failing = gate.sense * (gate.values[:, column] - limits_of(gate)[column]) < 0
+    clear = np.flatnonzero(~failing)
+    first = int(clear[-1]) + 1 if len(clear) else 0
+    return int(frame.open_ns[first]) + INTERVAL_NS[interval] if first < frame.rows else None
+
+
+def flips_if(gate: Gate, value: float, limit: float) -> str:
+    """What would let a failed gate pass, in words.
+
+    Examples
+    --------
+    >>> flips_if(Gate("trend", np.array([[0.45]]), 0.5, 1), 0.45, 0.5)
+    'trend rises from 0.45 to 0.5'
+    """
+    unit = f" {gate.unit}" if gate.unit else ""
+    move = "rises" if gate.sense > 0 else "falls"
+    return f"{gate.name} {move} from {value:.4g} to {limit:.4g}{unit}"
+
+
+def volume_24h_usd(view: View) -> Floats:
+    """Turnover of the last 24 hours, USD, float64 (S,); NaN where unknown.
+
+    Notes
+    -----
+    The venue's own 24 h turnover where it states one, else the sum of the bars of one frame.
+    """
+    interval = next((name for name in _VOLUME_FRAMES if name in view.bars and view.bars[name].rows), None)
+    stated_24h = view.derivatives.turnover_24h
+    if interval is None:
+        dollars = [_one_dollar(spec.instrument.quote) for spec in view.instruments]
+        return np.array(stated_24h * np.array(dollars, dtype=np.float64))
+    bars = view.bars[interval]
+    rows = max(1, DAY_NS // INTERVAL_NS[interval])
+    summed = np.full(view.size, np.nan)
+    if bars.rows >= rows:
+        tail = slice(bars.rows - rows, None)
+        typical = (bars.high[tail] + bars.low[tail] + bars.close[tail]) / 3.0
+        stated = bars.quote_volume[tail]
+        turnover = np.where(np.isnan(stated), bars.volume[tail] * typical, stated)
+        summed = rolling.sum_n(turnover, rows)[-1]
+    usd = np.where(np.isnan(stated_24h), summed, stated_24h) * usd_per_quote(view, interval)[-1]
+    return np.array(usd)
+
+
+def _one_dollar(quote: str) -> float:
+    return 1.0 if quote == "USD" or quote in STABLE_ASSETS else float("nan")
+
+
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -1,0 +1,302 @@
+"""Rolling and recursive column programs: arrays (rows, instruments) to arrays of equal length.
+
+Notes
+-----
+Every function is causal, treats columns independently and never fills a NaN: a window that holds a
+NaN is NaN, and a recursion starts again at the first finite row after one. Running sums are added
+anew from their window every ``REFRESH_ROWS`` rows, which bounds their rounding error; the schedule
+counts from row 0, so a prefix of the rows gives the prefix of the result, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Final, TypeVar, cast
+
+import numba
+import numpy as np
+
+from sextant.model.bar import Floats, Integers
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REFRESH_ROWS: Final = 64
+
+
+def compiled(function: F) -> F:
+    """The function as machine code without the interpreter lock, kept on disk; IEEE arithmetic as written."""
+    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def lag(x: Floats, rows: int) -> Floats:
+    """The value ``rows`` rows earlier; NaN before the first."""
+    out = np.full(x.shape, np.nan)
+    if rows < len(x):
+        out[rows:] = x[: len(x) - rows]
+    return out
+
+
+def run_length(x: Floats) -> Integers:
+    """int64 (T, S): finite rows without a gap that end on this row, 0 where it is NaN."""
+    out = np.empty(x.shape, dtype=np.int64)
+    _run_length(_readable(x), out)
+    return out
+
+
+def ewstd(x: Floats, half_life: float) -> Floats:
+    """The exponentially weighted root mean square of ``x``, in its unit.
+
+    Notes
+    -----
+    ``v = f v + (1 - f) x^2`` with ``f = 2^(-1/half_life)``, begun with ``x^2`` at the first finite row; the root of v.
+    """
+    out = np.empty(x.shape)
+    _ewstd(_readable(x), 2.0 ** (-1.0 / half_life), out)
+    return out
+
+
+def sum_n(x: Floats, rows: int) -> Floats:
+    """The sum over the last ``rows`` rows, this one included."""
+    out = np.empty(x.shape)
+    _sum(_readable(x), rows, out)
+    return out
+
+
+def mean_n(x: Floats, rows: int) -> Floats:
+    """The mean over the last ``rows`` rows, this one included."""
+    return sum_n(x, rows) / rows
+
+
+def std_n(x: Floats, rows: int) -> Floats:
+    """The sample standard deviation (divisor ``rows - 1``) over the last ``rows`` rows, this one included."""
+    _, _, variance, _, _ = moments(x, x, rows)
+    return np.sqrt(variance * (rows / (rows - 1)))
+
+
+def max_n(x: Floats, rows: int) -> Floats:
+    """The largest value of the last ``rows`` rows, this one included."""
+    out = np.empty(x.shape)
+    _extreme(_readable(x), rows, 1.0, out)
+    return out
+
+
+def min_n(x: Floats, rows: int) -> Floats:
+    """The smallest value of the last ``rows`` rows, this one included."""
+    out = np.empty(x.shape)
+    _extreme(_readable(x), rows, -1.0, out)
+    return out
+
+
+def prior(function: Callable[[Floats, int], Floats], x: Floats, rows: int, by: int = 1) -> Floats:
+    """``function(x, rows)`` of the window that ended ``by`` rows earlier."""
+    return lag(function(x, rows), by)
+
+
+def moments(x: Floats, y: Floats, rows: int) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Mean of x, mean of y, variance of x, covariance, variance of y over the last ``rows`` rows.
+
+    Notes
+    -----
+    Divisor ``rows``; NaN where x or y has a NaN in the window. Sums are taken of differences to a
+    recent row, so that a large mean costs no digits.
+    """
+    out = tuple(np.empty(x.shape) for _ in range(5))
+    _moments(_readable(x), _readable(y), rows, out)
+    return out[0], out[1], out[2], out[3], out[4]
+
+
+def activity(turnover: Floats, short: int, long: int) -> Floats:
+    """Mean turnover of the last ``short`` rows over the geometric mean of the ``long`` rows before them.
+
+    Notes
+    -----
+    ``mean_short(qv) / exp(mean_long(ln qv) ending short rows earlier)``. A bar that traded less than one unit
+    counts as one in the logarithm: a bar without trades is a measured zero, whose logarithm does not exist.
+    """
+    usual = np.exp(lag(mean_n(np.log(np.maximum(turnover, 1.0)), long), short))
+    result: Floats = mean_n(turnover, short) / usual
+    return result
+
+
+def ratio(a: Floats, b: Floats) -> Floats:
+    """a/b; NaN where b is 0 or either is NaN."""
+    out: Floats = np.full(np.broadcast_shapes(a.shape, b.shape), np.nan)
+    np.divide(a, b, out=out, where=b != 0)
+    return out
+
+
+def rank_frac(x: Floats, rows: int) -> Floats:
+    """Where the value stands among the last ``rows`` values, itself included: (count below + 0.5 count equal)/rows."""
+    out = np.empty(x.shape)
+    _rank(_readable(x), rows, out)
+    return out
+
+
+def row_median(x: Floats, at_least: int) -> Floats:
+    """float64 (T,): the median over the instruments of each row; NaN where fewer than ``at_least`` are finite."""
+    rows, columns = x.shape
+    out = np.full(rows, np.nan)
+    if not columns:
+        return out
+    ordered = np.sort(x, axis=1)
+    count = columns - np.count_nonzero(np.isnan(x), axis=1)
+    enough = np.flatnonzero(count >= max(at_least, 1))
+    upper, lower = count[enough] // 2, (count[enough] - 1) // 2
+    out[enough] = 0.5 * (ordered[enough, lower] + ordered[enough, upper])
+    return out
+
+
+def running_sum(x: Floats) -> Floats:
+    """The sum since the first finite row after the last NaN, float64 (T,); NaN where x is."""
+    out = np.full(x.shape, np.nan)
+    total = 0.0
+    for row, value in enumerate(x.tolist()):
+        total = 0.0 if math.isnan(value) else total + value
+        out[row] = math.nan if math.isnan(value) else total
+    return out
+
+
+def rows_since_start(flags: Any) -> Integers:
+    """int64 (T, S): rows since the present run of true rows began, 0 on its first row; -1 where false."""
+    out = np.empty(flags.shape, dtype=np.int64)
+    _run_length(np.where(flags, 0.0, np.nan), out)
+    return out - 1
+
+
+def _readable(x: Floats) -> Floats:
+    # One type for every caller's array, so that a kernel is compiled once.
+    view = np.ascontiguousarray(x, dtype=np.float64).view()
+    view.flags.writeable = False
+    return view
+
+
+@compiled
+def _run_length(x: Floats, out: Integers) -> None:
+    rows, columns = x.shape
+    run = np.zeros(columns, np.int64)
+    for t in range(rows):
+        for s in range(columns):
+            run[s] = 0 if np.isnan(x[t, s]) else run[s] + 1
+            out[t, s] = run[s]
+
+
+@compiled
+def _ewstd(x: Floats, fade: float, out: Floats) -> None:
+    rows, columns = x.shape
+    v = np.full(columns, np.nan)
+    for t in range(rows):
+        for s in range(columns):
+            square = x[t, s] * x[t, s]
+            v[s] = square if np.isnan(v[s]) or np.isnan(square) else fade * v[s] + (1.0 - fade) * square
+            out[t, s] = np.sqrt(v[s])
+
+
+@compiled
+def _sum(x: Floats, n: int, out: Floats) -> None:
+    rows, columns = x.shape
+    run = np.zeros(columns, np.int64)
+    total = np.zeros(columns)
+    for t in range(rows):
+        refresh = t % REFRESH_ROWS == 0
+        for s in range(columns):
+            value = x[t, s]
+            if np.isnan(value):
+                run[s], total[s] = 0, 0.0
+            else:
+                run[s] += 1
+                if run[s] > n and refresh:
+                    total[s] = 0.0
+                    for j in range(t - n + 1, t + 1):
+                        total[s] += x[j, s]
+                elif run[s] > n:
+                    total[s] += value - x[t - n, s]
+                else:
+                    total[s] += value
+            out[t, s] = total[s] if run[s] >= n else np.nan
+
+
+@compiled
+def _extreme(x: Floats, n: int, sign: float, out: Floats) -> None:
+    # Van Herk 1992, Gil and Werman 1993: the window is the tail of one block and the head of the next.
+    rows, columns = x.shape
+    run = np.zeros(columns, np.int64)
+    head = np.full(columns, -np.inf)
+    tail = np.full((n + 1, columns), -np.inf)
+    for t in range(rows):
+        k = t % n
+        if k == 0:
+            head[:] = -np.inf
+            for j in range(min(n, t)):
+                for s in range(columns):
+                    value = sign * x[t - 1 - j, s]
+                    after = tail[n - j, s] if j > 0 else -np.inf
+                    tail[n - 1 - j, s] = value if value > after else after  # noqa: FURB136  # NaN must lose
+        for s in range(columns):
+            value = sign * x[t, s]
+            run[s] = 0 if np.isnan(value) else run[s] + 1
+            if value > head[s]:  # noqa: PLR1730  # NaN must lose
+                head[s] = value
+            best = head[s]
+            if k < n - 1 and tail[k + 1, s] > best:
+                best = tail[k + 1, s]
+            out[t, s] = sign * best if run[s] >= n else np.nan
+
+
+@compiled
+def _moments(x: Floats, y: Floats, n: int, out: tuple[Floats, ...]) -> None:
+    rows, columns = x.shape
+    run = np.zeros(columns, np.int64)
+    base = np.zeros((2, columns))
+    sums = np.zeros((5, columns))
+    mean_x, mean_y, var_x, cov, var_y = out
+    for t in range(rows):
+        refresh = t % REFRESH_ROWS == 0
+        for s in range(columns):
+            if np.isnan(x[t, s]) or np.isnan(y[t, s]):
+                run[s] = 0
+            else:
+                run[s] += 1
+                if run[s] == 1 or (run[s] > n and refresh):
+                    base[0, s], base[1, s] = x[t, s], y[t, s]
+                    sums[:, s] = 0.0
+                    for j in range(t - min(run[s], n) + 1, t + 1):
+                        _add(sums, s, x[j, s] - base[0, s], y[j, s] - base[1, s], 1.0)
+                else:
+                    if run[s] > n:
+                        _add(sums, s, x[t - n, s] - base[0, s], y[t - n, s] - base[1, s], -1.0)
+                    _add(sums, s, x[t, s] - base[0, s], y[t, s] - base[1, s], 1.0)
+            if run[s] < n:
+                for part in out:
+                    part[t, s] = np.nan
+            else:
+                mx, my = sums[0, s] / n, sums[1, s] / n
+                mean_x[t, s], mean_y[t, s] = base[0, s] + mx, base[1, s] + my
+                var_x[t, s] = max(sums[2, s] / n - mx * mx, 0.0)
+                cov[t, s] = sums[3, s] / n - mx * my
+                var_y[t, s] = max(sums[4, s] / n - my * my, 0.0)
+
+
+@compiled
+def _add(sums: Floats, s: int, dx: float, dy: float, sign: float) -> None:
+    sums[0, s] += sign * dx
+    sums[1, s] += sign * dy
+    sums[2, s] += sign * (dx * dx)
+    sums[3, s] += sign * (dx * dy)
+    sums[4, s] += sign * (dy * dy)
+
+
+@compiled
+def _rank(x: Floats, n: int, out: Floats) -> None:
+    rows, columns = x.shape
+    run = np.zeros(columns, np.int64)
+    for t in range(rows):
+        for s in range(columns):
+            run[s] = 0 if np.isnan(x[t, s]) else run[s] + 1
+            if run[s] < n:
+                out[t, s] = np.nan
+            else:
+                score = 0.0
+                for j in range(t - n + 1, t + 1):
+                    score += 1.0 if x[j, s] < x[t, s] else (0.5 if x[j, s] == x[t, s] else 0.0)
+                out[t, s] = score / n

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sextant.model.bar import Floats
+from sextant.strategies import rolling
+
+RNG = np.random.default_rng(20260725)
+
+
+def _holey(rows: int = 300, columns: int = 4) -> Floats:
+    x = RNG.normal(size=(rows, columns)) + 1_000.0
+    x[0, 1] = np.nan
+    x[120:123, 2] = np.nan
+    return x
+
+
+def _slow(x: Floats, rows: int, function: Callable[[Floats], Any]) -> Floats:
+    out = np.full(x.shape, np.nan)
+    for t in range(rows - 1, len(x)):
+        out[t] = function(x[t - rows + 1 : t + 1])
+    return out
+
+
+PROGRAMS: dict[str, Callable[[Floats], Floats]] = {
+    "lag": lambda x: rolling.lag(x, 3),
+    "ewstd": lambda x: rolling.ewstd(x, 5),
+    "sum_n": lambda x: rolling.sum_n(x, 20),
+    "mean_n": lambda x: rolling.mean_n(x, 20),
+    "std_n": lambda x: rolling.std_n(x, 20),
+    "max_n": lambda x: rolling.max_n(x, 20),
+    "min_n": lambda x: rolling.min_n(x, 20),
+    "prior max": lambda x: rolling.prior(rolling.max_n, x, 20),
+    "moments": lambda x: rolling.moments(x, x * x, 20)[3],
+    "activity": lambda x: rolling.activity(x, 2, 20),
+    "rank_frac": lambda x: rolling.rank_frac(x, 20),
+    "run_length": lambda x: rolling.run_length(x).astype(np.float64),
+    "rows_since_start": lambda x: rolling.rows_since_start(x > 1_000.0).astype(np.float64),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_prefix_of_the_rows_gives_the_prefix_of_the_result_bit_for_bit(name: str) -> None:
+    x = _holey()
+    whole = PROGRAMS[name](x)
+    for cut in RNG.integers(1, len(x), size=40):
+        np.testing.assert_array_equal(PROGRAMS[name](x[:cut]), whole[:cut])
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_column_alone_equals_the_column_among_many(name: str) -> None:
+    x = _holey()
+    whole = PROGRAMS[name](x)
+    for column in range(x.shape[1]):
+        np.testing.assert_array_equal(PROGRAMS[name](x[:, [column]])[:, 0], whole[:, column])
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_rows_and_no_columns_give_empty_results(name: str) -> None:
+    assert PROGRAMS[name](np.empty((0, 3))).shape == (0, 3)
+    assert PROGRAMS[name](np.empty((30, 0))).shape == (30, 0)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 64, 200])
+def test_extremes_and_sums_equal_the_plain_definition_and_holes_empty_the_window(rows: int) -> None:
+    x = _holey()
+    np.testing.assert_array_equal(rolling.max_n(x, rows), _slow(x, rows, lambda w: w.max(axis=0)))
+    np.testing.assert_array_equal(rolling.min_n(x, rows), _slow(x, rows, lambda w: w.min(axis=0)))
+    np.testing.assert_allclose(rolling.sum_n(x, rows), _slow(x, rows, lambda w: w.sum(axis=0)), rtol=1e-13)
+
+
+@pytest.mark.parametrize("rows", [5, 64, 200])
+def test_moments_equal_numpy_although_the_mean_is_large(rows: int) -> None:
+    x = _holey()
+    y = RNG.normal(size=x.shape) + 0.5 * x
+    mean_x, mean_y, var_x, cov, var_y = rolling.moments(x, y, rows)
+    hole = 0 * x
+    np.testing.assert_allclose(mean_x, _slow(x, rows, lambda w: w.mean(axis=0)), rtol=1e-13)
+    np.testing.assert_allclose(mean_y, _slow(y + hole, rows, lambda w: w.mean(axis=0)), rtol=1e-13)
+    np.testing.assert_allclose(var_x, _slow(x, rows, lambda w: w.var(axis=0)), rtol=1e-9)
+    np.testing.assert_allclose(var_y, _slow(y + hole, rows, lambda w: w.var(axis=0)), rtol=1e-9)
+    np.testing.assert_allclose(
+        rolling.std_n(x, rows), _slow(x, rows, lambda w: w.std(axis=0, ddof=1)), rtol=1e-9
+    )
+    slow = np.full(x.shape, np.nan)
+    for t in range(rows - 1, len(x)):
+        a, b = x[t - rows + 1 : t + 1], y[t - rows + 1 : t + 1]
+        slow[t] = ((a - a.mean(axis=0)) * (b - b.mean(axis=0))).mean(axis=0)
+    np.testing.assert_allclose(cov, slow, rtol=1e-8, atol=1e-12)
+
+
+def test_a_constant_window_has_no_variance() -> None:
+    x = np.full((200, 1), 1e9 / 3)
+    assert rolling.std_n(x, 48)[-1, 0] == 0.0
+
+
+def test_the_weighted_root_mean_square_begins_at_the_first_finite_row_and_again_after_a_hole() -> None:
+    x = np.array([[np.nan], [0.3], [0.4], [np.nan], [0.5]])
+    # Half-life 1: each older square counts half: 0.5 * 0.09 + 0.5 * 0.16 = 0.125.
+    expected = [np.nan, 0.3, 0.125**0.5, np.nan, 0.5]
+    np.testing.assert_allclose(rolling.ewstd(x, 1)[:, 0], expected, rtol=1e-15)
+
+
+def test_rank_counts_values_below_and_half_of_the_equal_ones() -> None:
+    x = np.array([[1.0], [3.0], [2.0], [2.0]])
+    # Of 1 3 2 2 one is below the last 2 and two equal it: (1 + 0.5 * 2)/4.
+    assert rolling.rank_frac(x, 4)[-1, 0] == 0.5
+
+
+def test_activity_compares_the_last_rows_with_the_geometric_mean_before_them() -> None:
+    x = np.array([[100.0], [400.0], [600.0], [1000.0]])
+    # sqrt(100 * 400) = 200 and (600 + 1000)/2 = 800.
+    assert rolling.activity(x, 2, 2)[-1, 0] == pytest.approx(4.0, rel=1e-14)
+
+
+def test_activity_counts_a_bar_without_trades_as_one_unit() -> None:
+    assert rolling.activity(np.array([[0.0], [100.0], [30.0]]), 1, 2)[-1, 0] == pytest.approx(3.0, rel=1e-14)
+
+
+def test_the_median_of_a_row_leaves_out_what_is_unknown_and_needs_enough() -> None:
+    x = np.array([[1.0, 9.0, 2.0, np.nan], [1.0, 9.0, 2.0, 4.0], [1.0, np.nan, np.nan, 4.0]])
+    np.testing.assert_array_equal(rolling.row_median(x, 3), [2.0, 3.0, np.nan])
+    assert np.isnan(rolling.row_median(np.empty((2, 0)), 1)).all()
+
+
+def test_a_running_sum_begins_anew_after_a_hole() -> None:
+    x = np.array([np.nan, 1.0, 2.0, np.nan, 5.0])
+    np.testing.assert_array_equal(rolling.running_sum(x), [np.nan, 1.0, 3.0, np.nan, 5.0])
+
+
+def test_a_ratio_without_divisor_is_unknown() -> None:
+    np.testing.assert_array_equal(
+        rolling.ratio(np.array([1.0, 0.0, np.nan]), np.array([0.0, 2.0, 1.0])), [np.nan, 0.0, np.nan]
+    )
+
+
+def test_rows_are_counted_from_the_start_of_a_run_of_true_rows() -> None:
+    flags = np.array([[True], [True], [False], [True]])
+    np.testing.assert_array_equal(rolling.rows_since_start(flags)[:, 0], [0, 1, -1, 0])
