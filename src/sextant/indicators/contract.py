@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ class Output:
         Range of the values with default parameters, both inclusive.
     warmup
         Rows without a value, where fewer than the indicator's own.
+    anchored
+        False where the value depends on the whole past, so that two anchors need not agree.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Output:
     low: float = -math.inf
     high: float = math.inf
     warmup: Rows | None = None
+    anchored: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +134,8 @@ class Indicator:
         Numbers each instrument has for itself (price step, lot), to be given with the parameters.
     kernel
         A faster form of the batch from a cold state; must equal ``advance`` bit for bit.
-    anchored
-        False where values depend on the whole past, so that two anchors need not agree.
+    rising
+        Whole parameters that must rise strictly in this order.
     known_gaps
         What a reader must know, shown in the reference page.
     """
@@ -148,7 +152,7 @@ class Indicator:
     holes: Holes = "restart"
     constants: tuple[str, ...] = ()
     kernel: Advance | None = None
-    anchored: bool = True
+    rising: tuple[str, ...] = ()
     known_gaps: tuple[str, ...] = ()
 
     def values(self, **changes: Any) -> dict[str, Any]:
@@ -170,6 +174,12 @@ class Indicator:
                     raise InputError(f"Constant {name} of {self.name} must be above 0.")
             else:
                 raise InputError(f"Indicator {self.name} has no parameter '{name}'.", reason="unknown_field")
+        for before, after in itertools.pairwise(self.rising):
+            if found[before] >= found[after]:
+                raise InputError(
+                    f"Parameter {before} is {found[before]} and must be below {after}, {found[after]}.",
+                    reason="out_of_range",
+                )
         for name in self.constants:
             if name not in found:
                 raise InputError(f"Indicator {self.name} needs the constant '{name}' of each instrument.")

@@ -13,33 +13,24 @@ the same on every machine; columns never meet, so a column alone equals the colu
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Final
 
-import numba
 import numpy as np
 
+from sextant.indicators.compiling import compiled
 from sextant.model.bar import Floats, Integers
 
-F = TypeVar("F", bound=Callable[..., Any])
+FADE_3: Final = 0.7937005259840998
+FADE_10: Final = 0.9330329915368074
+FADE_25: Final = 0.9726549474122855
+FADE_50: Final = 0.9862327044933592
+"""2^(-1/h): what is left after one row of a weight that halves in h rows."""
 
 PLAIN_ROWS: Final = 32
 REFRESH_ROWS: Final = 60
 
 WindowSum = tuple[Floats, Floats, Floats, Integers]
 """Ring (w, S), sum, compensation and number of terms that are not 0, the last three (S,)."""
-
-
-def compiled(function: F) -> F:
-    """The function as machine code without the interpreter lock, kept on disk; IEEE arithmetic as written."""
-    dispatcher: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    # The compiler stamps its files with the source of the function alone; the primitives it takes in from
-    # this file must count too, or a changed primitive would leave stale code on disk.
-    own = Path(__file__).stat()
-    files = dispatcher._cache._cache_file  # noqa: SLF001  # there is no public way to the stamp
-    files._source_stamp = (files._source_stamp, own.st_mtime, own.st_size)  # noqa: SLF001  # as above
-    return cast("F", dispatcher)
 
 
 def counter(columns: int) -> Integers:
@@ -55,6 +46,19 @@ def ring(rows: int, columns: int) -> Floats:
 def window_sum_state(rows: int, columns: int) -> WindowSum:
     """The cold state of :func:`window_sum`."""
     return ring(rows, columns), np.zeros(columns), np.zeros(columns), counter(columns)
+
+
+@compiled
+def later(count: Integers, skip: int, out: Integers) -> None:
+    """Rows since the anchor of a series that begins ``skip`` rows after its column."""
+    for s in range(count.shape[0]):
+        out[s] = count[s] - skip
+
+
+@compiled
+def push(slots: Floats, bar_index: int, x: Floats) -> None:
+    """Puts the row into its slot of a ring."""
+    slots[bar_index % slots.shape[0]] = x
 
 
 @compiled
@@ -199,15 +203,6 @@ def lag(slots: Floats, bar_index: int, x: Floats, out: Floats) -> None:
 
 
 @compiled
-def true_range(high: Floats, low: Floats, before: Floats, out: Floats) -> None:
-    """max(high, close before) - min(low, close before)."""
-    for s in range(out.shape[0]):
-        top = larger(high[s], before[s])
-        bottom = smaller(low[s], before[s])
-        out[s] = top - bottom
-
-
-@compiled
 def ratio(a: float, b: float) -> float:
     """a/b where b > 0, else 0."""
     return a / b if b > 0 else 0.0
@@ -220,24 +215,34 @@ def clamp(x: float, low: float, high: float) -> float:
 
 
 @compiled
-def strength(
-    moved: tuple[Floats, Floats, Floats], count: Integers, close: Floats, n: int, out: Floats
-) -> None:
-    """Wilder's strength index; ``moved`` keeps the close before, the mean gain and the mean loss.
+def lin(z: float) -> float:
+    """The number held in [-1, 1]."""
+    return clamp(z, -1.0, 1.0)
 
-    Notes
-    -----
-    50 where the close never moved. A value is meant from n rows after the anchor on.
-    """
-    before, gain, loss = moved
-    up, down = np.empty(close.shape[0]), np.empty(close.shape[0])
-    for s in range(close.shape[0]):
-        d = close[s] - before[s]
-        up[s] = d if d > 0 else 0.0
-        down[s] = -d if d < 0 else 0.0
-        before[s] = close[s]
-    wilder(gain, count, 1, up, n)
-    wilder(loss, count, 1, down, n)
-    for s in range(close.shape[0]):
-        both = gain[s] + loss[s]
-        out[s] = 100.0 * (gain[s] / both) if both > 0 else 50.0
+
+@compiled
+def ln_ratio(a: float, b: float) -> float:
+    """ln(a/b) to 1.1e-10 for 1/2 <= a/b <= 2, from nine terms of the series of artanh."""
+    u = (a - b) / (a + b)
+    q = u * u
+    series = 0.0
+    for k in (17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0):
+        series = 1.0 / k + q * series
+    return 2.0 * u * series
+
+
+@compiled
+def tolerate(age: Integers, missing: Floats, x: Floats) -> None:
+    """Counts a row of a column that tolerates holes; ``missing`` is 1 on a hole after the first row, else 0."""
+    for s in range(age.shape[0]):
+        here = x[s] == x[s]
+        age[s] += here or age[s] > 0
+        missing[s] = 0.0 if here or age[s] == 0 else 1.0
+
+
+@compiled
+def tolerate_mask(out: Floats, age: Integers, warmup: int, missing: Floats, share: Floats) -> None:
+    """Leaves NaN while warming, on a hole, and where more than 5 % of the window are holes."""
+    for s in range(age.shape[0]):
+        told = age[s] > warmup and missing[s] == 0 and share[s] <= 0.05
+        out[s] = out[s] if told else np.nan

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values, window
-from sextant.indicators.windows import compiled, counter, mask, tick, true_range, void, wilder
+from sextant.indicators.prices import true_range
+from sextant.indicators.windows import counter, mask, tick, void, wilder
 from sextant.model.bar import Floats
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values, window
 from sextant.indicators.windows import (
     clamp,
-    compiled,
     counter,
     lag,
     mask,

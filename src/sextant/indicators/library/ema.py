@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from sextant.indicators import windows
+from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values, window
-from sextant.indicators.windows import compiled, counter, mask, tick
+from sextant.indicators.windows import counter, mask, tick
 from sextant.model.bar import Floats
 
 

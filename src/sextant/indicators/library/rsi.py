@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values, window
-from sextant.indicators.windows import compiled, counter, mask, strength, tick
+from sextant.indicators.prices import strength
+from sextant.indicators.windows import counter, mask, tick
 from sextant.model.bar import Floats
 
 

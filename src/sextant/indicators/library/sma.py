@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values, window
-from sextant.indicators.windows import compiled, counter, mask, tick, window_sum, window_sum_state
+from sextant.indicators.windows import counter, mask, tick, window_sum, window_sum_state
 from sextant.model.bar import Floats
 
 
