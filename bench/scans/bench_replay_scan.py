@@ -17,7 +17,7 @@ from sextant.scans.offline import scan_view
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.catalog import strategies
-from sextant.strategies.costs import CostAssumptions
+from sextant.strategies.prices import CostAssumptions
 from sextant.venues.packs import bar_pack_events
 
 ROWS = 1_440

@@ -60,7 +60,7 @@ def scan_replay(
     from sextant.scans.offline import scan_view
     from sextant.scans.run import EvidenceShelf, MarketPart
     from sextant.strategies.catalog import strategies
-    from sextant.strategies.costs import CostAssumptions
+    from sextant.strategies.prices import CostAssumptions
     from sextant.venues.packs import bar_pack_events
 
     if spread_bps is not None and not 0 <= spread_bps <= 1_000:

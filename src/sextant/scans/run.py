@@ -27,8 +27,9 @@ from sextant.scans.records import ScanRequest, StrategyReport
 from sextant.scans.universe import Universe
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Strategy, Verdict
-from sextant.strategies.costs import CostAssumptions, round_trip_cost_bps
+from sextant.strategies.costs import round_trip_cost_bps
 from sextant.strategies.gates import volume_24h_usd
+from sextant.strategies.prices import CostAssumptions
 from sextant.strategies.propose import judge
 
 EVENT_TABLES_KEPT: Final = 64  # fourteen strategies, and some views behind the newest
@@ -71,7 +72,7 @@ class MarketPart:
         self.view = view
         self.assumptions = assumptions
         self._shelf = shelf
-        self._columns = Columns(view)
+        self._columns = Columns(view, assumptions)
         self._verdicts: dict[str, Verdict] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()

@@ -11,7 +11,7 @@ from sextant.kit.clock import Clock
 from sextant.market.state import MarketState
 from sextant.model.events import Event
 from sextant.scans.run import EvidenceShelf, MarketPart
-from sextant.strategies.costs import CostAssumptions
+from sextant.strategies.prices import CostAssumptions
 
 SHARED_FOR_S: Final = 1.0  # callers within this time share one view and all that was computed from it
 
