@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from sextant.errors import BudgetExceeded
-from sextant.kit.clock import Deadline, ManualClock, SystemClock
+from sextant.kit.clock import Deadline, ManualClock, SystemClock, within
 
 
 async def test_sleepers_wake_in_the_order_of_their_time() -> None:
@@ -55,3 +55,49 @@ def test_the_machine_clock_moves_forward() -> None:
     first = clock.monotonic_ns()
     assert clock.monotonic_ns() >= first
     assert clock.now_ns() > 1_700_000_000_000_000_000
+
+
+async def test_work_that_ends_in_time_gives_its_result_and_late_work_is_cancelled() -> None:
+    clock = ManualClock()
+    cancelled: list[bool] = []
+
+    async def work(seconds: float) -> str:
+        try:
+            await clock.sleep(seconds)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+        return "done"
+
+    async def drive(seconds: float) -> asyncio.Task[str]:
+        task = asyncio.ensure_future(within(clock, Deadline(clock, 5), work(seconds), "work"))
+        for _ in range(6):
+            for _ in range(5):
+                await asyncio.sleep(0)
+            clock.advance(1)
+        await asyncio.wait((task,))
+        return task
+
+    assert (await drive(4)).result() == "done"
+    late = await drive(6)
+    assert isinstance(late.exception(), BudgetExceeded)
+    assert cancelled == [True]
+
+
+async def test_cancelling_the_waiter_cancels_the_work() -> None:
+    clock = ManualClock()
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        started.set()
+        try:
+            await clock.sleep(100)
+        finally:
+            ended.set()
+
+    task = asyncio.ensure_future(within(clock, Deadline(clock, 5), work(), "work"))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()

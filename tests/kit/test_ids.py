@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sextant.kit.ids import is_id, new_id
+from sextant.kit.ids import is_id, new_fraction, new_id
 
 
 def test_a_new_id_has_its_own_shape_and_is_new() -> None:
@@ -16,3 +16,10 @@ def test_a_new_id_has_its_own_shape_and_is_new() -> None:
 )
 def test_other_text_is_no_scan_id(text: str) -> None:
     assert not is_id(text, "scan")
+
+
+def test_fractions_are_evenly_drawn_from_nought_to_one() -> None:
+    drawn = [new_fraction() for _ in range(2000)]
+    assert 0 <= min(drawn) < 0.02
+    assert 0.98 < max(drawn) < 1
+    assert 0.45 < sum(drawn) / 2000 < 0.55  # the mean of 2000 draws strays by .0065; .05 is 7.7 of it

@@ -6,9 +6,12 @@ import asyncio
 import heapq
 import itertools
 import time
-from typing import Final, Protocol
+from collections.abc import Coroutine
+from typing import Any, Final, Protocol, TypeVar
 
 from sextant.errors import BudgetExceeded
+
+T = TypeVar("T")
 
 _SECOND_NS: Final = 1_000_000_000
 
@@ -131,3 +134,37 @@ class Deadline:
             raise BudgetExceeded(
                 f"The budget of {self.seconds:g} s ended in '{stage}'.", reason="deadline", stage=stage
             )
+
+
+async def within(clock: Clock, deadline: Deadline, work: Coroutine[Any, Any, T], stage: str) -> T:
+    """The result of the work, if it comes before the deadline on the given clock.
+
+    Parameters
+    ----------
+    clock
+        Whose time passes; a ``ManualClock`` ends the work when it is advanced past the deadline.
+    deadline
+        The end; when it comes the work is cancelled and has finished being cancelled before this returns.
+    work
+        What is awaited.
+    stage
+        Named in the error.
+
+    Raises
+    ------
+    BudgetExceeded
+        If the end came first.
+    """
+    running = asyncio.ensure_future(work)
+    alarm = asyncio.ensure_future(clock.sleep(deadline.remaining_s()))
+    try:
+        await asyncio.wait((running, alarm), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            return running.result()
+        raise BudgetExceeded(
+            f"The budget of {deadline.seconds:g} s ended in '{stage}'.", reason="deadline", stage=stage
+        )
+    finally:
+        for task in (running, alarm):
+            task.cancel()
+        await asyncio.gather(running, alarm, return_exceptions=True)

@@ -34,3 +34,8 @@ def new_uuid() -> str:
 def new_secret() -> str:
     """Fresh 256 bits as 43 characters that need no escaping in a header or a URL."""
     return secrets.token_urlsafe(32)
+
+
+def new_fraction() -> float:
+    """A fresh number in [0, 1), evenly drawn; the jitter of waits."""
+    return secrets.randbits(53) / (1 << 53)

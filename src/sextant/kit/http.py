@@ -1,0 +1,227 @@
+"""REST reads: one total deadline, a bounded body, no redirects, and every failure named."""
+
+from __future__ import annotations
+
+import ssl
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+
+from sextant.errors import BudgetExceeded, Rejected, Throttled, Unreachable, VenueError, WireError
+from sextant.kit.clock import Clock, Deadline, within
+from sextant.kit.retry import Retrying, stated_wait_s
+
+BODY_BYTES: Final = 8 * 1024 * 1024
+UNSTATED_WAIT_S: Final = 5.0  # silence kept after a refusal that states no time
+_CHUNK_BYTES: Final = 64 * 1024
+_SHOWN: Final = 200  # characters of a strange body that an error may quote
+_SECOND_NS: Final = 1_000_000_000
+_CONNECTIONS: Final = 32  # per client; a client has one host
+
+
+def _general(_: int, __: bytes) -> VenueError | None:
+    """No status has a meaning of its own."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How one host is asked.
+
+    Parameters
+    ----------
+    user_agent
+        Sent with every request.
+    body_bytes
+        Most bytes of a body, counted after decompression.
+    refusal
+        ``(status, body)`` to the error that a status means at this host; None for the general meaning.
+    tls
+        Context of https; None for the system's, which checks names and dates.
+    """
+
+    user_agent: str = "sextant"
+    body_bytes: int = BODY_BYTES
+    refusal: Callable[[int, bytes], VenueError | None] = field(default=_general)
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body, when it was complete (nanoseconds UTC), and the headers by lower-case name."""
+
+    body: bytes
+    receive_ns: int
+    headers: dict[str, str]
+
+
+class RestClient:
+    """Reads from one host; opened by ``async with``, which closes its connections.
+
+    Parameters
+    ----------
+    base_url
+        Scheme, host and path prefix.
+    retrying
+        How a failed read is repeated; its clock judges deadlines and silence.
+    settings
+        How the host is asked.
+    """
+
+    def __init__(self, base_url: str, retrying: Retrying, settings: HttpSettings | None = None) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._retrying = retrying
+        self._clock: Clock = retrying.clock
+        self._settings = settings or HttpSettings()
+        self._session: aiohttp.ClientSession | None = None
+        self._silent_until_ns = 0
+        self._silence = ""
+
+    async def __aenter__(self) -> Self:
+        """The opened client."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=self._settings.tls or True),
+            timeout=aiohttp.ClientTimeout(total=None),  # the deadline is the only timer
+            headers={"User-Agent": self._settings.user_agent, "Accept-Encoding": "gzip"},
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def silent_s(self) -> float:
+        """Seconds for which the host asked not to be called; 0 when it may be called."""
+        return max(0, self._silent_until_ns - self._clock.monotonic_ns()) / _SECOND_NS
+
+    async def get(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
+        """The whole answer to a read.
+
+        Parameters
+        ----------
+        path
+            Below the base URL, with its leading slash.
+        query
+            Names and values in the order to send.
+        deadline
+            Of the read and its repeats together: connecting, waiting and every byte of the body.
+
+        Raises
+        ------
+        Unreachable
+            No whole answer: dns, tls, connect, reset, truncated, timeout, or a 5xx.
+        Throttled
+            The host asked for silence, now or earlier; while it lasts no call is made.
+        Rejected
+            Another refusal, or a redirect, which is never followed.
+        WireError
+            The body is no data: an HTML page, an unknown encoding, or more than the allowed bytes.
+        """
+        return await self._retrying.run(lambda: self._attempt(path, query, deadline), deadline)
+
+    async def _attempt(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
+        silent_s = self.silent_s()
+        if silent_s > 0:
+            raise Throttled(self._silence, retry_after_s=silent_s, reason="silence")
+        url = self._base_url + path
+        try:
+            return await within(self._clock, deadline, self._ask(url, query), path)
+        except BudgetExceeded as error:
+            raise Unreachable(
+                f"{url} did not answer within {deadline.seconds:g} s.", reason="timeout", url=url
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(
+                f"{url} did not answer: {str(error)[:_SHOWN] or type(error).__name__}.",
+                reason=_cause(error),
+                url=url,
+            ) from error
+        except Throttled as error:
+            self._keep_silent(error)
+            raise
+
+    async def _ask(self, url: str, query: Sequence[tuple[str, str]]) -> Answer:
+        if self._session is None:
+            raise Unreachable(f"The client of {self._base_url} is closed.", reason="closed")
+        async with self._session.get(url, params=query, allow_redirects=False) as response:
+            body = await self._read(response)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            receive_ns = self._clock.now_ns()
+            if response.status != 200:
+                raise self._refused(response.status, body, headers, url)
+            if response.content_type == "text/html" or body[:256].lstrip()[:1] == b"<":
+                raise WireError(
+                    f"{url} answered a page, not data: {_quoted(body)}", reason="bad_body", field=""
+                )
+            return Answer(body, receive_ns, headers)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The decompressed body; decompression stops at the limit, whatever the body claims to hold."""
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        if encoding not in ("identity", "gzip", "deflate"):
+            raise WireError(
+                f"{response.url} answered in the encoding '{encoding[:40]}'.", reason="bad_body", field=""
+            )
+        unpack = None if encoding == "identity" else zlib.decompressobj(wbits=47)  # gzip or zlib, by header
+        limit = self._settings.body_bytes
+        body = bytearray()
+        try:
+            async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+                body += chunk if unpack is None else unpack.decompress(chunk, limit + 1 - len(body))
+                if len(body) > limit:
+                    raise WireError(
+                        f"{response.url} answered more than {limit} bytes.", reason="too_large", field=""
+                    )
+        except zlib.error as error:
+            raise WireError(f"{response.url}: {error}.", reason="bad_body", field="") from error
+        if unpack is not None and not unpack.eof:
+            raise Unreachable(f"{response.url}: the compressed body ended early.", reason="truncated")
+        return bytes(body)
+
+    def _refused(self, status: int, body: bytes, headers: dict[str, str], url: str) -> VenueError:
+        own = self._settings.refusal(status, body)
+        if own is not None:
+            return own
+        wait_s = stated_wait_s(headers.get("retry-after"), self._clock.now_ns())
+        message = f"{url} answered {status}: {_quoted(body)}"
+        if status in (418, 429):
+            return Throttled(message, retry_after_s=wait_s or UNSTATED_WAIT_S, reason=f"http_{status}")
+        if status >= 500:
+            return Unreachable(message, reason=f"http_{status}", retry_after_s=wait_s)
+        if 300 <= status < 400:
+            return Rejected(message, reason="redirect", location=headers.get("location", "")[:_SHOWN])
+        return Rejected(message, reason=f"http_{status}")
+
+    def _keep_silent(self, error: Throttled) -> None:
+        until_ns = self._clock.monotonic_ns() + round(error.retry_after_s * _SECOND_NS)
+        if until_ns > self._silent_until_ns:
+            self._silent_until_ns = until_ns
+            self._silence = error.message
+
+
+def _cause(error: BaseException) -> str:
+    """The stable word for a failure below HTTP; the more special classes come first."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "dns"
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        return "tls"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return "truncated"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "connect"
+    return "reset"
+
+
+def _quoted(body: bytes) -> str:
+    """The beginning of a body, safe to show in a log line."""
+    return ascii(body[:_SHOWN].decode("utf-8", "replace"))

@@ -1,0 +1,42 @@
+"""Budgets of calls per second, spent before a call is made."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sextant.kit.clock import Clock
+
+_SECOND_NS: Final = 1_000_000_000
+
+
+class CallBudget:
+    """A bucket of calls that fills at a steady rate.
+
+    In any span of t seconds it lets at most ``burst + t * per_s`` calls pass.
+
+    Parameters
+    ----------
+    clock
+        Whose monotonic time fills it.
+    per_s
+        Calls added a second, above 0.
+    burst
+        Most calls it holds, and how many it holds at the start; at least 1.
+    """
+
+    def __init__(self, clock: Clock, per_s: float, burst: int) -> None:
+        self._clock = clock
+        self._per_s = per_s
+        self._burst = burst
+        self._calls = float(burst)
+        self._at_ns = clock.monotonic_ns()
+
+    async def spend(self) -> None:
+        """Return when one call may be made; callers pass in the order in which they asked."""
+        now_ns = self._clock.monotonic_ns()
+        gained = (now_ns - self._at_ns) / _SECOND_NS * self._per_s
+        self._calls = min(float(self._burst), self._calls + gained) - 1.0
+        self._at_ns = now_ns
+        if self._calls < 0.0:
+            # A negative count is a debt: whoever comes next waits behind this caller.
+            await self._clock.sleep(-self._calls / self._per_s)
