@@ -8,11 +8,13 @@ from typing import Final
 
 from sextant.errors import Stale
 from sextant.kit.clock import Clock
+from sextant.kit.health import Reading
 from sextant.market.state import MarketState
 from sextant.model.events import Event
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.prices import CostAssumptions
 
+QUIET_S: Final = 30.0  # faults.md N2: a connection without a word for this long is dead
 SHARED_FOR_S: Final = 1.0  # callers within this time share one view and all that was computed from it
 
 
@@ -37,12 +39,23 @@ class MarketSource:
         self._lock = threading.Lock()
         self._part: MarketPart | None = None
         self._taken_ns = 0
+        self._heard_ns: int | None = None
 
     def learn(self, events: Iterable[Event]) -> None:
         """Apply events in order."""
         with self._lock:
             for event in events:
                 self._state.apply(event)
+        self._heard_ns = self._clock.monotonic_ns()
+
+    async def probe(self) -> Reading:
+        """Degraded until the first event, and while nothing arrives."""
+        if self._heard_ns is None:
+            return Reading("degraded", "No event has arrived yet.")
+        quiet_s = (self._clock.monotonic_ns() - self._heard_ns) / 1e9
+        if quiet_s <= QUIET_S:
+            return Reading("healthy")
+        return Reading("degraded", f"No event for {quiet_s:.0f} s; {QUIET_S:g} s are allowed.")
 
     def read(self) -> MarketPart:
         """The market as it is known now; shared by callers of the same second.

@@ -1,0 +1,182 @@
+"""Builds and wires every long-lived object; the only such place."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import uvicorn
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sextant.api.server import Rooms, create
+from sextant.config import Config
+from sextant.errors import ConfigError
+from sextant.kit import log
+from sextant.kit.clock import Clock
+from sextant.kit.db import migrate, open_engine
+from sextant.kit.health import Health, LoopLag, database_probe, disk_probe, in_process
+from sextant.kit.metrics import Metrics
+from sextant.market.state import MarketState
+from sextant.model.view import Feed
+from sextant.scans.diagnostics import ScanDiagnostics
+from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.source import MarketSource
+from sextant.scans.store import ScanDetails, ScanRows
+from sextant.scans.worker import ScanWorker
+from sextant.strategies.catalog import strategies
+from sextant.strategies.prices import CostAssumptions
+from sextant.vault.keys import ApiKeys
+from sextant.vault.sessions import Sessions
+from sextant.vault.signing import load_key
+from sextant.vault.users import Users
+
+DRAIN_S: Final = 10  # faults.md P2: a stopping server has this long to finish what it began
+BACKLOG: Final = 1024  # connections the kernel keeps while the loop is busy
+
+_LOG: Final = log.get("app")
+
+
+@dataclass(frozen=True)
+class Server:
+    """Everything a running server is made of."""
+
+    rooms: Rooms
+    db: AsyncEngine
+    worker: ScanWorker
+    source: MarketSource
+
+
+@asynccontextmanager
+async def assemble(
+    config: Config, clock: Clock, feed: Feed, code_version: str, *, simulated: bool
+) -> AsyncIterator[Server]:
+    """A server with its database migrated and the scans of a lost process ended; closed at the end."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    db = open_engine(config.database_url)
+    try:
+        await migrate(db)
+        key = load_key(config.token_key, config.data_dir)
+        rows, details = ScanRows(db), ScanDetails(db)
+        source = MarketSource(MarketState(feed, simulated=simulated), clock, CostAssumptions())
+        worker = ScanWorker(rows, clock, strategies(), source.read)
+        lost = await worker.recover()
+        if lost:
+            _LOG.warning("scans.recovered", count=lost)
+        lag = LoopLag(clock)
+        probes = {
+            "database": database_probe(db),
+            "shared_store": in_process,
+            "disk": disk_probe(config.data_dir),
+            "loop": lag.probe,
+            "feeds": source.probe,
+        }
+        origin = Origin(feed, simulated, code_version)
+        rooms = Rooms(
+            clock=clock,
+            users=Users(db, clock),
+            sessions=Sessions(db, clock, key),
+            keys=ApiKeys(db, clock),
+            key=key,
+            health=Health(clock, probes),
+            lag=lag,
+            metrics=Metrics(),
+            origin=lambda: origin,
+            scans=Scans(rows, details, worker, clock, lambda: origin),
+            diagnostics=ScanDiagnostics(rows, details, clock),
+            cors_origins=config.cors_origins,
+        )
+        yield Server(rooms, db, worker, source)
+    finally:
+        await db.dispose()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a taken port is a word and not a trace.
+
+    Raises
+    ------
+    ConfigError
+        If the address cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise ConfigError(
+            f"{host}:{port} cannot be listened on: {error.strerror}; choose another with --port."
+        ) from None
+    return bound
+
+
+async def serve(
+    server: Server,
+    bound: socket.socket,
+    feeds: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    ready: Callable[[], None],
+) -> None:
+    """Serve until the process is asked to stop; then finish what was begun, within ten seconds.
+
+    Parameters
+    ----------
+    bound
+        Where the API listens.
+    feeds
+        Coroutines that bring events to the source; they run until the end.
+    ready
+        Called once when the API answers.
+    """
+    settings = uvicorn.Config(
+        create(server.rooms),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=DRAIN_S,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+    http = _Http(settings)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, http.stop)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(server.worker.serve()), group.create_task(server.rooms.lag.watch())]
+        tasks += [group.create_task(feed()) for feed in feeds]
+        tasks.append(group.create_task(_announce(http, server, ready)))
+        try:
+            await http.serve(sockets=[bound])
+        finally:
+            server.rooms.health.stage = "draining"
+            server.rooms.closing.set()
+            for task in tasks:
+                task.cancel()
+
+
+class _Http(uvicorn.Server):
+    """The HTTP server, ended by a word of ours: a request to stop is a normal end and leaves exit status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to us."""
+        yield
+
+    def stop(self) -> None:
+        """Finish what was begun and end; asked again, end at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def _announce(http: uvicorn.Server, server: Server, ready: Callable[[], None]) -> None:
+    """Say that the API answers, once it does."""
+    while not http.started:
+        await asyncio.sleep(0.02)
+    server.rooms.health.stage = "serving"
+    ready()
