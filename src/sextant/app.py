@@ -144,13 +144,17 @@ async def serve(
         timeout_graceful_shutdown=DRAIN_S,
         h11_max_incomplete_event_size=16 * 1024,
     )
-    http = _Http(settings)
+
+    def up() -> None:
+        server.rooms.health.stage = "serving"
+        ready()
+
+    http = _Http(settings, up)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, http.stop)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(server.worker.serve()), group.create_task(server.rooms.lag.watch())]
         tasks += [group.create_task(feed()) for feed in feeds]
-        tasks.append(group.create_task(_announce(http, server, ready)))
         try:
             await http.serve(sockets=[bound])
         finally:
@@ -163,6 +167,15 @@ async def serve(
 class _Http(uvicorn.Server):
     """The HTTP server, ended by a word of ours: a request to stop is a normal end and leaves exit status 0."""
 
+    def __init__(self, settings: uvicorn.Config, up: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._up = up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        self._up()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to us."""
@@ -172,11 +185,3 @@ class _Http(uvicorn.Server):
         """Finish what was begun and end; asked again, end at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
-
-
-async def _announce(http: uvicorn.Server, server: Server, ready: Callable[[], None]) -> None:
-    """Say that the API answers, once it does."""
-    while not http.started:
-        await asyncio.sleep(0.02)
-    server.rooms.health.stage = "serving"
-    ready()
