@@ -1,0 +1,1 @@
+"""HTTP and SSE: checks who asks, validates, calls one room, maps the error."""

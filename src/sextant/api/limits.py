@@ -1,0 +1,214 @@
+"""What a request may weigh and how often it may come; every number is one of api.md 1.7 or 4."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from sextant.api.problems import Refused
+from sextant.errors import RateLimited
+from sextant.kit.clock import Clock
+from sextant.model.times import SECOND_NS
+
+BODY_BYTES: Final = 64 * 1024
+URL_BYTES: Final = 4 * 1024
+HEADER_BYTES: Final = 16 * 1024
+JSON_DEPTH: Final = 16
+JSON_KEYS: Final = 1_000
+STRING_BYTES: Final = 8 * 1024
+INTEGER_DIGITS: Final = 30
+AT_ONCE: Final = 8  # requests of one user
+STREAMS_PER_USER: Final = 5
+STREAMS: Final = 500
+COUNTED_CALLERS: Final = 10_000  # beyond it the caller idle for longest is forgotten; about 50 MB at worst
+
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|\d+')
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """So many requests in so many seconds, per user or per address."""
+
+    name: str
+    quota: int
+    window_s: int
+    per_address: bool = False
+
+
+POLICIES: Final[Mapping[str, Policy]] = MappingProxyType(
+    {
+        policy.name: policy
+        for policy in (
+            Policy("default", 300, 60),
+            Policy("anonymous", 60, 60, per_address=True),
+            Policy("login", 5, 300, per_address=True),
+            Policy("refresh", 10, 60, per_address=True),
+            Policy("health", 600, 60, per_address=True),
+            Policy("metrics", 600, 60, per_address=True),
+            Policy("discover", 30, 60),
+            Policy("onboard", 5, 3_600),
+            Policy("scan.poll", 600, 60),
+        )
+    }
+)
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What is left of a policy for a caller, and in how many seconds all of it is back."""
+
+    policy: Policy
+    remaining: int
+    reset_s: int
+
+
+class RateLimits:
+    """Counts requests in a window that slides; strict, and never open.
+
+    Parameters
+    ----------
+    clock
+        Whose monotonic time counts.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen: OrderedDict[tuple[str, str], deque[int]] = OrderedDict()
+        self._busy: dict[str, int] = {}
+        self._streams: dict[str, int] = {}
+
+    def take(self, policy: Policy, caller: str) -> Standing:
+        """Count a request.
+
+        Raises
+        ------
+        RateLimited
+            If the policy has no room; the refused request is not counted.
+        """
+        now_ns = self._clock.monotonic_ns()
+        window_ns = policy.window_s * SECOND_NS
+        key = (policy.name, caller)
+        times = self._seen.setdefault(key, deque())
+        self._seen.move_to_end(key)
+        while times and times[0] <= now_ns - window_ns:
+            times.popleft()
+        if len(times) >= policy.quota:
+            raise RateLimited(
+                f"{policy.quota} requests in {policy.window_s} s are allowed.",
+                retry_after_s=(times[0] + window_ns - now_ns) / SECOND_NS,
+                reason=policy.name,
+                standing=Standing(policy, 0, -((now_ns - window_ns - times[-1]) // SECOND_NS)),
+            )
+        times.append(now_ns)
+        if len(self._seen) > COUNTED_CALLERS:
+            self._seen.popitem(last=False)
+        return Standing(policy, policy.quota - len(times), policy.window_s)
+
+    @contextmanager
+    def working(self, caller: str) -> Iterator[None]:
+        """Hold one of the requests a user may have at a time.
+
+        Raises
+        ------
+        RateLimited
+            If eight are being worked on.
+        """
+        with _held(self._busy, caller, AT_ONCE):
+            yield
+
+    def open_stream(self, caller: str) -> None:
+        """Take one of the streams a user, and the process, may have; give it back with ``close_stream``.
+
+        Raises
+        ------
+        RateLimited
+            If the user has five, or the process five hundred.
+        """
+        if self._streams.get(caller, 0) >= STREAMS_PER_USER or sum(self._streams.values()) >= STREAMS:
+            raise RateLimited(
+                f"{STREAMS_PER_USER} streams of a user may be open.", retry_after_s=5.0, reason="concurrency"
+            )
+        self._streams[caller] = self._streams.get(caller, 0) + 1
+
+    def close_stream(self, caller: str) -> None:
+        """Give a stream back."""
+        _give_back(self._streams, caller)
+
+
+def check_json(body: bytes) -> None:
+    """Do nothing if a body is JSON within bounds.
+
+    Raises
+    ------
+    Refused
+        ``malformed``, with the bound that was passed.
+    """
+    try:
+        msgspec.json.decode(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        place = re.search(r"byte (\d+)", str(error))
+        where = "" if place is None else f" at byte {place.group(1)}"
+        raise Refused("malformed", f"The body is not JSON{where}.", reason="json_syntax") from None
+    # The body is JSON from here on, so every string ends and this pass is linear.
+    depth = 0
+    for token in _TOKEN.finditer(body):
+        first, length = body[token.start()], token.end() - token.start()
+        if first in b"{[":
+            depth += 1
+            if depth > JSON_DEPTH:
+                raise _too_deep()
+        elif first in b"}]":
+            depth -= 1
+        elif first == ord('"') and length > STRING_BYTES + 2:
+            raise Refused(
+                "malformed", f"A string has more than {STRING_BYTES} bytes.", reason="string_length"
+            )
+        elif first != ord('"') and length > INTEGER_DIGITS:
+            raise Refused(
+                "malformed", f"A number has more than {INTEGER_DIGITS} digits.", reason="integer_digits"
+            )
+    _check_keys(body)
+
+
+def _check_keys(body: bytes) -> None:
+    seen = 0
+
+    def pairs(found: list[tuple[str, Any]]) -> None:
+        nonlocal seen
+        seen += len(found)
+        if seen > JSON_KEYS:
+            raise Refused("malformed", f"The body has more than {JSON_KEYS} keys.", reason="json_keys")
+        if len({name for name, _ in found}) < len(found):
+            raise Refused("malformed", "An object has the same key twice.", reason="duplicate_key")
+
+    json.loads(body, object_pairs_hook=pairs)
+
+
+def _too_deep() -> Refused:
+    return Refused("malformed", f"The body is nested more than {JSON_DEPTH} deep.", reason="json_depth")
+
+
+@contextmanager
+def _held(counts: dict[str, int], caller: str, most: int) -> Iterator[None]:
+    if counts.get(caller, 0) >= most:
+        raise RateLimited(f"{most} requests at a time are allowed.", retry_after_s=1.0, reason="concurrency")
+    counts[caller] = counts.get(caller, 0) + 1
+    try:
+        yield
+    finally:
+        _give_back(counts, caller)
+
+
+def _give_back(counts: dict[str, int], caller: str) -> None:
+    left = counts.get(caller, 0) - 1
+    if left > 0:
+        counts[caller] = left
+    else:
+        counts.pop(caller, None)

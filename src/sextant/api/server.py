@@ -1,0 +1,234 @@
+"""The HTTP application: every route served through one gate, every failure told by one map."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar, Request, Response
+from litestar.config.cors import CORSConfig
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from sextant.api.auth import AuthRoutes
+from sextant.api.endpoint import Answer, Endpoint, EventStream, Result
+from sextant.api.gate import Gate, request_id_of
+from sextant.api.limits import RateLimits, Standing
+from sextant.api.openapi import document
+from sextant.api.ops import OpsRoutes
+from sextant.api.origin import Origin
+from sextant.api.problems import MEDIA_TYPE, Refused, problem_of, retry_after_s
+from sextant.api.streaming import StreamResponse
+from sextant.errors import BudgetExceeded, NotFound, SextantError
+from sextant.kit import log
+from sextant.kit.clock import Clock
+from sextant.kit.health import Health, LoopLag
+from sextant.kit.ids import new_id
+from sextant.kit.metrics import Metrics
+from sextant.vault.keys import ApiKeys
+from sextant.vault.sessions import Sessions
+from sextant.vault.signing import SigningKey
+from sextant.vault.users import Users
+
+REQUEST_S: Final = 15.0  # api.md 4: a request that takes longer is refused
+_LOG: Final = log.get("api")
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rooms:
+    """The front doors the API asks.
+
+    Parameters
+    ----------
+    key
+        Signs cursors.
+    origin
+        Feed and build of the facts, as they are now.
+    closing
+        Set when the server stops, so that streams say goodbye.
+    cors_origins
+        Origins whose pages may call; none by default.
+    """
+
+    clock: Clock
+    users: Users
+    sessions: Sessions
+    keys: ApiKeys
+    key: SigningKey
+    health: Health
+    lag: LoopLag
+    metrics: Metrics
+    origin: Callable[[], Origin]
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    cors_origins: tuple[str, ...] = ()
+
+
+def create(rooms: Rooms) -> Litestar:
+    """The application; its routes are exactly those of its OpenAPI document."""
+    return Edge(rooms).application()
+
+
+class Edge:
+    """Turns requests into calls, and results and errors into answers.
+
+    Parameters
+    ----------
+    rooms
+        The front doors.
+    """
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._limits = RateLimits(rooms.clock)
+        self._gate = Gate(rooms.sessions, rooms.keys, self._limits)
+        self._document = b""
+        self.endpoints = self._routes()
+        self._document = document(self.endpoints, rooms.origin().code_version)
+
+    def application(self) -> Litestar:
+        """The application of all routes."""
+        origins = list(self._rooms.cors_origins)
+        return Litestar(
+            [self._route(endpoint) for endpoint in self.endpoints],
+            openapi_config=None,
+            logging_config=None,
+            request_max_body_size=None,  # the gate bounds bodies before it reads them
+            exception_handlers={Exception: self._failed},
+            cors_config=CORSConfig(allow_origins=origins) if origins else None,
+        )
+
+    def _routes(self) -> Sequence[Endpoint]:
+        rooms = self._rooms
+        ops = OpsRoutes(
+            (rooms.health, rooms.lag), rooms.metrics, rooms.clock, rooms.origin, lambda: self._document
+        )
+        return (*AuthRoutes(rooms.users, rooms.sessions, rooms.keys).endpoints(), *ops.endpoints())
+
+    def _route(self, endpoint: Endpoint) -> HTTPRouteHandler:
+        """The handler of one route; it is bound to its row and nothing else."""
+
+        async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
+            state = request.scope["state"]
+            state["endpoint"], state["begun_ns"] = endpoint, self._rooms.clock.monotonic_ns()
+            try:
+                result = await asyncio.wait_for(self._gate.serve(endpoint, request), REQUEST_S)
+            except TimeoutError:
+                raise BudgetExceeded(
+                    f"The answer took longer than {REQUEST_S} s.", reason="deadline"
+                ) from None
+            return self._answer(request, result)
+
+        path = _PARAMETER.sub(r"{\1:str}", endpoint.path)
+        # Each answer carries its own status; the library would forbid bodies by the route's.
+        route = HTTPRouteHandler(path, http_method=endpoint.method, status_code=200, name=endpoint.name)
+        handler: HTTPRouteHandler = route(handle)
+        return handler
+
+    def _answer(self, request: Request[Any, Any, Any], result: Result) -> Response[bytes]:
+        if isinstance(result, EventStream):
+            caller = request.scope["state"]["caller"]
+            return StreamResponse(result.frames, self._headers(request), self._limits, caller)
+        answer = result if isinstance(result, Answer) else Answer(result)
+        body = _encoded(answer.body)
+        self._count(request, answer.status)
+        return Response(
+            body,
+            status_code=answer.status,
+            media_type=answer.media_type if answer.body is not None else "",
+            headers=self._headers(request) | dict(answer.headers),
+        )
+
+    def _failed(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        """The supervisor of requests: every failure becomes a problem, an unknown one an incident."""
+        named = self._named(request, error)
+        problem = problem_of(named, request.scope["path"], request_id_of(request))
+        headers = self._headers(request) | _failure_headers(named)
+        if problem.status == 405:
+            headers["Allow"] = ", ".join(self._methods(request.scope["path"]))
+        self._count(request, problem.status, problem.code)
+        return Response(
+            _ENCODER.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
+        )
+
+    def _named(self, request: Request[Any, Any, Any], error: Exception) -> SextantError:
+        if isinstance(error, SextantError):
+            return error
+        if isinstance(error, HTTPException) and error.status_code == 404:
+            return NotFound("There is no such path.")
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            return Refused("method_not_allowed", f"The path has no {request.method}.")
+        incident = new_id("inc")
+        _LOG.error(
+            "request.failed",
+            incident=incident,
+            request_id=request_id_of(request),
+            op=_op(request),
+            exc_info=error,
+        )
+        return Refused("internal", f"The server failed; the incident is {incident}.")
+
+    def _headers(self, request: Request[Any, Any, Any]) -> dict[str, str]:
+        origin = self._rooms.origin()
+        headers = {
+            "X-Request-ID": request_id_of(request),
+            "Sextant-Version": origin.code_version,
+            "Sextant-Feed": origin.feed,
+        }
+        standing: Standing | None = request.scope["state"].get("standing")
+        return headers if standing is None else headers | _rate_headers(standing)
+
+    def _methods(self, path: str) -> list[str]:
+        return sorted(
+            item.method
+            for item in self.endpoints
+            if re.fullmatch(_PARAMETER.sub("[^/]+", item.path), path) is not None
+        )
+
+    def _count(self, request: Request[Any, Any, Any], status: int, code: str | None = None) -> None:
+        begun_ns = request.scope["state"].get("begun_ns")
+        if begun_ns is not None:
+            seconds = (self._rooms.clock.monotonic_ns() - begun_ns) / 1e9
+            self._rooms.metrics.answered(_op(request), str(status), seconds)
+        if code is not None:
+            self._rooms.metrics.refused(_op(request), code)
+
+
+def _encoded(body: msgspec.Struct | bytes | None) -> bytes:
+    if body is None:
+        return b""
+    return body if isinstance(body, bytes) else _ENCODER.encode(body)
+
+
+def _failure_headers(error: SextantError) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    after_s = retry_after_s(error)
+    if after_s is not None:
+        headers["Retry-After"] = str(int(-(-after_s // 1)))
+    standing = error.facts.get("standing")
+    if isinstance(standing, Standing):
+        headers |= _rate_headers(standing)
+    if error.code == "unauthenticated":
+        kind = "" if error.reason == "token_missing" else ' error="invalid_token"'
+        headers["WWW-Authenticate"] = f"Bearer{kind}"
+    if isinstance(error, Refused) and error.wire_code == "too_large":
+        headers["Connection"] = "close"  # the rest of the body is not read
+    return headers
+
+
+def _rate_headers(standing: Standing) -> dict[str, str]:
+    policy = standing.policy
+    return {
+        "RateLimit-Policy": f'"{policy.name}";q={policy.quota};w={policy.window_s}',
+        "RateLimit": f'"{policy.name}";r={standing.remaining};t={standing.reset_s}',
+    }
+
+
+def _op(request: Request[Any, Any, Any]) -> str:
+    endpoint: Endpoint | None = request.scope["state"].get("endpoint")
+    return "unknown" if endpoint is None else endpoint.name
