@@ -1,0 +1,259 @@
+"""Past events of a strategy: every signal that could be acted on, and what became of it before cost."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from sextant.evidence.outcomes import FLAG, STOP, TARGET, cell_of, outcomes
+from sextant.model.bar import Floats, Integers
+from sextant.model.instrument import Instrument
+from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
+from sextant.model.view import Flags, View
+from sextant.strategies.contract import Verdict
+from sextant.strategies.gates import historic_pass, without
+
+FUNDING_UNKNOWN: Final = "settled_funding"
+"""Stands in ``without`` when events of perpetuals lie outside the funding history that is known."""
+
+_USUAL_FUNDING_S: Final = 8 * 3600  # where a perpetual's own interval is not published
+
+
+@dataclass(frozen=True, eq=False)
+class EventTable:
+    """Events of all instruments, in the order of entry; each array has one entry per event.
+
+    Parameters
+    ----------
+    strategy_id, params
+        Whose events these are; parameters sorted by name.
+    interval, horizon_rows
+        Frame and time barrier.
+    instruments
+        S identities; the meaning of ``column``.
+    column, row, entry_row, exit_row
+        int64: instrument, row of the signal, row of the entry, row of the exit.
+    entry_ns, exit_ns
+        int64: open time of the entry row; of the exit row for flags, else its close time.
+    direction
+        int8: +1 or -1.
+    strength
+        float64: 1 = at threshold.
+    cell
+        int64: direction and bucket of strength, see :func:`~sextant.evidence.outcomes.cell_of`.
+    gross
+        float64: ``direction * (exit/entry - 1)``, fraction; perpetuals after the funding that was settled.
+    funded
+        bool: the funding of the event is known; always true where there is none.
+    exit_kind
+        int64: index into :data:`~sextant.evidence.outcomes.EXIT_NAMES`.
+    ambiguous
+        bool: stop and target lay in one bar.
+    adverse, favourable
+        float64: greatest excursion against and with the direction, fraction of entry, >= 0.
+    void, unfilled
+        int64 (8,): signals by cell that could not be entered or followed; resting orders without a fill.
+    pending_count
+        Signals whose exit is not yet known.
+    rows
+        Rows of the frame.
+    median_run_s
+        Median length of past runs of signals; None where no run has ended.
+    without
+        Names of what evidence could not apply: gates without history, unknown funding.
+    window_start_ns, window_end_ns
+        Open of the first and close of the last bar; None without bars.
+    """
+
+    strategy_id: str
+    params: tuple[tuple[str, float], ...]
+    interval: Interval
+    horizon_rows: int
+    instruments: tuple[Instrument, ...]
+    column: Integers
+    row: Integers
+    entry_row: Integers
+    exit_row: Integers
+    entry_ns: Integers
+    exit_ns: Integers
+    direction: NDArray[np.int8]
+    strength: Floats
+    cell: Integers
+    gross: Floats
+    funded: Flags
+    exit_kind: Integers
+    ambiguous: Flags
+    adverse: Floats
+    favourable: Floats
+    void: Integers
+    unfilled: Integers
+    pending_count: int
+    rows: int
+    median_run_s: float | None
+    without: tuple[str, ...]
+    window_start_ns: int | None
+    window_end_ns: int | None
+
+    @property
+    def count(self) -> int:
+        """n, the number of events."""
+        return len(self.gross)
+
+    @cached_property
+    def cluster(self) -> Integers:
+        """int64 (n,): number of the cluster of each event, 0 the earliest.
+
+        Notes
+        -----
+        A cluster holds the events of all instruments entered within one span of max(1 day, horizon): 500
+        instruments that fall together are one event.
+        """
+        span = max(DAY_NS, self.horizon_rows * INTERVAL_NS[self.interval])
+        numbers: Integers = np.unique(self.entry_ns // span, return_inverse=True)[1].astype(np.int64)
+        return numbers
+
+    @cached_property
+    def content_hash(self) -> bytes:
+        """16 bytes of the events; equal events give equal random streams."""
+        digest = hashlib.blake2b(self.strategy_id.encode(), digest_size=16)
+        for column in (self.column, self.entry_ns, self.exit_ns, self.cell, self.gross):
+            digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.digest()
+
+
+def event_table(
+    strategy_id: str,
+    params: Mapping[str, float],
+    verdict: Verdict,
+    view: View,
+    limit: Floats | None = None,
+) -> EventTable:
+    """All past events of a verdict and what became of them, before cost.
+
+    Parameters
+    ----------
+    strategy_id, params
+        Whose verdict it is.
+    verdict
+        What the strategy says on every row of the view.
+    view
+        The view it was computed from.
+    limit
+        float64 (T, S): prices of resting orders; None enters at the next open.
+
+    Notes
+    -----
+    The table of a shorter view is the beginning of the table of the longer one, as far as exits were known.
+    """
+    frame = view.bars[verdict.interval]
+    signals = verdict.signals
+    passing = np.ascontiguousarray(historic_pass(verdict) & (signals.direction != 0))
+    tick = np.array([float(spec.tick) for spec in view.instruments], dtype=np.float64)
+    found = outcomes(frame, signals, passing, tick, limit)
+    column, row, entry_row, exit_row, kind = (np.ascontiguousarray(found.where[:, i]) for i in range(5))
+    entry, leave, adverse, favourable, strength = (found.prices[:, i].copy() for i in range(5))
+    direction = signals.direction[row, column]
+    step = INTERVAL_NS[verdict.interval]
+    entry_ns = frame.open_ns[entry_row]
+    exit_ns = frame.open_ns[exit_row] + np.where(kind == FLAG, 0, step)
+    gross = direction * (leave / entry - 1.0)
+    held_ns = np.where((kind == STOP) | (kind == TARGET), exit_ns - 1, exit_ns)
+    paid, funded = _funding(view, column, entry_ns, held_ns)
+    lacking = () if bool(funded.all()) else (FUNDING_UNKNOWN,)
+    return EventTable(
+        strategy_id=strategy_id,
+        params=tuple(sorted(params.items())),
+        interval=verdict.interval,
+        horizon_rows=signals.horizon_rows,
+        instruments=tuple(spec.instrument for spec in view.instruments),
+        column=column,
+        row=row,
+        entry_row=entry_row,
+        exit_row=exit_row,
+        entry_ns=entry_ns,
+        exit_ns=exit_ns,
+        direction=direction,
+        strength=strength,
+        cell=_cells(direction, strength),
+        gross=gross - direction * paid,
+        funded=funded,
+        exit_kind=kind,
+        ambiguous=found.where[:, 5] > 0,
+        adverse=adverse,
+        favourable=favourable,
+        void=found.void,
+        unfilled=found.unfilled,
+        pending_count=found.pending,
+        rows=frame.rows,
+        median_run_s=_median_run_s(passing, signals.direction, step),
+        without=(*without(verdict), *lacking),
+        window_start_ns=int(frame.open_ns[0]) if frame.rows else None,
+        window_end_ns=frame.last_close_ns,
+    )
+
+
+def _funding(view: View, column: Integers, entry_ns: Integers, held_ns: Integers) -> tuple[Floats, Flags]:
+    """Sum of the rates settled while in position, and whether the history covers it; per event.
+
+    Whoever enters at the very instant of a settlement enters after it.
+    """
+    paid = np.zeros(len(column))
+    known = np.ones(len(column), dtype=np.bool_)
+    for number, spec in enumerate(view.instruments):
+        if spec.instrument.kind != "perpetual":
+            continue
+        mine = column == number
+        if not mine.any():
+            continue
+        history = view.funding_history.get(spec.instrument)
+        if history is None or not len(history.time_ns):
+            known[mine] = False
+            continue
+        total = np.concatenate(([0.0], np.cumsum(history.value)))
+        start = np.searchsorted(history.time_ns, entry_ns[mine], side="right")
+        end = np.searchsorted(history.time_ns, held_ns[mine], side="right")
+        paid[mine] = total[end] - total[start]
+        gap = (spec.funding_interval_s or _USUAL_FUNDING_S) * SECOND_NS
+        early = entry_ns[mine] + gap < history.time_ns[0]
+        late = held_ns[mine] - gap >= history.time_ns[-1]
+        known[mine] = ~(early | late) & np.isfinite(paid[mine])
+    return np.where(known, paid, 0.0), known
+
+
+@njit(cache=True, nogil=True)
+def _cells(direction: NDArray[np.int8], strength: Floats) -> Integers:
+    cells = np.empty(len(strength), dtype=np.int64)
+    for event in range(len(strength)):
+        cells[event] = cell_of(direction[event], strength[event])
+    return cells
+
+
+@njit(cache=True, nogil=True)
+def _run_rows(passing: Flags, direction: NDArray[np.int8]) -> Integers:
+    """Lengths of the runs of signals of one direction that have ended."""
+    rows, size = passing.shape
+    lengths = np.empty(rows * size, dtype=np.int64)
+    found = 0
+    running = np.zeros(size, dtype=np.int64)
+    for t in range(rows):
+        for s in range(size):
+            goes_on = running[s] > 0 and passing[t, s] and direction[t, s] == direction[t - 1, s]
+            if running[s] > 0 and not goes_on:
+                lengths[found] = running[s]
+                found += 1
+                running[s] = 0
+            if passing[t, s]:
+                running[s] += 1
+    return lengths[:found].copy()
+
+
+def _median_run_s(passing: Flags, direction: NDArray[np.int8], step_ns: int) -> float | None:
+    lengths = _run_rows(passing, direction)
+    return float(np.median(lengths)) * step_ns / SECOND_NS if len(lengths) else None
