@@ -31,7 +31,11 @@ class Spoken:
     horizon_rows
         Time barrier in rows.
     facts
-        Columns worth showing, by name.
+        Columns worth showing, by name; ``sigma``, the volatility of one bar as a fraction, is required.
+    params
+        The parameters it was asked with.
+    settle_rows
+        Rows that must lie behind a row that signals: four times the longest recursive length.
     exit_flag, exit_close
         See :class:`~sextant.strategies.contract.Signals`; None for never.
     """
@@ -43,6 +47,8 @@ class Spoken:
     gates: tuple[Gate, ...]
     horizon_rows: int
     facts: Mapping[str, Floats]
+    params: Mapping[str, float]
+    settle_rows: int
     exit_flag: NDArray[np.bool_] | None = None
     exit_close: Floats | None = None
 
@@ -69,13 +75,17 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
 
     Notes
     -----
-    A row may carry a direction once the rows of the bars need lie behind it without a gap, and where stop and
-    target are prices.
+    A row may carry a direction once ``settle_rows``, or the rows of the bars need if those are fewer, lie behind it
+    without a gap, and where stop and target are prices. The last row is answered only with all rows of the need.
     """
     rows_needed = max((need.rows for need in needs if need.interval == interval), default=1)
-    usable = (settled_rows(columns, interval) >= rows_needed) & (spoken.stop > 0) & (spoken.target > 0)
+    usable = (
+        (settled_rows(columns, interval) >= min(rows_needed, spoken.settle_rows))
+        & (spoken.stop > 0)
+        & (spoken.target > 0)
+    )
     direction = np.where(usable & np.isfinite(spoken.strength), spoken.direction, 0.0)
-    gates = (*first_gates(columns, interval), *spoken.gates)
+    gates = (*first_gates(columns, interval), *spoken.gates, *_quote_gates(columns, interval, spoken))
     gates = (*gates, trigger_age(gates, direction, spoken.horizon_rows))
     silent_rows = direction == 0
     exits = spoken.exit_flag
@@ -88,4 +98,16 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
         horizon_rows=spoken.horizon_rows,
         exit_close=None if spoken.exit_close is None else np.where(silent_rows, np.nan, spoken.exit_close),
     )
-    return Verdict(interval, signals, gates, tuple(missing_inputs(columns, needs)), spoken.facts)
+    missing = tuple(missing_inputs(columns, needs))
+    return Verdict(interval, signals, gates, missing, spoken.facts, params=spoken.params)
+
+
+def _quote_gates(columns: Columns, interval: Interval, spoken: Spoken) -> tuple[Gate, ...]:
+    """Live gates: the quote has left neither stop nor target behind, in basis points of the last close."""
+    d, mid, close = spoken.direction[-1], columns.touch.mid, columns.frame(interval).close[-1]
+    to_stop = d * (mid - spoken.stop[-1]) / close * 1e4
+    to_target = d * (spoken.target[-1] - mid) / close * 1e4
+    return (
+        Gate("room_to_stop", to_stop[None, :], 0.0, 1, "bps", live_only=True),
+        Gate("room_to_target", to_target[None, :], 0.0, 1, "bps", live_only=True),
+    )

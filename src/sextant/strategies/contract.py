@@ -155,9 +155,12 @@ class Verdict:
         Per instrument (S,) the reason the strategy cannot speak about it at all, or None:
         ``(which, have, need, unit)``.
     facts
-        Named float64 (T, S) columns worth showing with an opportunity, by name.
+        Named float64 (T, S) columns worth showing with an opportunity, by name; directional strategies
+        give ``sigma``, the standard deviation of one bar's log return, a fraction.
     skipped
         Why the whole strategy is silent (``no option data``), or None.
+    params
+        The parameters it was asked with; empty means its defaults.
     """
 
     interval: Interval
@@ -166,6 +169,7 @@ class Verdict:
     missing: tuple[tuple[str, float, float, str] | None, ...]
     facts: Mapping[str, Floats]
     skipped: str | None = None
+    params: Mapping[str, float] = field(default_factory=dict)
 
 
 Evaluate = Callable[[View, Mapping[str, float], Any], Verdict]

@@ -19,7 +19,7 @@ from sextant.model.view import Flags, View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Gate, Need, Verdict
-from sextant.strategies.prices import usd_per_quote
+from sextant.strategies.prices import usd_now
 
 NEAR: Final = 0.25
 """Greatest distance of every failed gate at which a candidate is a near miss."""
@@ -273,25 +273,23 @@ def volume_24h_usd(view: View) -> Floats:
     The venue's own 24 h turnover where it states one, else the sum of the bars of one frame.
     """
     interval = next((name for name in _VOLUME_FRAMES if name in view.bars and view.bars[name].rows), None)
+    summed = np.full(view.size, np.nan) if interval is None else _last_day(view, interval)
     stated_24h = view.derivatives.turnover_24h
-    if interval is None:
-        dollars = [_one_dollar(spec.instrument.quote) for spec in view.instruments]
-        return np.array(stated_24h * np.array(dollars, dtype=np.float64))
-    bars = view.bars[interval]
-    rows = max(1, DAY_NS // INTERVAL_NS[interval])
-    summed = np.full(view.size, np.nan)
-    if bars.rows >= rows:
-        tail = slice(bars.rows - rows, None)
-        typical = (bars.high[tail] + bars.low[tail] + bars.close[tail]) / 3.0
-        stated = bars.quote_volume[tail]
-        turnover = np.where(np.isnan(stated), bars.volume[tail] * typical, stated)
-        summed = rolling.sum_n(turnover, rows)[-1]
-    usd = np.where(np.isnan(stated_24h), summed, stated_24h) * usd_per_quote(view, interval)[-1]
+    usd = np.where(np.isnan(stated_24h), summed, stated_24h) * usd_now(view)
     return np.array(usd)
 
 
-def _one_dollar(quote: str) -> float:
-    return 1.0 if quote == "USD" or quote in STABLE_ASSETS else float("nan")
+def _last_day(view: View, interval: Interval) -> Floats:
+    """Quote units traded in the last 24 hours, float64 (S,), from the bars of one frame."""
+    bars = view.bars[interval]
+    rows = max(1, DAY_NS // INTERVAL_NS[interval])
+    if bars.rows < rows:
+        return np.full(view.size, np.nan)
+    tail = slice(bars.rows - rows, None)
+    typical = (bars.high[tail] + bars.low[tail] + bars.close[tail]) / 3.0
+    stated = bars.quote_volume[tail]
+    turnover = np.where(np.isnan(stated), bars.volume[tail] * typical, stated)
+    return np.array(rolling.sum_n(turnover, rows)[-1])
 
 
 def _known(value: float) -> float | None:

@@ -161,6 +161,17 @@ def usd_per_quote(view: View, interval: Interval) -> Floats:
     return out
 
 
+def usd_now(view: View) -> Floats:
+    """USD of one unit of each instrument's quote asset now, float64 (S,); NaN where unknown."""
+    close, _ = newest_close(view)
+    out = np.ones(view.size)
+    for column, spec in enumerate(view.instruments):
+        if not _is_dollar(spec.instrument.quote):
+            via = _converter(view, spec.instrument.quote, spec.instrument.venue)
+            out[column] = np.nan if via is None else close[via]
+    return out
+
+
 def _is_dollar(asset: str) -> bool:
     return asset == "USD" or asset in STABLE_ASSETS
 

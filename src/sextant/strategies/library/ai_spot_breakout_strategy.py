@@ -71,6 +71,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         gates=gates,
         horizon_rows=int(params["horizon_rows"]),
         facts={"level": level, "atr": atr, "sigma": columns.volatility(INTERVAL, 48)},
+        params=params,
+        settle_rows=4 * 14,
         exit_close=level - d * params["back_inside_atr"] * atr,
     )
     return compose(columns, INTERVAL, NEEDS, spoken)

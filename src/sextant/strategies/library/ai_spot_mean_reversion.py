@@ -117,6 +117,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
             "half_life_rows": half_life,
             "sigma": columns.volatility(INTERVAL, 48),
         },
+        params=params,
+        settle_rows=4 * 48,
     )
     return compose(columns, INTERVAL, NEEDS, spoken)
 

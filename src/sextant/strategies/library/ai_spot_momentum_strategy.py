@@ -52,10 +52,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     stretch = d * rolling.ratio(close - average, atr)
     turnover = columns.turnover(INTERVAL)
     active = rolling.ratio(rolling.mean_n(turnover, 6), rolling.mean_n(turnover, SLOW_ROWS))
-    stop = close - d * params["stop_atr"] * atr
-    mid = columns.touch.mid
-    ran = d[-1] * rolling.ratio(mid - close[-1], atr[-1])
-    room = d[-1] * rolling.ratio(mid - stop[-1], atr[-1])
+    ran = d[-1] * rolling.ratio(columns.touch.mid - close[-1], atr[-1])
     gates = (
         Gate("trend", np.abs(trend), params["trend"], 1),
         Gate("agreement", agreement, params["agreement"], 1, "horizons"),
@@ -64,16 +61,17 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         Gate("activity", active, params["activity"], 1),
         Gate("volatility", sigma * np.sqrt(YEAR_ROWS), params["volatility"], -1, "per year"),
         Gate("quote_ran", ran[None, :], 1.0, -1, "atr", live_only=True),
-        Gate("quote_beyond_stop", room[None, :], 0.0, 1, "atr", live_only=True),
     )
     spoken = Spoken(
         direction=d,
         strength=np.abs(trend) / params["trend"],
-        stop=stop,
+        stop=close - d * params["stop_atr"] * atr,
         target=close + d * params["target_atr"] * atr,
         gates=gates,
         horizon_rows=int(params["horizon_rows"]),
         facts={"trend": trend, "sigma": sigma, "atr": atr},
+        params=params,
+        settle_rows=4 * SLOW_ROWS,
         exit_flag=np.stack((trend < 0, trend > 0), axis=-1),
     )
     return compose(columns, INTERVAL, NEEDS, spoken)
@@ -108,8 +106,5 @@ STRATEGY = Strategy(
         "Moskowitz, Ooi, Pedersen 2012, Time Series Momentum, J. Financial Economics 104",
         "Liu, Tsyvinski 2021, Risks and Returns of Cryptocurrency, Review of Financial Studies 34",
     ),
-    known_gaps=(
-        "Where a venue states no quote volume, turnover is volume x typical price.",
-        "A row signals only once all 200 rows lie behind it without a gap.",
-    ),
+    known_gaps=("Where a venue states no quote volume, turnover is volume x typical price.",),
 )

@@ -1,0 +1,167 @@
+"""A candidate: what a strategy says about one instrument now, in terms of the instrument that would be traded."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sextant.model.opportunity import GateReading
+from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS
+from sextant.strategies.contract import Strategy, Verdict
+from sextant.strategies.costs import Pricing
+
+QUOTE_LIVES: Final = 20  # times the quote's greatest age, after which an idea has expired
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An idea before its price and size are known.
+
+    Parameters
+    ----------
+    strategy, verdict, column
+        Whose idea it is, about which instrument.
+    executed
+        Column of the instrument that would be traded.
+    direction, strength
+        +1 or -1; 1 = at threshold.
+    stop_frac, target_frac
+        Distances from mid, fractions > 0 towards loss and gain.
+    sigma_frac
+        Standard deviation of one bar's log return.
+    trigger_age
+        Rows since all historic gates first passed together.
+    readings
+        All gates.
+    """
+
+    strategy: Strategy
+    verdict: Verdict
+    column: int
+    executed: int
+    direction: int
+    strength: float
+    stop_frac: float
+    target_frac: float
+    sigma_frac: float
+    trigger_age: int
+    readings: tuple[GateReading, ...]
+
+    @property
+    def interval_s(self) -> float:
+        """Length of a bar of the strategy's frame."""
+        return INTERVAL_NS[self.verdict.interval] / SECOND_NS
+
+    @property
+    def horizon_s(self) -> float:
+        """Time barrier."""
+        return self.verdict.signals.horizon_rows * self.interval_s
+
+    @property
+    def sigma_day(self) -> float:
+        """Standard deviation of a day's return."""
+        return self.sigma_frac * math.sqrt(DAY_NS / INTERVAL_NS[self.verdict.interval])
+
+    @property
+    def sigma_horizon(self) -> float:
+        """Standard deviation of the return over the horizon."""
+        return self.sigma_frac * math.sqrt(self.verdict.signals.horizon_rows)
+
+
+def candidate_of(
+    strategy: Strategy, verdict: Verdict, column: int, pricing: Pricing, readings: tuple[GateReading, ...]
+) -> Candidate | None:
+    """The candidate; None where a short of a spot instrument cannot be realised by this account.
+
+    Notes
+    -----
+    A short of a spot instrument is realised by the perpetual of the same base and quote at a venue of the account, the
+    signal's own venue first; without an account, at any venue. Distances are taken over as fractions.
+    """
+    signals = verdict.signals
+    direction = int(signals.direction[-1, column])
+    executed = _executed(pricing, column, direction)
+    if executed is None:
+        return None
+    mid = float(pricing.touch.mid[column])
+    age = next((reading.value for reading in readings if reading.gate == "trigger_age_rows"), None)
+    return Candidate(
+        strategy=strategy,
+        verdict=verdict,
+        column=column,
+        executed=executed,
+        direction=direction,
+        strength=float(signals.strength[-1, column]),
+        stop_frac=direction * (mid - float(signals.stop[-1, column])) / mid,
+        target_frac=direction * (float(signals.target[-1, column]) - mid) / mid,
+        sigma_frac=float(verdict.facts["sigma"][-1, column]) if "sigma" in verdict.facts else math.nan,
+        trigger_age=int(age or 0),
+        readings=readings,
+    )
+
+
+def _executed(pricing: Pricing, column: int, direction: int) -> int | None:
+    specs, account = pricing.view.instruments, pricing.account
+    own = specs[column].instrument
+    if direction > 0 or own.kind != "spot":
+        return column
+    found = [
+        (spec.instrument.venue != own.venue, str(spec.instrument), other)
+        for other, spec in enumerate(specs)
+        if spec.instrument.kind == "perpetual"
+        and (spec.instrument.base, spec.instrument.quote) == (own.base, own.quote)
+        and spec.status == "trading"
+        and (account.equity_usd is None or spec.instrument.venue in account.free_usd)
+        and np.isfinite(pricing.touch.mid[other])
+    ]
+    return min(found)[2] if found else None
+
+
+def trigger_row(candidate: Candidate) -> int:
+    """Index of the row on which all gates first passed together, from the end: -1 is the last."""
+    return -1 - candidate.trigger_age
+
+
+def first_seen_ns(candidate: Candidate, pricing: Pricing) -> int:
+    """When the triggering row closed."""
+    frame = pricing.view.bars[candidate.verdict.interval]
+    return int(frame.open_ns[trigger_row(candidate)]) + INTERVAL_NS[candidate.verdict.interval]
+
+
+def opportunity_key(candidate: Candidate, pricing: Pricing) -> str:
+    """The identity of the idea: the same across scans while its triggering row, legs and parameters are."""
+    frame = pricing.view.bars[candidate.verdict.interval]
+    side = "buy" if candidate.direction > 0 else "sell"
+    params = candidate.verdict.params or candidate.strategy.defaults()
+    parts = (
+        candidate.strategy.id,
+        f"{pricing.view.instruments[candidate.executed].instrument}:{side}",
+        str(int(frame.open_ns[trigger_row(candidate)])),
+        ",".join(f"{name}={params[name]!r}" for name in sorted(params)),
+    )
+    return hashlib.blake2b("|".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def expires_ns(candidate: Candidate, pricing: Pricing) -> int:
+    """When the idea is too old: its trigger age, the next funding, or 20 times the greatest age of its quote."""
+    view, interval = pricing.view, INTERVAL_NS[candidate.verdict.interval]
+    frame = view.bars[candidate.verdict.interval]
+    limits = [gate.threshold for gate in candidate.verdict.gates if gate.name == "trigger_age_rows"]
+    last_close_ns = int(frame.open_ns[-1]) + interval
+    ends: list[int] = []
+    if limits:
+        ends.append(last_close_ns + (math.floor(limits[0]) - candidate.trigger_age + 1) * interval)
+    quote_age_s = next(
+        (need.greatest_age_s for need in candidate.strategy.needs if need.column == "quotes"), None
+    )
+    quote_ns = int(pricing.touch.event_ns[candidate.executed])
+    if quote_age_s is not None and quote_ns and not pricing.touch.assumed:
+        ends.append(quote_ns + round(QUOTE_LIVES * quote_age_s * SECOND_NS))
+    next_funding_ns = int(view.derivatives.next_funding_ns[candidate.executed])
+    if next_funding_ns > view.as_of_ns:
+        ends.append(next_funding_ns)
+    return max(min(ends, default=last_close_ns + interval), view.as_of_ns)

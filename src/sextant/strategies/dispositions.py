@@ -1,0 +1,173 @@
+"""What became of a candidate that is no opportunity, with what would change the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sextant.model.instrument import InstrumentSpec
+from sextant.model.opportunity import Disposition, GateReading
+from sextant.model.view import View
+from sextant.strategies.contract import Gate, Verdict
+from sextant.strategies.gates import Assessment, failing_since_ns, flips_if
+
+
+@dataclass(frozen=True)
+class Economic:
+    """A gate that is read after the price of the trade is known.
+
+    Parameters
+    ----------
+    name, unit
+        As shown.
+    value, threshold, sense
+        Passes where ``sense * (value - threshold) >= 0``.
+    """
+
+    name: str
+    value: float
+    threshold: float
+    sense: int
+    unit: str = ""
+
+    @property
+    def reading(self) -> GateReading:
+        """What it read."""
+        margin = self.sense * (self.value - self.threshold) / (abs(self.threshold) or 1.0)
+        return GateReading(self.name, self.value, self.threshold, margin >= 0, max(0.0, -margin))
+
+
+def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> Disposition | None:
+    """The disposition of an instrument by its inputs and gates; None where it is a candidate."""
+    spec = view.instruments[column]
+    missing = verdict.missing[column]
+    if missing is not None:
+        return insufficient(spec, *missing)
+    blind = read.first(read.unreadable, column)
+    if blind is not None:
+        gate = read.gates[blind]
+        return insufficient(spec, f"gate.{gate.name}", 0.0, 1.0, "values", gates=read.readings(column))
+    failing = read.first(~read.passed, column)
+    if failing is not None:
+        return _failed(verdict, read, view, column, failing)
+    if verdict.signals.direction[-1, column] == 0:
+        return _failed_economic(spec, Economic("direction", 0.0, 1.0, 1), read.readings(column))
+    return None
+
+
+def insufficient(
+    spec: InstrumentSpec,
+    which: str,
+    have: float | None,
+    need: float | None,
+    unit: str,
+    *,
+    gates: tuple[GateReading, ...] = (),
+) -> Disposition:
+    """An input is missing, too old or too short."""
+    return Disposition(
+        unit=str(spec.instrument),
+        instruments=(spec.instrument,),
+        kind="insufficient_data",
+        stage=which,
+        value=have,
+        limit=need,
+        value_unit=unit,
+        flips_if=f"{which} is known" if have is None or need is None else f"{which} reaches {need:g} {unit}",
+        gates=gates,
+    )
+
+
+def economic(spec: InstrumentSpec, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
+    """A gate failed that is read after the historic ones."""
+    return _failed_economic(spec, gate, (*gates, gate.reading))
+
+
+def negative_edge(
+    spec: InstrumentSpec, gross_bps: float, cost_bps: float, gates: tuple[GateReading, ...]
+) -> Disposition:
+    """All gates passed and costs eat the gross."""
+    edge = gross_bps - cost_bps
+    reading = GateReading("min_edge_bps", edge, 0.0, passed=False, distance=max(0.0, -edge))
+    return Disposition(
+        unit=str(spec.instrument),
+        instruments=(spec.instrument,),
+        kind="negative_net_edge",
+        stage="min_edge_bps",
+        value=edge,
+        limit=0.0,
+        value_unit="bps",
+        distance=reading.distance,
+        failed_count=1,
+        gross_bps=gross_bps,
+        cost_bps=cost_bps,
+        flips_if=f"costs fall from {cost_bps:.1f} below {gross_bps:.1f} bps",
+        gates=(*gates, reading),
+    )
+
+
+def below_least(
+    spec: InstrumentSpec, have_usd: float, need_usd: float, binding: str, gates: tuple[GateReading, ...]
+) -> Disposition:
+    """The size, rounded down to the lot, is under the venue's least order."""
+    return Disposition(
+        unit=str(spec.instrument),
+        instruments=(spec.instrument,),
+        kind="below_min_notional",
+        stage="min_notional",
+        value=have_usd,
+        limit=need_usd,
+        value_unit="USD",
+        distance=max(0.0, 1.0 - have_usd / need_usd) if need_usd > 0 else 0.0,
+        failed_count=1,
+        flips_if=f"{binding} allows {need_usd:.2f} USD instead of {have_usd:.2f}",
+        gates=gates,
+    )
+
+
+def found(spec: InstrumentSpec, opportunity_key: str, gates: tuple[GateReading, ...]) -> Disposition:
+    """The candidate is an opportunity, or a part of one."""
+    return Disposition(
+        unit=str(spec.instrument),
+        instruments=(spec.instrument,),
+        kind="opportunity",
+        opportunity_key=opportunity_key,
+        gates=gates,
+    )
+
+
+def _failed(verdict: Verdict, read: Assessment, view: View, column: int, index: int) -> Disposition:
+    gate: Gate = read.gates[index]
+    spec = view.instruments[column]
+    value, limit = float(read.values[index, column]), float(read.limits[index, column])
+    return Disposition(
+        unit=str(spec.instrument),
+        instruments=(spec.instrument,),
+        kind="gate_failed",
+        stage=gate.name,
+        value=value,
+        limit=limit,
+        value_unit=gate.unit,
+        distance=float(read.distances[index, column]),
+        failed_count=int((~read.passed[:, column]).sum()),
+        flips_if=flips_if(gate, value, limit),
+        since_ns=failing_since_ns(gate, view, verdict.interval, column),
+        gates=read.readings(column),
+    )
+
+
+def _failed_economic(spec: InstrumentSpec, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
+    move = "rises" if gate.sense > 0 else "falls"
+    unit = f" {gate.unit}" if gate.unit else ""
+    return Disposition(
+        unit=str(spec.instrument),
+        instruments=(spec.instrument,),
+        kind="gate_failed",
+        stage=gate.name,
+        value=gate.value,
+        limit=gate.threshold,
+        value_unit=gate.unit,
+        distance=gate.reading.distance,
+        failed_count=1,
+        flips_if=f"{gate.name} {move} from {gate.value:.4g} to {gate.threshold:.4g}{unit}",
+        gates=gates,
+    )

@@ -1,0 +1,111 @@
+"""Funding a position will pay or receive: settlements on the instrument's own clock, at a rate that reverts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sextant.model.bar import Floats
+from sextant.model.times import DAY_NS, SECOND_NS
+from sextant.model.view import View
+
+WINDOW_NS: Final = 30 * DAY_NS
+TRIM_FRAC: Final = 0.2
+LEAST_SETTLEMENTS: Final = 30
+PHI_WHEN_FEW: Final = 0.5
+PHI_HIGHEST: Final = 0.95
+
+
+@dataclass(frozen=True)
+class FundingForecast:
+    """What one unit of a long position is expected to pay in funding over a horizon.
+
+    Parameters
+    ----------
+    sum_frac
+        Fraction of size x mark; positive: longs pay shorts.
+    count
+        Settlements inside the horizon.
+    mean_frac, phi
+        Level the rate reverts to, and what remains of a deviation after one settlement.
+    settled_count
+        Past settlements behind both; under 30 phi is 0.5.
+    """
+
+    sum_frac: float
+    count: int
+    mean_frac: float
+    phi: float
+    settled_count: int
+
+
+def settlements(as_of_ns: int, horizon_s: float, next_ns: int, interval_s: float) -> int:
+    """How many settlements lie after ``as_of_ns`` and not after the horizon.
+
+    Examples
+    --------
+    Next in an hour, hourly, for a day:
+
+    >>> settlements(0, 86_400.0, 3_600 * 10**9, 3_600.0)
+    24
+    """
+    step_ns = round(interval_s * SECOND_NS)
+    if next_ns <= as_of_ns:
+        next_ns += ((as_of_ns - next_ns) // step_ns + 1) * step_ns
+    end_ns = as_of_ns + round(horizon_s * SECOND_NS)
+    return 0 if end_ns < next_ns else (end_ns - next_ns) // step_ns + 1
+
+
+def forecast_sum(rate: float, settled: Floats, count: int) -> FundingForecast:
+    """The expected sum of the next ``count`` rates.
+
+    Parameters
+    ----------
+    rate
+        Current estimate of the next settlement, f_0.
+    settled
+        Past rates, oldest first.
+
+    Notes
+    -----
+    ``f_k = m + (f_0 - m) phi^k``; m = mean without the highest and lowest fifth, phi = lag-1 autocorrelation in
+    [0, 0.95]. Without any settled rate m is f_0.
+    """
+    mean = rate if not len(settled) else _trimmed_mean(settled)
+    phi = PHI_WHEN_FEW if len(settled) < LEAST_SETTLEMENTS else _autocorrelation(settled)
+    total = count * mean + (rate - mean) * (1.0 - phi**count) / (1.0 - phi)
+    return FundingForecast(total, count, mean, phi, len(settled))
+
+
+def funding_of(view: View, column: int, horizon_s: float) -> FundingForecast | None:
+    """The forecast for a perpetual of the view; None where its rate, interval or next settlement is unknown."""
+    facts = view.derivatives
+    rate = float(facts.funding_rate[column])
+    next_ns = int(facts.next_funding_ns[column])
+    interval_s = float(facts.funding_interval_s[column])
+    if not (np.isfinite(rate) and interval_s > 0 and next_ns > 0):
+        return None
+    history = view.funding_history.get(view.instruments[column].instrument)
+    settled = np.empty(0)
+    if history is not None:
+        recent = history.time_ns > view.as_of_ns - WINDOW_NS
+        settled = history.value[recent & np.isfinite(history.value)]
+    count = settlements(view.as_of_ns, horizon_s, next_ns, interval_s)
+    return forecast_sum(rate, settled, count)
+
+
+def _trimmed_mean(values: Floats) -> float:
+    ordered = np.sort(values)
+    cut = int(TRIM_FRAC * len(ordered))
+    return float(np.mean(ordered[cut : len(ordered) - cut]))
+
+
+def _autocorrelation(values: Floats) -> float:
+    centred = values - np.mean(values)
+    square = float(np.sum(centred * centred))
+    if square == 0.0:
+        return 0.0
+    phi = float(np.sum(centred[1:] * centred[:-1])) / square
+    return min(max(phi, 0.0), PHI_HIGHEST)

@@ -1,0 +1,182 @@
+"""From a verdict and its evidence to opportunities and dispositions, for one account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Final
+
+from sextant.model.account import Account
+from sextant.model.opportunity import Disposition, Opportunity
+from sextant.model.scorecard import Scorecard
+from sextant.model.view import View
+from sextant.strategies.assemble import Offer, Sized, assemble, cost_of
+from sextant.strategies.candidate import Candidate, candidate_of
+from sextant.strategies.contract import Strategy, Verdict
+from sextant.strategies.costs import SMALLEST_USD, CostAssumptions, Pricing, capacity, terms_of, waterfall
+from sextant.strategies.dispositions import (
+    Economic,
+    below_least,
+    economic,
+    found,
+    from_gates,
+    insufficient,
+    negative_edge,
+)
+from sextant.strategies.gates import assess
+from sextant.strategies.proof import CAUTION, proof_of
+from sextant.strategies.sizing import (
+    ES99_OF_SIGMA,
+    Binding,
+    Idea,
+    least_usd,
+    means_of,
+    quantity_of,
+    size_usd,
+)
+
+MIN_EDGE_BPS: Final = 0.0
+PAYOFF_LIMIT: Final = 0.60
+
+Cards = Callable[[int, int, float], Scorecard]
+"""``card(column, direction, strength)``: the evidence for a signal of the last row."""
+
+
+def judge(
+    strategy: Strategy,
+    verdict: Verdict,
+    cards: Cards,
+    view: View,
+    account: Account,
+    assumptions: CostAssumptions,
+) -> tuple[list[Opportunity], list[Disposition]]:
+    """All opportunities of a strategy, and one disposition for each instrument of the view, in its order.
+
+    Parameters
+    ----------
+    strategy, verdict
+        What was said; a skipped verdict disposes every instrument with its reason.
+    cards
+        Evidence for a column of the last row; read for candidates only.
+    view, account, assumptions
+        The market, who asks, and what may be assumed where a replay has no quotes.
+
+    Notes
+    -----
+    Two instruments may lead to the same trade (a spot instrument and the perpetual that realises its short). It is shown
+    once, by the instrument that is traded itself where there is one; both are disposed ``opportunity``.
+    """
+    if verdict.skipped is not None:
+        skipped = verdict.skipped
+        return [], [insufficient(spec, skipped, None, None, "") for spec in view.instruments]
+    pricing = Pricing(view, account, assumptions)
+    read = assess(verdict)
+    chosen: dict[str, tuple[bool, str, Opportunity]] = {}
+    dispositions: list[Disposition] = []
+    for column, spec in enumerate(view.instruments):
+        answer: Opportunity | Disposition | None = from_gates(verdict, read, view, column)
+        if answer is None:
+            candidate = candidate_of(strategy, verdict, column, pricing, read.readings(column))
+            if candidate is None:
+                answer = economic(spec, Economic("shortable", 0.0, 1.0, 1), read.readings(column))
+            else:
+                card = cards(column, candidate.direction, candidate.strength)
+                answer = propose(candidate, card, pricing)
+        if isinstance(answer, Opportunity):
+            dispositions.append(found(spec, answer.opportunity_key, answer.gates))
+            entry = (answer.legs[0].instrument != spec.instrument, str(spec.instrument), answer)
+            present = chosen.get(answer.opportunity_key)
+            if present is None or entry[:2] < present[:2]:
+                chosen[answer.opportunity_key] = entry
+        else:
+            dispositions.append(answer)
+    return [entry[2] for entry in chosen.values()], dispositions
+
+
+def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportunity | Disposition:
+    """The opportunity a candidate is for this account, or why it is none."""
+    spec, traded = (pricing.view.instruments[c] for c in (candidate.column, candidate.executed))
+    terms = terms_of(
+        pricing,
+        candidate.executed,
+        candidate.direction,
+        candidate.horizon_s,
+        candidate.sigma_day,
+        _stop_share(card),
+    )
+    if terms.unknown is not None:
+        return insufficient(spec, f"cost.{terms.unknown}", 0.0, 1.0, "values", gates=candidate.readings)
+    offer = Offer(
+        candidate, card, pricing, terms, proof_of(card), means_of(pricing.account, traded.instrument.venue)
+    )
+    largest = terms.greatest_usd
+    if offer.proof.gross_bps is not None:
+        room = capacity(terms, offer.proof.gross_bps).largest_usd
+        if room is None:
+            cost = terms.cost_bps(min(SMALLEST_USD, largest))
+            return negative_edge(spec, offer.proof.gross_bps, cost, candidate.readings)
+        largest = room
+    wanted, binding = _wanted(offer, largest)
+    quantity = quantity_of(wanted, offer.mid, offer.usd, traded)
+    notional = float(quantity) * offer.mid * offer.usd
+    need = least_usd(traded, offer.mid, offer.usd)
+    if quantity <= 0 or notional < need:
+        return below_least(spec, notional, need, binding, candidate.readings)
+    return _checked(offer, quantity, notional, binding, largest)
+
+
+def _checked(
+    offer: Offer, quantity: Decimal, notional: float, binding: Binding, largest: float
+) -> Opportunity | Disposition:
+    """The opportunity at its size, if its edge and its economic gates hold there."""
+    candidate, gross = offer.candidate, offer.proof.gross_bps
+    spec = offer.pricing.view.instruments[candidate.column]
+    lines = waterfall(offer.pricing, offer.terms, gross, notional)
+    cost_bps = cost_of(lines)
+    if gross is not None and gross - cost_bps <= MIN_EDGE_BPS:
+        return negative_edge(spec, gross, cost_bps, candidate.readings)
+    stop_bps, target_bps = candidate.stop_frac * 1e4, candidate.target_frac * 1e4
+    payoff = (stop_bps + cost_bps) / (stop_bps + target_bps)
+    checks = [Economic("payoff", payoff, PAYOFF_LIMIT, -1)]
+    if not offer.means.illustrative:
+        least = candidate.strategy.min_capital_usd
+        checks.append(Economic("min_capital", offer.means.equity_usd, least, 1, "USD"))
+    readings = candidate.readings
+    for check in checks:
+        if not check.reading.passed:
+            return economic(spec, check, readings)
+        readings = (*readings, check.reading)
+    return assemble(offer, Sized(quantity, notional, binding, largest, payoff, lines, readings))
+
+
+def _wanted(offer: Offer, largest: float) -> tuple[float, Binding]:
+    """The size; Kelly is asked twice, because the edge falls with the size it allows."""
+    candidate, terms = offer.candidate, offer.terms
+    fee_bps = 0.0 if terms.fee is None else terms.fee.taker_bps
+
+    def sized(lcb_bps: float | None) -> tuple[float, Binding]:
+        idea = Idea(
+            stop_frac=candidate.stop_frac,
+            es99_frac=ES99_OF_SIGMA * candidate.sigma_horizon,
+            exit_cost_frac=(fee_bps + 0.5 * terms.spread_bps) / 1e4,
+            volume_24h_usd=offer.volume_24h_usd,
+            capacity_usd=largest,
+            edge_lcb_frac=None if lcb_bps is None else lcb_bps / 1e4,
+            variance_frac=offer.card.variance_frac,
+        )
+        return size_usd(idea, offer.means)
+
+    gross, error = offer.proof.gross_bps, offer.proof.error_bps
+    if gross is None or error is None:
+        return sized(None)
+    cautious = gross - CAUTION * error
+    first = sized(cautious - terms.fixed_bps)
+    if first[0] <= 0:
+        return first
+    return min(first, sized(cautious - terms.cost_bps(min(first[0], largest))))
+
+
+def _stop_share(card: Scorecard) -> float:
+    """Share of past exits that were stops; without any, all are taken to be."""
+    total = sum(card.exits.values())
+    return card.exits.get("stop", 0) / total if total else 1.0
