@@ -146,7 +146,7 @@ class SpokenVenue:
         """The connections open now, oldest first."""
         return [socket for socket in self.sockets if socket.open]
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         """Serve one connection until either side ends it."""
         self.attempts += 1
         if self.status is not None:

@@ -1,0 +1,375 @@
+"""One connection to a venue, for ever: opened, subscribed, kept, judged, and opened again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sextant.errors import VenueError, WireError
+from sextant.kit import log
+from sextant.kit.clock import Clock, Deadline
+from sextant.kit.rate_limit import CallBudget
+from sextant.kit.retry import Backoff, Fraction
+from sextant.kit.websocket import Connection, SocketSettings, connect
+from sextant.model.events import BookCleared, BookSnapshot, Event, Stream, StreamAlive, StreamDown
+from sextant.model.instrument import Instrument
+from sextant.venues.port import Category, Control, Listing, Operation, SymbolTable, Venue
+
+Emit = Callable[[list[Event]], None]
+Tap = Callable[[str, int, bytes], None]
+
+OPEN_S: Final = 10.0
+TICK_S: Final = 1.0
+ACKNOWLEDGE_S: Final = 10.0
+RESYNC_S: Final = 5.0  # a requested book that has not come by then is requested again
+RECONNECT: Final = Backoff(first_s=0.5, longest_s=10.0)  # a healed venue is found within ten seconds
+ODD_CAUSES: Final = 64  # causes told apart in the log; further ones are only counted
+_SECOND_NS: Final = 1_000_000_000
+
+_log = log.get("venues")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """The streams wanted of an instrument."""
+
+    listing: Listing
+    streams: tuple[Stream, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """Where a session's findings go; both are called on the event loop and must return at once.
+
+    Parameters
+    ----------
+    emit
+        Takes the model events of one frame, in wire order.
+    tap
+        Takes ``(link name, receive_ns, frame)`` of every frame before it is read; for a recorder.
+    """
+
+    emit: Emit
+    tap: Tap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What links share: time, jitter, and the budget of connection attempts."""
+
+    clock: Clock
+    fraction: Fraction
+    connects: CallBudget
+    settings: SocketSettings
+
+
+@dataclass(slots=True)
+class LinkCounts:
+    """What happened on a link since it was made."""
+
+    attempts: int = 0
+    drops: int = 0
+    frames: int = 0
+    events: int = 0
+    wire_errors: int = 0
+    unknown_topics: int = 0
+    unlisted: int = 0
+    refused: int = 0
+    resyncs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """A link as health pages show it; ``reason`` is empty while it is up."""
+
+    name: str
+    up: bool
+    reason: str
+    since_ns: int
+    instruments: int
+    topics: int
+    counts: LinkCounts
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    reason: str
+    least_wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    operation: Operation
+    topics: tuple[str, ...]
+    at_ns: int
+
+
+class Link:
+    """One connection of a session.
+
+    Parameters
+    ----------
+    venue, category
+        Which socket.
+    subscriptions
+        What it carries; the identical set after every reconnection.
+    symbols
+        Instruments by symbol, for reading frames.
+    name
+        For taps, logs and health.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        category: Category,
+        subscriptions: Sequence[Subscription],
+        symbols: SymbolTable,
+        name: str,
+    ) -> None:
+        self.name = name
+        self.counts = LinkCounts()
+        self._venue = venue
+        self._category = category
+        self._symbols = symbols
+        self._carried: dict[str, tuple[Instrument, tuple[Stream, ...]]] = {}
+        for subscription in subscriptions:
+            for stream in subscription.streams:
+                self._carry(subscription.listing, stream)
+        self._groups = _by_streams(subscriptions)
+        self._connection: Connection | None = None
+        self._asked: dict[str, _Asked] = {}
+        self._awaited: dict[Instrument, int] = {}
+        self._odd: set[tuple[str | None, str]] = set()
+        self._requests = 0
+        self._heard_ns = 0
+        self._pinged_ns = 0
+        self._up = False
+        self._reason = "starting"
+        self._since_ns = 0
+
+    def _carry(self, listing: Listing, stream: Stream) -> None:
+        for topic in self._venue.topics(listing, (stream,)):
+            streams = self._carried[topic][1] if topic in self._carried else ()
+            self._carried[topic] = (listing.instrument, (*streams, stream))
+
+    def attach(self, outlet: Outlet, runtime: Runtime) -> None:
+        """Say where findings go and what is shared; before ``run``."""
+        self._outlet, self._runtime, self._clock = outlet, runtime, runtime.clock
+        self._since_ns = runtime.clock.now_ns()
+
+    def state(self) -> LinkState:
+        """The link as it is now; the counts are a copy."""
+        instruments = sum(len(group) for group in self._groups.values())
+        return LinkState(
+            self.name,
+            self._up,
+            "" if self._up else self._reason,
+            self._since_ns,
+            instruments,
+            len(self._carried),
+            replace(self.counts),
+        )
+
+    async def run(self) -> None:
+        """Hold the connection until cancelled; every loss is told, waited out with full jitter, and healed."""
+        failures = 0
+        while True:
+            await self._runtime.connects.spend()
+            self.counts.attempts += 1
+            ending = await self._hold()
+            if self._up:
+                failures = 0
+            self._go_down(ending.reason)
+            wait_s = RECONNECT.wait_s(failures, self._runtime.fraction)
+            failures += 1
+            await self._clock.sleep(max(wait_s, ending.least_wait_s))
+
+    def request_resync(self, instrument: Instrument, topic: str) -> None:
+        """Leave and rejoin one book's topic, so that the venue sends its snapshot again.
+
+        A request for a book that is already awaited changes nothing; without a connection the coming
+        subscription brings the snapshot anyway.
+        """
+        if self._connection is None or instrument in self._awaited:
+            return
+        self._awaited[instrument] = self._clock.monotonic_ns()
+        self.counts.resyncs += 1
+        self._ask("unsubscribe", (topic,))
+        self._ask("subscribe", (topic,))
+
+    async def _hold(self) -> _Ending:
+        """Open, subscribe and keep one connection; how it ended."""
+        try:
+            connection = await connect(
+                self._venue.sockets[self._category],
+                self._receive,
+                self._clock,
+                Deadline(self._clock, OPEN_S),
+                self._runtime.settings,
+            )
+        except VenueError as error:
+            return _Ending(error.reason or error.code, float(error.facts.get("retry_after_s") or 0.0))
+        self._connection = connection
+        self._asked.clear()
+        self._awaited.clear()
+        self._heard_ns = self._pinged_ns = self._clock.monotonic_ns()
+        self._subscribe(tuple(self._carried))
+        closed = asyncio.ensure_future(connection.closed())
+        keeping = asyncio.ensure_future(self._keep(connection))
+        try:
+            await asyncio.wait((closed, keeping), return_when=asyncio.FIRST_COMPLETED)
+            if closed.done():
+                return _Ending(f"closed_{closed.result().code}")
+            return _Ending(keeping.result())
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        finally:
+            self._connection = None
+            for task in (closed, keeping):
+                task.cancel()
+            connection.abort()
+            await asyncio.gather(closed, keeping, return_exceptions=True)
+
+    async def _keep(self, connection: Connection) -> str:
+        """Ping on time until the connection is as good as dead; why it is."""
+        ping = self._venue.ping
+        while True:
+            await self._clock.sleep(TICK_S)
+            now_ns = self._clock.monotonic_ns()
+            # One tick early, so that the judgement falls within the limit and not one tick after it.
+            if now_ns - self._heard_ns >= (ping.silent_s - TICK_S) * _SECOND_NS:
+                return "silent"
+            if any(now_ns - asked.at_ns >= ACKNOWLEDGE_S * _SECOND_NS for asked in self._asked.values()):
+                return "unacknowledged"
+            if now_ns - self._pinged_ns >= ping.every_s * _SECOND_NS:
+                self._pinged_ns = now_ns
+                connection.send(ping.text)
+            self._ask_again(now_ns)
+
+    def _ask_again(self, now_ns: int) -> None:
+        late = [book for book, at_ns in self._awaited.items() if now_ns - at_ns >= RESYNC_S * _SECOND_NS]
+        for instrument in late:
+            del self._awaited[instrument]
+            for topic, (carried, streams) in self._carried.items():
+                if carried == instrument and "book" in streams:
+                    self.request_resync(instrument, topic)
+
+    def _subscribe(self, topics: tuple[str, ...]) -> None:
+        size = self._venue.limits.topics_per_request[self._category]
+        for start in range(0, len(topics), size):
+            self._ask("subscribe", topics[start : start + size])
+
+    def _ask(self, operation: Operation, topics: tuple[str, ...]) -> None:
+        if self._connection is None:
+            return
+        self._requests += 1
+        request_id = str(self._requests)
+        self._asked[request_id] = _Asked(operation, topics, self._clock.monotonic_ns())
+        self._connection.send(self._venue.command(operation, topics, request_id))
+
+    def _receive(self, receive_ns: int, frame: bytes) -> None:
+        self._heard_ns = self._clock.monotonic_ns()
+        self.counts.frames += 1
+        if self._outlet.tap is not None:
+            self._outlet.tap(self.name, receive_ns, frame)
+        try:
+            events = self._venue.parse_frame(self._category, frame, receive_ns, self._symbols)
+            if not events:
+                self._hear(self._venue.parse_control(self._category, frame, self._symbols), receive_ns)
+                return
+        except WireError as error:
+            self._count_odd(error)
+            return
+        if self._awaited:
+            self._strike_off(events)
+        self.counts.events += len(events)
+        self._outlet.emit(events)
+
+    def _strike_off(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, BookSnapshot | BookCleared):
+                self._awaited.pop(event.instrument, None)
+
+    def _hear(self, control: Control, receive_ns: int) -> None:
+        if control.kind == "pong":
+            self._tell_alive(receive_ns)
+        elif control.kind == "acknowledged":
+            self._asked.pop(control.request_id, None)
+            self._rise(receive_ns)
+        elif control.kind == "refused":
+            self._take_refusal(control, receive_ns)
+        elif control.kind == "unknown_topic":
+            self.counts.unknown_topics += 1
+        elif control.kind == "unlisted":
+            self.counts.unlisted += 1
+
+    def _take_refusal(self, control: Control, receive_ns: int) -> None:
+        """Find the topic that was refused by halves: a venue refuses a whole message for one of its topics."""
+        asked = self._asked.pop(control.request_id, None)
+        if asked is not None and asked.operation == "subscribe" and "already" not in control.detail:
+            if len(asked.topics) > 1:
+                half = len(asked.topics) // 2
+                self._ask("subscribe", asked.topics[:half])
+                self._ask("subscribe", asked.topics[half:])
+            else:
+                self.counts.refused += 1
+                instrument, streams = self._carried[asked.topics[0]]
+                _log.warning("feed.refused", link=self.name, topic=asked.topics[0], words=control.detail)
+                self._outlet.emit(
+                    [StreamDown((instrument,), streams, receive_ns, receive_ns, reason="refused")]
+                )
+        self._rise(receive_ns)
+
+    def _rise(self, receive_ns: int) -> None:
+        """Be up when every subscription has been answered."""
+        if self._up or self._asked:
+            return
+        self._up, self._since_ns = True, receive_ns
+        _log.info("feed.up", link=self.name, topics=len(self._carried))
+        self._tell_alive(receive_ns)
+
+    def _tell_alive(self, receive_ns: int) -> None:
+        if self._up:
+            self._outlet.emit(
+                [
+                    StreamAlive(instruments, streams, receive_ns, receive_ns)
+                    for streams, instruments in self._groups.items()
+                ]
+            )
+
+    def _go_down(self, reason: str) -> None:
+        """Tell a loss once: further failed attempts change only the reason that health pages show."""
+        told = not self._up and self.counts.drops > 0
+        self._up, self._reason = False, reason
+        if told:
+            return
+        self.counts.drops += 1
+        self._since_ns = now_ns = self._clock.now_ns()
+        _log.warning("feed.down", link=self.name, reason=reason)
+        self._outlet.emit(
+            [
+                StreamDown(instruments, streams, now_ns, now_ns, reason)
+                for streams, instruments in self._groups.items()
+            ]
+        )
+
+    def _count_odd(self, error: WireError) -> None:
+        self.counts.wire_errors += 1
+        cause = (error.reason, str(error.facts.get("field", "")))
+        if cause not in self._odd and len(self._odd) < ODD_CAUSES:
+            self._odd.add(cause)
+            _log.warning("feed.odd_frame", link=self.name, reason=error.reason, words=error.message)
+
+
+def _by_streams(
+    subscriptions: Sequence[Subscription],
+) -> dict[tuple[Stream, ...], tuple[Instrument, ...]]:
+    """The instruments that share a set of streams."""
+    groups: dict[tuple[Stream, ...], list[Instrument]] = {}
+    for subscription in subscriptions:
+        groups.setdefault(subscription.streams, []).append(subscription.listing.instrument)
+    return {streams: tuple(instruments) for streams, instruments in groups.items()}
