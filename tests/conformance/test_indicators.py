@@ -14,7 +14,7 @@ from sextant.indicators.contract import Indicator, State, batch, begin, copy_sta
 from sextant.model.bar import BAR_FIELDS, Floats
 from support import indicators as market
 
-FIRST = 29_000_123
+FIRST = 28_999_859  # 301 minutes before a UTC midnight
 ROWS = 700
 MARKETS = {
     "random": market.walk(ROWS, 3, 1),

@@ -14,9 +14,11 @@ import talib
 
 from sextant.indicators.catalog import compute
 from sextant.model.bar import Floats
+from sextant.model.view import Flags
 from support import indicators as market
 
 FIRST = 29_000_160
+SMA = talib.MA_Type.SMA  # type: ignore[attr-defined]  # its stub does not export the name
 Column = dict[str, Floats]
 
 
@@ -31,28 +33,41 @@ class Peer:
     outputs: tuple[str, ...]
     call: Callable[[Column], tuple[Floats, ...]]
     tolerance: float
-    flat: Callable[[Column], Floats] | None = None
+    flat: Callable[[Column], Flags] | None = None
     params: dict[str, Any] = field(default_factory=dict)
 
 
-def still(x: Floats, rows: int) -> Floats:
+def still(x: Floats, rows: int) -> Flags:
     """Whether none of the last rows + 1 values differs from the one before it."""
     moved = np.concatenate(([0.0], np.abs(np.diff(x))))
-    return np.array([not moved[max(0, t - rows + 1) : t + 1].any() for t in range(len(x))], dtype=np.float64)
+    return np.array([not moved[max(0, t - rows + 1) : t + 1].any() for t in range(len(x))])
+
+
+def nothing_traded(volume: Floats, rows: int, least: float) -> Flags:
+    """Whether less than ``least`` was traded in a window."""
+    return np.array([volume[max(0, t - rows + 1) : t + 1].sum() < least for t in range(len(volume))])
+
+
+def hlc(bars: Column) -> tuple[Floats, Floats, Floats]:
+    return bars["high"], bars["low"], bars["close"]
+
+
+def vwap(bars: Column) -> tuple[Floats]:
+    """TA-Lib's, begun anew at each UTC midnight; FIRST is one."""
+    fields = ("high", "low", "close", "volume")
+    days = range(0, len(bars["close"]), 1440)
+    return (np.concatenate([talib.VWAP(*(bars[name][a : a + 1440] for name in fields)) for a in days]),)
 
 
 PEERS = (
     Peer("sma", ("sma",), lambda b: (talib.SMA(b["close"], 20),), 1e-12),
     Peer("sma", ("sma",), lambda b: (talib.SMA(b["close"], 50),), 1e-12, params={"window": 50}),
     Peer("ema", ("ema",), lambda b: (talib.EMA(b["close"], 20),), 1e-15),
+    Peer("macd", ("macd", "signal", "histogram"), lambda b: talib.MACD(b["close"], 12, 26, 9), 1e-12),
     Peer(
         "adx",
         ("plus_di", "minus_di", "adx"),
-        lambda b: (
-            talib.PLUS_DI(b["high"], b["low"], b["close"], 14),
-            talib.MINUS_DI(b["high"], b["low"], b["close"], 14),
-            talib.ADX(b["high"], b["low"], b["close"], 14),
-        ),
+        lambda b: (talib.PLUS_DI(*hlc(b), 14), talib.MINUS_DI(*hlc(b), 14), talib.ADX(*hlc(b), 14)),
         1e-12,
     ),
     Peer(
@@ -62,15 +77,47 @@ PEERS = (
         1e-12,
         flat=lambda b: still(b["close"], 20),
     ),
+    Peer("donchian", ("upper", "middle", "lower"), lambda b: talib.DONCHIAN(b["high"], b["low"], 20), 0.0),
     Peer("rsi", ("rsi",), lambda b: (talib.RSI(b["close"], 14),), 1e-12),
     Peer(
-        "atr",
-        ("atr", "natr"),
-        lambda b: (
-            talib.ATR(b["high"], b["low"], b["close"], 14),
-            talib.NATR(b["high"], b["low"], b["close"], 14),
-        ),
+        "stochastic_rsi",
+        ("k", "d"),
+        lambda b: talib.STOCHRSI(b["close"], 14, 14, 3, SMA),
+        1e-10,
+    ),
+    Peer("awesome_oscillator", ("awesome_oscillator",), lambda b: (talib.AO(b["high"], b["low"]),), 1e-10),
+    Peer("cci", ("cci",), lambda b: (talib.CCI(*hlc(b), 20),), 1e-12),
+    Peer("williams_r", ("williams_r",), lambda b: (talib.WILLR(*hlc(b), 14),), 1e-12),
+    Peer("rate_of_change", ("rate_of_change",), lambda b: (talib.ROC(b["close"], 10),), 1e-12),
+    Peer(
+        "money_flow_index",
+        ("money_flow_index",),
+        lambda b: (talib.MFI(*hlc(b), b["volume"], 14),),
         1e-12,
+        flat=lambda b: nothing_traded(b["volume"] * b["close"], 14, 1.1),
+    ),
+    Peer("atr", ("atr", "natr"), lambda b: (talib.ATR(*hlc(b), 14), talib.NATR(*hlc(b), 14)), 1e-12),
+    Peer(
+        "bollinger",
+        ("upper", "middle", "lower"),
+        lambda b: talib.BBANDS(b["close"], 20, 2.0, 2.0, SMA),
+        1e-12,
+    ),
+    Peer("keltner", ("upper", "middle", "lower"), lambda b: talib.KC(*hlc(b), 20, 10, 2.0), 1e-12),
+    Peer(
+        "on_balance_volume",
+        ("on_balance_volume",),
+        lambda b: (talib.OBV(b["close"], b["volume"]),),
+        0.0,
+    ),
+    Peer(
+        "accumulation_distribution",
+        ("accumulation_distribution",),
+        lambda b: (talib.AD(*hlc(b), b["volume"]),),
+        1e-12,
+    ),
+    Peer(
+        "chaikin_money_flow", ("chaikin_money_flow",), lambda b: (talib.CMF(*hlc(b), b["volume"], 20),), 1e-12
     ),
 )
 
@@ -81,7 +128,7 @@ def compare(peer: Peer, bars: market.Columns) -> None:
     ours = compute(peer.name, bars, bar_index=FIRST, **peer.params)
     for s in range(bars["close"].shape[1]):
         column = {name: np.ascontiguousarray(x[:, s]) for name, x in bars.items()}
-        skip = peer.flat(column) > 0 if peer.flat else np.zeros(len(column["close"]), dtype=np.bool_)
+        skip = peer.flat(column) if peer.flat else np.zeros(len(column["close"]), dtype=np.bool_)
         for output, theirs in zip(peer.outputs, peer.call(column), strict=True):
             x = ours[output][:, s]
             assert np.array_equal(np.isnan(x), np.isnan(theirs)), f"{output} of column {s}: other warm-up"

@@ -246,3 +246,18 @@ def tolerate_mask(out: Floats, age: Integers, warmup: int, missing: Floats, shar
     for s in range(age.shape[0]):
         told = age[s] > warmup and missing[s] == 0 and share[s] <= 0.05
         out[s] = out[s] if told else np.nan
+
+
+@compiled
+def share_missing(acc: WindowSum, bar_index: int, age: Integers, missing: Floats, out: Floats) -> None:
+    """The share of holes among the last w rows."""
+    window_sum(acc, bar_index, age, missing, out)
+    for s in range(out.shape[0]):
+        out[s] = out[s] / acc[0].shape[0]
+
+
+@compiled
+def fade_in(v: Floats, count: Integers, keep: float, x: Floats) -> None:
+    """Moves v to keep*v + x, beginning with x."""
+    for s in range(v.shape[0]):
+        v[s] = x[s] if count[s] <= 1 else keep * v[s] + x[s]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from sextant.indicators.contract import Indicator, Output, State, Values, window
 from sextant.indicators.prices import tick_bar, typical
 from sextant.indicators.windows import counter, larger, later, mask, void, window_sum, window_sum_state
 from sextant.model.bar import Floats
+
+TIE_FRAC: Final = 1e-12
+"""Typical prices this near are equal: thirds of equal sums differ by their rounding, as TA-Lib knows too."""
 
 
 def _start(columns: int, p: Values) -> State:
@@ -43,8 +46,9 @@ def _advance(
         typical(high[t], low[t], close[t], price)
         for s in range(columns):
             flow = price[s] * volume[t, s]
-            up[s] = flow if price[s] > before[s] else 0.0
-            down[s] = flow if price[s] < before[s] else 0.0
+            least = TIE_FRAC * before[s]
+            up[s] = flow if price[s] - before[s] > least else 0.0
+            down[s] = flow if before[s] - price[s] > least else 0.0
             before[s] = price[s]
         window_sum(gains, bar_index + t, counts[1], up, up)
         window_sum(losses, bar_index + t, counts[1], down, down)
