@@ -1,0 +1,126 @@
+"""How much past events say when many of them are one event: clusters, effective counts, intervals."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from scipy.special import stdtrit
+
+from sextant.model.bar import Floats, Integers
+
+Z90: Final = 1.645
+"""Normal quantile of two-sided 90 %, the level of every interval here."""
+
+
+class Clustered(NamedTuple):
+    """Values grouped by cluster.
+
+    ``sizes`` and ``sums`` are float64 (G,), clusters without a value left out; ``mean`` is over all n
+    values and ``spread`` the sum of their squared deviations from it.
+    """
+
+    sizes: Floats
+    sums: Floats
+    mean: float
+    spread: float
+
+    @property
+    def events(self) -> int:
+        """n, the number of values."""
+        return int(self.sizes.sum())
+
+    @property
+    def groups(self) -> int:
+        """G, the number of clusters."""
+        return len(self.sizes)
+
+    @property
+    def means(self) -> Floats:
+        """float64 (G,): mean of each cluster, in order of time."""
+        return self.sums / self.sizes
+
+
+def clustered(cluster: Integers, values: Floats) -> Clustered:
+    """Values grouped by the number of their cluster.
+
+    Parameters
+    ----------
+    cluster
+        int64 (n,), >= 0.
+    values
+        float64 (n,), finite.
+    """
+    sizes = np.bincount(cluster).astype(np.float64)
+    sums = np.bincount(cluster, weights=values).astype(np.float64)
+    present = sizes > 0
+    mean = float(values.mean()) if len(values) else math.nan
+    return Clustered(sizes[present], sums[present], mean, float(((values - mean) ** 2).sum()))
+
+
+def effective_count(groups: Clustered) -> float:
+    """How many independent events the values are worth, in [0, n].
+
+    Notes
+    -----
+    ``n/(1 + (sum m_c^2/n - 1) icc)`` with ``icc = max(0, (MSB - MSW)/(MSB + (m0 - 1) MSW))``. All values in one
+    cluster are worth one event; where every cluster holds one value, n.
+    """
+    n, g = groups.events, groups.groups
+    if n == 0:
+        return 0.0
+    if g == 1:
+        return 1.0
+    if n == g:
+        return float(n)
+    between = float((groups.sizes * (groups.means - groups.mean) ** 2).sum())
+    msb = between / (g - 1)
+    msw = max(0.0, groups.spread - between) / (n - g)
+    m0 = (n - float((groups.sizes**2).sum()) / n) / (g - 1)
+    scale = msb + (m0 - 1.0) * msw
+    icc = max(0.0, (msb - msw) / scale) if scale > 0 else 0.0
+    return n / (1.0 + (float((groups.sizes**2).sum()) / n - 1.0) * icc)
+
+
+def standard_error(groups: Clustered) -> float | None:
+    """Standard error of the mean, clusters kept whole; None with fewer than two clusters.
+
+    Notes
+    -----
+    ``sqrt(G/(G-1) sum_c (sum_{e in c} (g_e - mean))^2)/n``.
+
+    References
+    ----------
+    Cameron, Miller 2015, A Practitioner's Guide to Cluster-Robust Inference, Journal of Human Resources 50.
+    """
+    g = groups.groups
+    if g < 2:
+        return None
+    residuals = groups.sums - groups.sizes * groups.mean
+    return math.sqrt(g / (g - 1) * float((residuals**2).sum())) / groups.events
+
+
+def mean_interval(mean: float, error: float, groups: int) -> tuple[float, float]:
+    """Two-sided 90 % interval of a mean by Student's t with ``groups - 1`` degrees of freedom."""
+    half = float(stdtrit(groups - 1, 0.95)) * error
+    return mean - half, mean + half
+
+
+def wilson(share: float, count: float) -> tuple[float, float]:
+    """Two-sided 90 % interval of a share seen in ``count`` independent events.
+
+    References
+    ----------
+    Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22.
+
+    Examples
+    --------
+    >>> low, high = wilson(0.6, 100)
+    >>> round(low, 4), round(high, 4)
+    (0.5178, 0.6769)
+    """
+    z2 = Z90 * Z90
+    centre = (share + z2 / (2.0 * count)) / (1.0 + z2 / count)
+    half = Z90 * math.sqrt(share * (1.0 - share) / count + z2 / (4.0 * count * count)) / (1.0 + z2 / count)
+    return max(0.0, centre - half), min(1.0, centre + half)

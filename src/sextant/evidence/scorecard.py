@@ -1,0 +1,371 @@
+"""Scorecards: the statistics of past events, for a signal of the last row and for a whole strategy."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from sextant.evidence.calibrate import (
+    CELLS,
+    LEAST_EVENTS,
+    Calibration,
+    OutOfSample,
+    Results,
+    calibrate,
+    walk_forward,
+)
+from sextant.evidence.clusters import clustered, effective_count, mean_interval, standard_error, wilson
+from sextant.evidence.events import EventTable
+from sextant.evidence.multiple import deflated_p, reality_p, shape_of
+from sextant.evidence.outcomes import BUCKET_EDGES, BUCKETS, EXIT_NAMES, cell_of
+from sextant.model.account import Grade
+from sextant.model.bar import Floats
+from sextant.model.scorecard import Scorecard
+from sextant.model.times import SECOND_NS
+from sextant.model.view import Flags
+
+SHRINK_EVENTS: Final = 50.0
+"""Independent events that the prior "no gross edge" is worth."""
+
+CAUTION: Final = 0.84
+"""Standard errors below the edge at which it must still be above 0 for grade B: one side of 80 %."""
+
+_BPS: Final = 1e4
+_EVERY: Final = tuple(range(CELLS))
+
+
+def grade_of(n_eff: float, edge_bps: float, edge_lcb_bps: float, deflated: float | None) -> Grade:
+    """The grade of evidence at given costs.
+
+    Parameters
+    ----------
+    n_eff
+        Independent events.
+    edge_bps, edge_lcb_bps
+        Shrunk gross mean less cost, and the same 0.84 standard errors lower.
+    deflated
+        Probability that survives multiple testing; None where it cannot be computed.
+
+    Notes
+    -----
+    ``A``: deflated >= 0.95 and n_eff >= 100; ``B``: edge_lcb > 0 and n_eff >= 50; ``C``: edge > 0 and n_eff >= 30. Without
+    an edge above 0 at these costs nothing is graded.
+
+    Examples
+    --------
+    >>> grade_of(120.0, 30.0, 12.0, 0.97), grade_of(60.0, 30.0, 12.0, 0.97), grade_of(60.0, 30.0, -1.0, 0.5)
+    ('A', 'B', 'C')
+    """
+    if n_eff < LEAST_EVENTS or not edge_bps > 0:
+        return "unproven"
+    if deflated is not None and deflated >= 0.95 and n_eff >= 100:
+        return "A"
+    return "B" if edge_lcb_bps > 0 and n_eff >= 50 else "C"
+
+
+class Scorer:
+    """What past events say to one user; statistics are computed when first asked for and kept.
+
+    Parameters
+    ----------
+    table
+        Past events before cost.
+    cost_bps
+        float64 (S,): the user's round-trip cost of each instrument, NaN where unknown.
+    variants
+        Parameter variants of the strategy that were evaluated in the last 90 days, this one included.
+
+    Notes
+    -----
+    Counts, n_eff and gross figures are the same for every user; events of instruments whose cost is unknown count
+    there and are left out of net figures.
+    """
+
+    def __init__(self, table: EventTable, cost_bps: Floats, *, variants: int = 1) -> None:
+        self.table = table
+        self._cost_bps = cost_bps
+        self._variants = variants
+        self._net: Floats = table.gross - cost_bps[table.column] / _BPS
+        self._figures: dict[tuple[int, ...], dict[str, Any]] = {}
+        self._worth: dict[tuple[int, ...], float] = {}
+
+    def card(self, column: int, direction: int, strength: float) -> Scorecard:
+        """The evidence for a signal of the last row.
+
+        Parameters
+        ----------
+        column
+            Instrument of the signal.
+        direction, strength
+            As the strategy says them; +1 or -1, 1 = at threshold.
+
+        Notes
+        -----
+        A cell with fewer than 30 independent events is widened to the neighbouring buckets, then the direction, then the
+        whole strategy; ``source`` says which. With fewer than 30 in all, numbers are withheld.
+        """
+        own = int(cell_of(direction, strength))
+        cells = next((wider for wider in _widenings(own) if self._n_eff(wider) >= LEAST_EVENTS), None)
+        if cells is None:
+            return self._insufficient(_bucket_text(own))
+        figures = self._figures_of(cells)
+        source = self._source(own, cells)
+        cost = float(self._cost_bps[column])
+        card = Scorecard(
+            **figures,
+            **self._shared,
+            status="scored",
+            reason=None if math.isfinite(cost) else "The cost of this instrument is unknown.",
+            source=source,
+            bucket=_bucket_text(own),
+            **self._confidence(column, own),
+        )
+        return msgspec.structs.replace(card, grade=self._grade(card, cost))
+
+    def summary(self, direction: int = 0) -> Scorecard:
+        """The evidence for all strengths and instruments of one direction, or of both for 0.
+
+        Notes
+        -----
+        Its grade is that of the mean cost of the events.
+        """
+        cells = _EVERY if direction == 0 else _widenings(int(cell_of(direction, 1.0)))[2]
+        if self._n_eff(cells) < LEAST_EVENTS:
+            return self._insufficient("all", cells)
+        card = Scorecard(
+            **self._figures_of(cells),
+            **self._shared,
+            status="scored",
+            reason=None,
+            source=self._source(None, cells),
+            bucket="all",
+        )
+        known = self._cost_bps[self.table.column[self._members(cells)]]
+        known = known[np.isfinite(known)]
+        return msgspec.structs.replace(
+            card, grade=self._grade(card, float(known.mean()) if len(known) else math.nan)
+        )
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """Hit fractions by cell and instrument at the user's costs; None with too few events."""
+        return calibrate(self._results, len(self.table.instruments))
+
+    @cached_property
+    def out_of_sample(self) -> OutOfSample | None:
+        """How probabilities stated in the past have held; None where none could be stated."""
+        table = self.table
+        return walk_forward(self._results, len(table.instruments), table.rows, table.horizon_rows)
+
+    @cached_property
+    def reality(self) -> float | None:
+        """Share of resampled worthless worlds in which the best cell looks as good as it does here."""
+        table = self.table
+        groups = int(table.cluster.max()) + 1 if table.count else 0
+        means = np.full((groups, CELLS), np.nan)
+        for cell in _EVERY:
+            mine = self._members((cell,)) & self._priced
+            if self._n_eff((cell,)) >= LEAST_EVENTS:
+                sizes = np.bincount(table.cluster[mine], minlength=groups)
+                sums = np.bincount(table.cluster[mine], weights=self._net[mine], minlength=groups)
+                means[sizes > 0, cell] = sums[sizes > 0] / sizes[sizes > 0]
+        return reality_p(means, table.content_hash)
+
+    @cached_property
+    def _priced(self) -> Flags:
+        return np.isfinite(self._net)
+
+    @cached_property
+    def _results(self) -> Results:
+        table = self.table
+        every = Results(
+            column=table.column,
+            cell=table.cell,
+            cluster=table.cluster,
+            row=table.row,
+            exit_row=table.exit_row,
+            gross=table.gross,
+            won=self._net > 0,
+        )
+        return every.where(self._priced)
+
+    @cached_property
+    def _shared(self) -> dict[str, Any]:
+        """What every card of the strategy says alike."""
+        table, held = self.table, self.out_of_sample
+        return {
+            "kind": "bars",
+            "brier": None if held is None else held.brier,
+            "log_loss": None if held is None else held.log_loss,
+            "reliability": () if held is None else held.reliability,
+            "reality_p": self.reality,
+            "without": table.without,
+            "window_start_ns": table.window_start_ns,
+            "window_end_ns": table.window_end_ns,
+            "half_life_s": table.median_run_s,
+        }
+
+    @cached_property
+    def _tries(self) -> tuple[int, float]:
+        """How many tries the shown cells amount to, and the variance of their ratios."""
+        shown = [cell for cell in _EVERY if self._members((cell,)).any()]
+        ratios = []
+        for cell in shown:
+            if self._n_eff((cell,)) >= LEAST_EVENTS:
+                mine = self._members((cell,)) & self._priced
+                shape = shape_of(clustered(self.table.cluster[mine], self._net[mine]).means)
+                if shape is not None:
+                    ratios.append(shape.ratio)
+        variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
+        return max(1, len(shown)) * self._variants, variance
+
+    def _members(self, cells: tuple[int, ...]) -> Flags:
+        member: Flags = np.isin(np.arange(CELLS), cells)[self.table.cell]
+        return member
+
+    def _n_eff(self, cells: tuple[int, ...]) -> float:
+        if cells not in self._worth:
+            mine = self._members(cells)
+            self._worth[cells] = effective_count(clustered(self.table.cluster[mine], self.table.gross[mine]))
+        return self._worth[cells]
+
+    def _figures_of(self, cells: tuple[int, ...]) -> dict[str, Any]:
+        """All statistics of a set of cells, by the names of the scorecard."""
+        if cells not in self._figures:
+            self._figures[cells] = self._counts(cells) | self._gross_figures(cells) | self._net_figures(cells)
+        return self._figures[cells]
+
+    def _counts(self, cells: tuple[int, ...]) -> dict[str, Any]:
+        table, mine, chosen = self.table, self._members(cells), list(cells)
+        ways = np.bincount(table.exit_kind[mine], minlength=len(EXIT_NAMES)).tolist()
+        return {
+            "n": int(mine.sum()),
+            "n_eff": self._n_eff(cells),
+            "clusters_count": len(np.unique(table.cluster[mine])),
+            "void_count": int(table.void[chosen].sum()),
+            "unfilled_count": int(table.unfilled[chosen].sum()),
+            "exits": dict(zip(EXIT_NAMES, ways, strict=True)),
+        }
+
+    def _gross_figures(self, cells: tuple[int, ...]) -> dict[str, Any]:
+        table, mine = self.table, self._members(cells)
+        groups = clustered(table.cluster[mine], table.gross[mine])
+        error = standard_error(groups)
+        n_eff = self._n_eff(cells)
+        held_s = (table.exit_ns[mine] - table.entry_ns[mine]) / SECOND_NS
+        return {
+            "gross_mean_bps": groups.mean * _BPS,
+            "gross_se_bps": None if error is None else error * _BPS,
+            "shrink_frac": n_eff / (n_eff + SHRINK_EVENTS),
+            "median_s": float(np.median(held_s)),
+            "mae_median_bps": float(np.median(table.adverse[mine])) * _BPS,
+            "mfe_median_bps": float(np.median(table.favourable[mine])) * _BPS,
+            "ambiguous_frac": float(table.ambiguous[mine].mean()),
+        }
+
+    def _net_figures(self, cells: tuple[int, ...]) -> dict[str, Any]:
+        mine = self._members(cells) & self._priced
+        net, cluster = self._net[mine], self.table.cluster[mine]
+        if not len(net):
+            return {}
+        groups = clustered(cluster, net)
+        error = standard_error(groups)
+        low, high = (None, None) if error is None else mean_interval(groups.mean, error, groups.groups)
+        hit = float((net > 0).mean())
+        # Events without a known cost say nothing about net outcomes: their share of n_eff is not counted here.
+        hit_low, hit_high = wilson(hit, self._n_eff(cells) * len(net) / int(self._members(cells).sum()))
+        gains, losses = float(net[net > 0].sum()), float(-net[net < 0].sum())
+        shape = shape_of(groups.means)
+        return {
+            "hit_frac": hit,
+            "hit_low_frac": hit_low,
+            "hit_high_frac": hit_high,
+            "expectancy_bps": groups.mean * _BPS,
+            "expectancy_low_bps": None if low is None else low * _BPS,
+            "expectancy_high_bps": None if high is None else high * _BPS,
+            "median_bps": float(np.median(net)) * _BPS,
+            "variance_frac": float(net.var(ddof=1)) if len(net) > 1 else None,
+            "profit_factor": gains / losses if losses > 0 else None,
+            "es95_bps": shortfall(net, 0.05) * _BPS,
+            "deflated_p": None if shape is None else deflated_p(shape, *self._tries),
+        }
+
+    def _confidence(self, column: int, cell: int) -> dict[str, Any]:
+        known = self.calibration
+        if known is None or not math.isfinite(self._cost_bps[column]):
+            return {}
+        low, high = known.interval(column, cell)
+        share = float(known.stated(np.array([column]), np.array([cell]))[0])
+        return {"confidence": share, "confidence_low": low, "confidence_high": high}
+
+    def _grade(self, card: Scorecard, cost_bps: float) -> Grade:
+        mean, error, shrink = card.gross_mean_bps, card.gross_se_bps, card.shrink_frac
+        if mean is None or error is None or shrink is None or not math.isfinite(cost_bps):
+            return "unproven"
+        edge = shrink * mean - cost_bps
+        return grade_of(card.n_eff, edge, edge - CAUTION * shrink * error, card.deflated_p)
+
+    def _insufficient(self, bucket: str, cells: tuple[int, ...] = _EVERY) -> Scorecard:
+        counts = self._counts(cells)
+        table = self.table
+        return Scorecard(
+            **counts,
+            kind="bars",
+            status="insufficient_history",
+            reason=f"insufficient history: {counts['n_eff']:.1f} of {LEAST_EVENTS:g} independent events",
+            source=self._source(None, cells),
+            bucket=bucket,
+            without=table.without,
+            window_start_ns=table.window_start_ns,
+            window_end_ns=table.window_end_ns,
+            half_life_s=table.median_run_s,
+        )
+
+    def _source(self, own: int | None, cells: tuple[int, ...]) -> str:
+        text = f"{self.table.strategy_id}, {_cells_text(cells)}"
+        if own is not None and cells != (own,):
+            text += f" (its own cell has {self._n_eff((own,)):.1f} of {LEAST_EVENTS:g} independent events)"
+        unpriced = int((self._members(cells) & ~self._priced).sum())
+        return text + (f"; net figures leave out {unpriced} events of unknown cost" if unpriced else "")
+
+
+def shortfall(net: Floats, share: float) -> float:
+    """Mean loss of the worst ``share`` of outcomes, at least one of them; positive is a loss, in the unit of ``net``.
+
+    Examples
+    --------
+    >>> shortfall(np.array([0.03, -0.02, 0.01]), 0.05)
+    0.02
+    """
+    worst = max(1, math.ceil(share * len(net)))
+    return -float(np.sort(net)[:worst].mean())
+
+
+def _widenings(cell: int) -> tuple[tuple[int, ...], ...]:
+    """The cell, its neighbours, its direction, the strategy."""
+    side = cell // BUCKETS * BUCKETS
+    direction = tuple(range(side, side + BUCKETS))
+    near = tuple(other for other in direction if abs(other - cell) <= 1)
+    return (cell,), near, direction, _EVERY
+
+
+def _bucket_text(cell: int) -> str:
+    bucket = cell % BUCKETS
+    upper = f"..{BUCKET_EDGES[bucket + 1]:g}" if bucket + 1 < BUCKETS else " and above"
+    return f"{BUCKET_EDGES[bucket]:g}{upper}"
+
+
+def _cells_text(cells: tuple[int, ...]) -> str:
+    if cells == _EVERY:
+        return "both directions, every strength"
+    side = "long" if cells[0] < BUCKETS else "short"
+    if len(cells) == BUCKETS:
+        return f"{side}, every strength"
+    first, last = cells[0] % BUCKETS, cells[-1] % BUCKETS
+    if last + 1 == BUCKETS:
+        return f"{side}, strength {BUCKET_EDGES[first]:g} and above"
+    return f"{side}, strength {BUCKET_EDGES[first]:g}..{BUCKET_EDGES[last + 1]:g}"
