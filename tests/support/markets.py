@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 import numpy as np
 
-from sextant.model.bar import Floats
+from sextant.model.bar import BAR_FIELDS, Floats
 from sextant.model.instrument import InstrumentSpec, Kind
 from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
-from sextant.model.view import BarFrame, Quotes, View, bar_frame, no_books, no_derivatives
+from sextant.model.view import BarFrame, Quotes, View, bar_frame, no_books, no_derivatives, no_quotes
 from support.views import spec
 
 FIRST_OPEN_NS = 19_700 * DAY_NS  # 2023-12-09; a multiple of every interval
@@ -119,20 +119,37 @@ def frozen(view: View) -> View:
     return view
 
 
-def prefix_of(view: View, rows: int) -> View:
-    """What was known when the first ``rows`` bars of each frame had closed; quotes stay."""
-    cut = {
-        interval: bar_frame(
-            interval,
-            frame.open_ns[:rows],
-            {
-                name: getattr(frame, name)[:rows]
-                for name in ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
-            },
+def known_at(view: View, time_ns: int) -> View:
+    """What was known of the bars at a time: those that had closed; quotes stay as they are."""
+    cut = {}
+    for interval, frame in view.bars.items():
+        rows = int(np.count_nonzero(frame.open_ns + INTERVAL_NS[interval] <= time_ns))
+        cut[interval] = bar_frame(
+            interval, frame.open_ns[:rows], {name: getattr(frame, name)[:rows] for name in BAR_FIELDS}
         )
-        for interval, frame in view.bars.items()
-    }
     return dataclasses.replace(view, bars=cut)
+
+
+def without_bars_of(view: View, column: int) -> View:
+    """The same market in which nothing is known of one instrument's bars."""
+    bars = {}
+    for interval, frame in view.bars.items():
+        fields = {name: getattr(frame, name).copy() for name in BAR_FIELDS}
+        for field in fields.values():
+            field[:, column] = np.nan
+        bars[interval] = bar_frame(interval, frame.open_ns, fields)
+    return dataclasses.replace(view, bars=bars)
+
+
+def quoted_earlier(view: View, age_s: float) -> View:
+    """The same market whose quotes are ``age_s`` old."""
+    event_ns = view.quotes.event_ns - round(age_s * 1e9)
+    return frozen(dataclasses.replace(view, quotes=dataclasses.replace(view.quotes, event_ns=event_ns)))
+
+
+def unquoted(view: View) -> View:
+    """The same market of which no quote is known, as in a replay of bars."""
+    return frozen(dataclasses.replace(view, quotes=no_quotes(view.size)))
 
 
 def reordered(view: View, order: Sequence[int]) -> View:
@@ -142,10 +159,7 @@ def reordered(view: View, order: Sequence[int]) -> View:
         interval: bar_frame(
             interval,
             frame.open_ns,
-            {
-                name: getattr(frame, name)[:, index]
-                for name in ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
-            },
+            {name: getattr(frame, name)[:, index] for name in BAR_FIELDS},
         )
         for interval, frame in view.bars.items()
     }
@@ -202,3 +216,18 @@ def breakout_market(quote_volume: float = 4e6) -> View:
     columns["quote_volume"][-1, 0] = quote_volume
     columns["volume"][-1, 0] = quote_volume / close
     return view_of(framed("1h", columns))
+
+
+EMITS: dict[str, Callable[[], View]] = {
+    "ai_spot_momentum_strategy": momentum_market,
+    "ai_spot_mean_reversion": reversion_market,
+    "ai_spot_breakout_strategy": breakout_market,
+}
+"""By strategy: a market in which it must speak about column 0."""
+
+REFUSES: dict[str, tuple[Callable[[], View], str]] = {
+    "ai_spot_momentum_strategy": (aimless_market, "trend"),
+    "ai_spot_mean_reversion": (broad_fall_market, "z"),
+    "ai_spot_breakout_strategy": (lambda: breakout_market(1e6), "volume"),
+}
+"""By strategy: a market in which it must be silent about column 0, and the gate that decides."""
