@@ -11,6 +11,7 @@ from sextant.kit.clock import Clock
 from sextant.kit.health import Reading
 from sextant.market.state import MarketState
 from sextant.model.events import Event
+from sextant.model.instrument import Instrument
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.prices import CostAssumptions
 
@@ -41,12 +42,14 @@ class MarketSource:
         self._taken_ns = 0
         self._heard_ns: int | None = None
 
-    def learn(self, events: Iterable[Event]) -> None:
-        """Apply events in order."""
+    def learn(self, events: Iterable[Event]) -> list[Instrument]:
+        """The instruments whose book lost a message and must be asked for anew, after applying events in order."""
         with self._lock:
             for event in events:
                 self._state.apply(event)
+            lost = [instrument for instrument, _ in self._state.drain_resyncs()]
         self._heard_ns = self._clock.monotonic_ns()
+        return lost
 
     async def probe(self) -> Reading:
         """Degraded until the first event, and while nothing arrives."""

@@ -69,9 +69,21 @@ class Users:
         self._passwords = passwords or Passwords()
 
     async def add(
-        self, email: str, full_name: str, role: Role, *, grants: Collection[str] = (), by: str = "operator"
+        self,
+        email: str,
+        full_name: str,
+        role: Role,
+        *,
+        grants: Collection[str] = (),
+        must_change: bool = True,
+        by: str = "operator",
     ) -> tuple[User, str]:
-        """A person and the one-time password that is shown once; it ends after 24 h and must be changed.
+        """A person and the password that is shown once.
+
+        Parameters
+        ----------
+        must_change
+            The password ends after 24 h and opens nothing but its own change; false for a demo, whose data is simulated.
 
         Raises
         ------
@@ -92,12 +104,12 @@ class Users:
             risk_profile="balanced",
             created_ns=now_ns,
             last_login_ns=None,
-            must_change=True,
+            must_change=must_change,
         )
         row = msgspec.structs.asdict(user) | {
             "email_key": email_key(email),
             "password_hash": await self._passwords.hash(password),
-            "password_expires_ns": now_ns + ONE_TIME_LIFE_S * SECOND_NS,
+            "password_expires_ns": now_ns + ONE_TIME_LIFE_S * SECOND_NS if must_change else None,
         }
         try:
             async with self._db.begin() as connection:

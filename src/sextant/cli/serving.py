@@ -1,0 +1,201 @@
+"""``sextant serve``, ``demo`` and the simulated venue."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from sextant.app import Server, assemble, listen, serve
+from sextant.cli.settings import configuration
+from sextant.cli.version import code_version
+from sextant.config import Config
+from sextant.errors import Conflict, Unreachable
+from sextant.kit import log
+from sextant.kit.clock import SystemClock
+from sextant.strategies.catalog import strategies
+from sextant.venues.backfill import Failure, Plan
+from sextant.venues.backfill import Progress as Filled
+from sextant.venues.catalog import venue
+from sextant.venues.feed import Feed, Wanted, Watcher, at
+
+DEMO_EMAIL: Final = "demo@example.org"
+DEMO_HISTORY: Final = Plan(
+    bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
+    funding=200,
+    open_interest=300,
+    account_ratio=0,
+)
+SIMULATOR_START_S: Final = 30.0
+SIMULATOR_STOP_S: Final = 5.0
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Where a simulated venue listens."""
+
+    rest: str
+    sockets: str
+
+
+async def run_live(host: str | None, port: int | None) -> None:
+    """Serve live markets until asked to stop."""
+    config = configuration()
+    log.configure(config.log_format, config.level)
+    clock = SystemClock()
+    bound = listen(host or config.host, config.port if port is None else port)
+    async with assemble(config, clock, "live", code_version(), simulated=False) as server:
+        feed = Feed(venue("bybit"), clock, server.source.learn, Wanted())
+        await serve(server, bound, [feed.run], lambda: _say(f"Sextant answers on {_address(bound)}"))
+
+
+async def run_demo(host: str, port: int, seed: int, instruments: int) -> None:
+    """Serve a simulated market until asked to stop."""
+    config = configuration()
+    log.configure("text" if sys.stderr.isatty() else config.log_format, config.level)
+    config = _apart(config)
+    clock = SystemClock()
+    bound = listen(host, port)
+    async with (
+        _simulated(seed, instruments) as addresses,
+        assemble(config, clock, "demo", code_version(), simulated=True) as server,
+    ):
+        password = await _demo_user(server)
+        with _Shown() as shown:
+            watcher = Watcher(listed=shown.listed, progress=shown.progress, filled=shown.filled)
+            moved = at(venue("bybit"), addresses.rest, addresses.sockets)
+            feed = Feed(
+                moved, clock, server.source.learn, Wanted(most=instruments, history=DEMO_HISTORY), watcher
+            )
+            await serve(
+                server, bound, [feed.run], lambda: _welcome(_address(bound), password, config.data_dir)
+            )
+
+
+async def run_simulation(port: int, seed: int, instruments: int, pace: float) -> None:
+    """Run the simulated venue, print its addresses as one line of JSON, and end with standard input."""
+    from sextant.sim.bybit import start
+
+    async with start(SystemClock(), seed=seed, port=port, instruments=instruments, pace=pace) as venue_server:
+        addresses = Addresses(venue_server.base_url, venue_server.base_url.replace("http://", "ws://", 1))
+        sys.stdout.write(msgspec.json.encode(addresses).decode() + "\n")
+        sys.stdout.flush()
+        await asyncio.to_thread(
+            sys.stdin.read
+        )  # whoever started us holds the other end; when it is gone, so are we
+
+
+@asynccontextmanager
+async def _simulated(seed: int, instruments: int) -> AsyncIterator[Addresses]:
+    """A simulated venue in a process of its own, ended with this one however it ends."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "sextant",
+        "simulate",
+        "--seed",
+        str(seed),
+        "--instruments",
+        str(instruments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C reaches us alone; closing its input ends it
+    )
+    try:
+        if process.stdout is None or process.stdin is None:
+            raise Unreachable("The simulated venue has no pipes.", reason="reset")
+        line = await asyncio.wait_for(process.stdout.readline(), SIMULATOR_START_S)
+        if not line:
+            raise Unreachable("The simulated venue did not start; its reason is above.", reason="reset")
+        yield msgspec.json.decode(line, type=Addresses)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), SIMULATOR_STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _apart(config: Config) -> Config:
+    """The configuration of a demo: its rows are simulated and must never meet real ones."""
+    folder = config.data_dir / "demo"
+    return msgspec.structs.replace(
+        config, data_dir=folder, database_url=f"sqlite+aiosqlite:///{folder / 'sextant.db'}"
+    )
+
+
+async def _demo_user(server: Server) -> str | None:
+    """The password of the demo's person, shown this once, or None where they exist already."""
+    try:
+        _, password = await server.rooms.users.add(
+            DEMO_EMAIL, "Demo", "admin", grants=tuple(strategies()), must_change=False
+        )
+    except Conflict:
+        return None
+    return password
+
+
+class _Shown:
+    """A progress bar of the history that is fetched."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task: TaskID | None = None
+        self._instruments = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def listed(self, count: int) -> None:
+        self._instruments = count
+        self._task = self._progress.add_task("history", total=None)
+        _say(f"{count} instruments listed; their history is being fetched.")
+
+    def progress(self, filled: Filled) -> None:
+        if self._task is not None:
+            self._progress.update(self._task, completed=filled.done, total=filled.total)
+        if filled.done == 2 * self._instruments:
+            _say("Long frames are complete: scans are worth starting now.")
+
+    def filled(self, failures: Sequence[Failure]) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        _say(f"History is complete, {len(failures)} pieces could not be had.")
+
+
+def _welcome(address: str, password: str | None, folder: Path) -> None:
+    _say(f"Sextant answers on {address} with SIMULATED data (docs: {address}/api/v1/openapi.json)")
+    if password is None:
+        _say(
+            f"Log in as {DEMO_EMAIL} with the password shown at its first start; delete {folder} to start anew."
+        )
+    else:
+        _say(f"Log in as {DEMO_EMAIL} with the password {password} (shown once).")
+    _say("Ctrl-C ends it.")
+
+
+def _address(bound: object) -> str:
+    host, port = bound.getsockname()[:2]  # type: ignore[attr-defined]  # a bound socket
+    return f"http://{host}:{port}"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")

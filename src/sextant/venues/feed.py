@@ -1,0 +1,200 @@
+"""One venue as one ordered stream of model events: its instruments, its sockets and its history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from sextant.errors import SextantError
+from sextant.kit import log
+from sextant.kit.clock import Clock, Deadline
+from sextant.kit.http import RestClient
+from sextant.kit.ids import new_fraction
+from sextant.kit.retry import Backoff, Retrying
+from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
+from sextant.model.instrument import Instrument
+from sextant.venues.backfill import Backfill, Failure, Plan, Progress
+from sextant.venues.link import Outlet, Subscription, Tap
+from sextant.venues.port import Listing, Listings, SymbolTable, Venue
+from sextant.venues.session import Session, runtime
+
+READ_S: Final = 10.0
+BACKFILL_S: Final = 900.0  # the whole history of a thousand instruments at a hundred reads a second
+START_AGAIN: Final = Backoff(first_s=1.0, longest_s=10.0)  # a healed venue is found within ten seconds
+STREAMS: Final[tuple[Stream, ...]] = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
+
+Learn = Callable[[list[Event]], Sequence[Instrument]]
+"""Takes events in order and names the instruments whose book must be asked for anew."""
+
+_LOG: Final = log.get("venues")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of a venue.
+
+    Parameters
+    ----------
+    bases
+        Base assets; None means all.
+    quotes
+        Quote assets.
+    most
+        Greatest number of instruments; the ones of highest 24 h turnover stay.
+    history
+        How much of the past is fetched; None for nothing.
+    """
+
+    bases: frozenset[str] | None = None
+    quotes: frozenset[str] = frozenset({"USDT"})
+    most: int = 300
+    history: Plan | None = field(default_factory=Plan)
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told how the feed comes along; every call must return at once.
+
+    Parameters
+    ----------
+    listed
+        Number of instruments, once they are known.
+    progress
+        After each piece of history.
+    filled
+        What of the history could not be had, once it has been asked for.
+    tap
+        Every received frame, before it is read.
+    """
+
+    listed: Callable[[int], None] = lambda _: None
+    progress: Callable[[Progress], None] = lambda _: None
+    filled: Callable[[Sequence[Failure]], None] = lambda _: None
+    tap: Tap | None = None
+
+
+def at(venue: Venue, rest: str, sockets: str) -> Venue:
+    """The venue at another address: ``rest`` as ``http://host:port``, ``sockets`` as ``ws://host:port``."""
+    moved = {
+        category: sockets + "/" + url.partition("://")[2].partition("/")[2]
+        for category, url in venue.sockets.items()
+    }
+    return replace(venue, rest=rest, sockets=moved)
+
+
+class Feed:
+    """Brings a venue's events until cancelled.
+
+    Parameters
+    ----------
+    venue
+        Whose wire is spoken.
+    clock
+        Of deadlines, pings and receive times.
+    learn
+        Takes the events.
+    wanted
+        Which instruments, and how much of their past.
+    watcher
+        Who is told how it comes along.
+    """
+
+    def __init__(
+        self, venue: Venue, clock: Clock, learn: Learn, wanted: Wanted, watcher: Watcher | None = None
+    ) -> None:
+        self._venue = venue
+        self._clock = clock
+        self._learn = learn
+        self._wanted = wanted
+        self._watcher = watcher or Watcher()
+        self._session: Session | None = None
+
+    async def run(self) -> None:
+        """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking."""
+        async with RestClient(self._venue.rest, Retrying(clock=self._clock, fraction=new_fraction)) as client:
+            listings = await self._listings(client)
+            symbols = SymbolTable(listings)
+            subscriptions = [Subscription(listing, STREAMS) for listing in listings]
+            outlet = Outlet(self._emit, self._watcher.tap)
+            shared = runtime(self._venue, self._clock, new_fraction)
+            self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
+            self._watcher.listed(len(listings))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._session.run())
+                if self._wanted.history is not None:
+                    group.create_task(self._fill(client, listings, self._wanted.history))
+
+    def _emit(self, events: list[Event]) -> None:
+        for instrument in self._learn(events):
+            if self._session is not None:
+                self._session.request_resync(instrument)
+
+    async def _listings(self, client: RestClient) -> list[Listing]:
+        """The wanted instruments; asked for until the venue answers."""
+        attempt = 0
+        while True:
+            try:
+                return await self._read_listings(client)
+            except SextantError as error:
+                if attempt == 0:
+                    _LOG.warning(
+                        "venue.unavailable", venue=self._venue.name, code=error.code, detail=error.message
+                    )
+                await self._clock.sleep(START_AGAIN.wait_s(attempt, new_fraction))
+                attempt += 1
+
+    async def _read_listings(self, client: RestClient) -> list[Listing]:
+        found: list[Listing] = []
+        listed: dict[Instrument, Listed] = {}
+        events: list[Event] = []
+        for category in self._venue.sockets:
+            async for page in self._pages(client, category):
+                found += [listing for listing in page.listings if self._fits(listing)]
+                listed |= {event.spec.instrument: event for event in page.events}
+        symbols = SymbolTable(found)
+        for category in self._venue.sockets:
+            request = self._venue.quotes_request(category)
+            answer = await client.get(request.path, request.query, Deadline(self._clock, READ_S))
+            events += self._venue.parse_quotes(answer.body, answer.receive_ns, symbols)
+        kept = largest(found, events, self._wanted.most)
+        stay = {listing.instrument for listing in kept}
+        self._learn([listed[listing.instrument] for listing in kept])
+        self._learn([event for event in events if getattr(event, "instrument", None) in stay])
+        return kept
+
+    async def _pages(self, client: RestClient, category: str) -> AsyncIterator[Listings]:
+        cursor: str | None = None
+        while True:
+            request = self._venue.instruments_request(category, cursor)
+            answer = await client.get(request.path, request.query, Deadline(self._clock, READ_S))
+            page = self._venue.parse_instruments(answer.body, answer.receive_ns)
+            yield page
+            if page.cursor is None:
+                return
+            cursor = page.cursor
+
+    def _fits(self, listing: Listing) -> bool:
+        instrument = listing.instrument
+        wanted = self._wanted
+        good = instrument.quote in wanted.quotes and listing.spec.status == "trading"
+        return good and (wanted.bases is None or instrument.base in wanted.bases)
+
+    async def _fill(self, client: RestClient, listings: Sequence[Listing], plan: Plan) -> None:
+        backfill = Backfill(self._venue, client, self._clock, self._emit, self._watcher.progress)
+        failures = await backfill.run(listings, Deadline(self._clock, BACKFILL_S), plan)
+        self._watcher.filled(failures)
+
+
+def largest(listings: Sequence[Listing], events: Sequence[Event], most: int) -> list[Listing]:
+    """The listings of highest 24 h turnover, highest first; unknown turnover comes last, names break ties."""
+    turnover = {
+        event.instrument: event.turnover_24h
+        for event in events
+        if isinstance(event, DerivativesUpdate) and isinstance(event.turnover_24h, float)
+    }
+    order = sorted(
+        listings, key=lambda listing: (-turnover.get(listing.instrument, -1.0), str(listing.instrument))
+    )
+    return order[:most]
