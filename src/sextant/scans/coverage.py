@@ -12,6 +12,9 @@ from sextant.scans.records import FunnelStage
 NEAR: Final = 0.25  # strategies.md 1.3: every failed gate within this distance
 MOST_NEAR_MISSES: Final = 20  # shown per strategy; the rest is in the coverage rows
 
+_ECONOMIC: Final = frozenset({"payoff", "break_even_s", "edge_annual_frac", "edge_lcb_bps", "min_capital"})
+"""Gates that stand behind the net edge, so that a loss reads as a loss (strategies.md 1.3)."""
+
 _OUTSIDE_GATES: Final[tuple[DispositionKind, ...]] = ("not_entitled", "late", "failed")
 
 
@@ -76,4 +79,6 @@ def _stages(dispositions: Sequence[Disposition]) -> list[str]:
     gates = [reading.gate for reading in longest]
     gates += sorted({item.stage for item in dispositions if item.kind == "gate_failed"} - set(gates))
     outside = [kind for kind in _OUTSIDE_GATES if kind in present]
-    return [*outside, "inputs", *gates, "min_edge_bps", "min_notional", "request_filters"]
+    first = [gate for gate in gates if gate not in _ECONOMIC]
+    last = [gate for gate in gates if gate in _ECONOMIC]
+    return [*outside, "inputs", *first, "min_edge_bps", *last, "min_notional", "request_filters"]
