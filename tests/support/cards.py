@@ -35,7 +35,7 @@ def proven(**changes: Any) -> Scorecard:
         gross_se_bps=20.0,
         shrink_frac=0.8,
         variance_frac=0.02**2,
-        es95_bps=-310.0,
+        es95_bps=310.0,
         median_s=36_000.0,
         exits={"target": 120, "stop": 80, "time": 50},
         confidence=0.62,

@@ -161,12 +161,19 @@ def _figures(offer: Offer, sized: Sized) -> Figures:
     return Figures(
         edge_bps=edge,
         edge_lcb_bps=lcb,
-        grade=grade_of(offer.card, lcb),
+        grade=_grade(offer.card, edge, lcb),
         rank_score=score,
         capacity_usd=sized.largest_usd,
         curve=capacity_curve(offer.terms, gross, sized.notional_usd),
         size_min_usd=capacity(offer.terms, gross).smallest_usd,
     )
+
+
+def _grade(card: Scorecard, edge_bps: float, edge_lcb_bps: float) -> Grade:
+    """The letter of past events; analytic evidence has none, and is proven only with a lower bound above 0."""
+    if card.kind == "analytic":
+        return "analytic" if edge_lcb_bps > 0 else "unproven"
+    return grade_of(card.n_eff, edge_bps, edge_lcb_bps, card.deflated_p)
 
 
 def _risk(offer: Offer, sized: Sized, size: Size) -> tuple[RiskLevel, dict[str, float]]:
@@ -235,7 +242,7 @@ def _es95_usd(offer: Offer, notional: float) -> float:
     """Expected shortfall 95 % of past events where they are enough, else of a normal return with today's volatility."""
     past = offer.card.es95_bps
     if offer.proof.gross_bps is not None and past is not None:
-        return abs(past) * notional / 1e4
+        return max(past, 0.0) * notional / 1e4
     return ES95_OF_SIGMA * offer.candidate.sigma_horizon * notional
 
 

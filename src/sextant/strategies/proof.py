@@ -28,18 +28,30 @@ def proof_of(card: Scorecard) -> Proof:
     return Proof(shrink * mean, shrink * se)
 
 
-def grade_of(card: Scorecard, edge_lcb_bps: float | None) -> Grade:
-    """The grade of an idea with an edge above 0 at this account's costs; None as lower bound means unproven.
+def grade_of(n_eff: float, edge_bps: float, edge_lcb_bps: float, deflated_p: float | None) -> Grade:
+    """The grade of evidence from past events at given costs.
+
+    Parameters
+    ----------
+    n_eff
+        Independent events.
+    edge_bps, edge_lcb_bps
+        Shrunk gross mean less costs, and the same 0.84 standard errors lower.
+    deflated_p
+        Probability that survives multiple testing; None where it cannot be computed.
 
     Notes
     -----
-    A: deflated_p >= 0.95 and n_eff >= 100. B: lower bound above 0 and n_eff >= 50. C: n_eff >= 30. Analytic values have no
-    letter: their lower bound is above 0, or they are unproven.
+    A: deflated_p >= 0.95 and n_eff >= 100. B: lower bound above 0 and n_eff >= 50. C: edge above 0 and n_eff >= 30. Without
+    an edge above 0 nothing is graded.
+
+    Examples
+    --------
+    >>> grade_of(120.0, 30.0, 12.0, 0.97), grade_of(60.0, 30.0, 12.0, 0.97), grade_of(60.0, 30.0, -1.0, 0.5)
+    ('A', 'B', 'C')
     """
-    if edge_lcb_bps is None or card.n_eff < PROVEN_EVENTS:
+    if n_eff < PROVEN_EVENTS or not edge_bps > 0:
         return "unproven"
-    if card.kind == "analytic":
-        return "analytic" if edge_lcb_bps > 0 else "unproven"
-    if card.deflated_p is not None and card.deflated_p >= 0.95 and card.n_eff >= 100:
+    if deflated_p is not None and deflated_p >= 0.95 and n_eff >= 100:
         return "A"
-    return "B" if edge_lcb_bps > 0 and card.n_eff >= 50 else "C"
+    return "B" if edge_lcb_bps > 0 and n_eff >= 50 else "C"
