@@ -1,0 +1,273 @@
+"""Recordings as model events, by the same pure parsers that read the live sockets."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sextant.errors import InputError, VenueError
+from sextant.kit.frames import Frame
+from sextant.model.events import (
+    BarUpdate,
+    BookCleared,
+    BookDelta,
+    BookSnapshot,
+    DerivativesUpdate,
+    Event,
+    Liquidation,
+    Listed,
+    QuoteUpdate,
+    Stream,
+    StreamAlive,
+    StreamDown,
+    Trade,
+)
+from sextant.model.instrument import Instrument
+from sextant.venues.catalog import venues
+from sextant.venues.channels import channel_of
+from sextant.venues.port import Category, Control, SymbolTable, Venue
+from sextant.venues.recordings import Recording, read_recording
+
+_STREAM_OF: Final[Mapping[type, Stream]] = {
+    BookSnapshot: "book",
+    BookDelta: "book",
+    BookCleared: "book",
+    Trade: "trades",
+    QuoteUpdate: "quote",
+    BarUpdate: "bars",
+    DerivativesUpdate: "derivatives",
+    Liquidation: "liquidations",
+}
+
+MOST_CAUSES: Final = 20  # causes told in words; further ones are only counted
+
+
+@dataclass(slots=True)
+class _Connection:
+    """What is known of one recorded connection."""
+
+    venue_name: str
+    venue: Venue | None
+    category: Category | None
+    address: str = ""
+    opened: bool = False
+    carried: dict[Instrument, set[Stream]] = field(default_factory=dict)
+
+    def groups(self) -> dict[tuple[Stream, ...], tuple[Instrument, ...]]:
+        """The instruments heard on it, by the streams heard of them."""
+        found: dict[tuple[Stream, ...], list[Instrument]] = {}
+        for instrument, streams in self.carried.items():
+            found.setdefault(tuple(sorted(streams)), []).append(instrument)
+        return {streams: tuple(instruments) for streams, instruments in found.items()}
+
+
+class Replay:
+    """Recorded frames as model events, and the truth about what the recording held.
+
+    Parameters
+    ----------
+    recordings
+        Merged by time of arrival; the order inside each is kept.
+    catalogue
+        The venues that can be translated.
+
+    Notes
+    -----
+    An instrument is listed by the recorded answer that names it, and told just before its first event, so
+    that a thousand listings of which two were recorded make two columns.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], catalogue: Mapping[str, Venue]) -> None:
+        self._recordings = recordings
+        self._catalogue = catalogue
+        self._connections: dict[str, _Connection] = {}
+        self._symbols: dict[str, SymbolTable] = {name: SymbolTable() for name in catalogue}
+        self._listed: dict[Instrument, Listed] = {}
+        self._told: set[Instrument] = set()
+        self._messages = 0
+        self._channels: Counter[str] = Counter()
+        self._untranslated: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._first_ns: int | None = None
+        self._last_ns: int | None = None
+        self.events: Iterator[Event] = self._events()
+
+    def messages(self) -> int:
+        """Frames received from sockets so far."""
+        return self._messages
+
+    def channels(self) -> dict[str, int]:
+        """Frames received so far by channel and kind of message, in the venues' words, by name."""
+        return dict(sorted(self._channels.items()))
+
+    def untranslated(self) -> dict[str, int]:
+        """Frames received so far that no translator could read, by venue."""
+        return dict(sorted(self._untranslated.items()))
+
+    def notes(self) -> tuple[str, ...]:
+        """What was not read and why, one sentence each; complete when the events are taken."""
+        told = [f"{count} {reason}." for reason, count in self._reasons.most_common(MOST_CAUSES)]
+        if len(self._reasons) > MOST_CAUSES:
+            told.append(f"{len(self._reasons) - MOST_CAUSES} further causes are not told.")
+        told += [
+            f"{item.path.name} ends in {item.cut_bytes} bytes of an unfinished block."
+            for item in self._recordings
+            if item.cut_bytes
+        ]
+        return tuple(told)
+
+    def period(self) -> tuple[int, int] | None:
+        """First and last time of arrival so far; None before the first frame."""
+        if self._first_ns is None or self._last_ns is None:
+            return None
+        return self._first_ns, self._last_ns
+
+    def _events(self) -> Iterator[Event]:
+        for frame in heapq.merge(*self._recordings, key=lambda item: item.receive_ns):
+            if self._first_ns is None:
+                self._first_ns = frame.receive_ns
+            self._last_ns = frame.receive_ns
+            connection = self._connection(frame)
+            if frame.kind == "received":
+                self._messages += 1
+                self._channels[channel_of(frame.data)] += 1
+                yield from self._received(frame, connection)
+            elif frame.kind == "http":
+                yield from self._answered(frame, connection)
+            elif frame.kind in ("open", "closed"):
+                yield from self._turned(frame, connection)
+
+    def _connection(self, frame: Frame) -> _Connection:
+        known = self._connections.get(frame.connection)
+        if known is None:
+            # Recorders name a connection after its venue; ours add the category: bybit.linear.0.
+            name, _, rest = frame.connection.partition(".")
+            venue = self._catalogue.get(name.lower())
+            category = rest.partition(".")[0]
+            own = category if venue is not None and category in venue.sockets else None
+            known = _Connection(name.lower(), venue, own)
+            self._connections[frame.connection] = known
+        return known
+
+    def _received(self, frame: Frame, connection: _Connection) -> Iterator[Event]:
+        venue, category = connection.venue, connection.category
+        if venue is None or category is None:
+            self._untranslated[connection.venue_name] += 1
+            whose = connection.venue_name + (f" ({connection.address})" if connection.address else "")
+            self._reasons[f"frames of {whose}: no translator for it yet"] += 1
+            return
+        symbols = self._symbols[venue.name]
+        try:
+            events = venue.parse_frame(category, frame.data, frame.receive_ns, symbols)
+            control = None if events else venue.parse_control(category, frame.data, symbols)
+        except VenueError as error:
+            self._refused(venue.name, error)
+            return
+        if control is not None:
+            yield from self._heard(control, frame, connection)
+            return
+        for event in events:
+            yield from self._telling(event)
+            stream = _STREAM_OF.get(type(event))
+            if stream is not None:
+                connection.carried.setdefault(event.instrument, set()).add(stream)  # type: ignore[union-attr]  # of these types all have one
+            yield event
+
+    def _heard(self, control: Control, frame: Frame, connection: _Connection) -> Iterator[Event]:
+        if control.kind == "pong":
+            for streams, instruments in connection.groups().items():
+                yield StreamAlive(instruments, streams, frame.receive_ns, frame.receive_ns)
+        elif control.kind in ("unlisted", "unknown_topic", "refused"):
+            self._untranslated[connection.venue_name] += 1
+            words = {
+                "unlisted": "of an instrument that no recorded answer lists",
+                "unknown_topic": "of a topic that is not read",
+                "refused": "refuse a subscription",
+            }
+            self._reasons[f"frames of {connection.venue_name} {words[control.kind]}: {control.detail}"] += 1
+
+    def _answered(self, frame: Frame, connection: _Connection) -> Iterator[Event]:
+        """The events of a recorded answer; listings wait for their instrument's first event."""
+        venue = connection.venue
+        if venue is None:
+            self._reasons[f"answers of {connection.venue_name}: no translator for it yet"] += 1
+            return
+        path = _path(frame.address)
+        symbols = self._symbols[venue.name]
+        try:
+            if path in {venue.instruments_request(category, None).path for category in venue.sockets}:
+                page = venue.parse_instruments(frame.data, frame.receive_ns)
+                for listing, listed in zip(page.listings, page.events, strict=True):
+                    symbols.add(listing)
+                    self._listed[listing.instrument] = listed
+                    if listing.instrument in self._told:
+                        yield listed
+            elif path in {venue.quotes_request(category).path for category in venue.sockets}:
+                for event in venue.parse_quotes(frame.data, frame.receive_ns, symbols):
+                    yield from self._telling(event)
+                    yield event
+            else:
+                self._reasons[f"answers of {venue.name} to {path}: not read in a replay"] += 1
+        except VenueError as error:
+            self._refused(venue.name, error)
+
+    def _turned(self, frame: Frame, connection: _Connection) -> Iterator[Event]:
+        """A connection that ended, told or by being opened again, carries its streams no more."""
+        if connection.opened:
+            reason = "closed" if frame.kind == "closed" else "reopened"
+            for streams, instruments in connection.groups().items():
+                yield StreamDown(instruments, streams, frame.receive_ns, frame.receive_ns, reason)
+        connection.opened = frame.kind == "open"
+        if connection.opened:
+            connection.address = frame.address
+            if connection.venue is not None:
+                category = connection.venue.category_of(frame.address)
+                connection.category = category if category is not None else connection.category
+
+    def _telling(self, event: Event) -> Iterator[Event]:
+        """The listing of an event's instrument, the first time it is met."""
+        instrument = getattr(event, "instrument", None)
+        if instrument is not None and instrument not in self._told:
+            self._told.add(instrument)
+            listed = self._listed.get(instrument)
+            if listed is not None:
+                yield listed
+
+    def _refused(self, venue: str, error: VenueError) -> None:
+        self._untranslated[venue] += 1
+        self._reasons[f"frames of {venue} are not as documented: {error.message}"] += 1
+
+
+def replay_events(paths: Sequence[Path]) -> Replay:
+    """The recordings as model events, merged by time of arrival.
+
+    Parameters
+    ----------
+    paths
+        Files that ``read_recording`` knows; a folder stands for its files.
+
+    Raises
+    ------
+    InputError
+        If there is no file, or one is no recording. Taking the events raises it where a file is damaged.
+    """
+    files = [file for path in paths for file in _files(Path(path))]
+    if not files:
+        raise InputError("There is no recording to replay.", reason="format")
+    return Replay([read_recording(file) for file in files], venues())
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(item for item in path.iterdir() if item.is_file() and not item.name.startswith("."))
+
+
+def _path(url: str) -> str:
+    """The path of a URL without host and query."""
+    rest = url.partition("://")[2].partition("?")[0]
+    return "/" + rest.partition("/")[2]
