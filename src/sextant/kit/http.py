@@ -24,7 +24,7 @@ _CONNECTIONS: Final = 32  # per client; a client has one host
 
 
 def _general(_: int, __: bytes) -> VenueError | None:
-    """No status has a meaning of its own."""
+    """No answer has a meaning of its own."""
     return None
 
 
@@ -39,7 +39,8 @@ class HttpSettings:
     body_bytes
         Most bytes of a body, counted after decompression.
     refusal
-        ``(status, body)`` to the error that a status means at this host; None for the general meaning.
+        ``(status, body)`` to the error that an answer means at this host, 200 included, because some hosts
+        state their errors in the body; None for the general meaning.
     tls
         Context of https; None for the system's, which checks names and dates.
     """
@@ -157,6 +158,9 @@ class RestClient:
             body = await self._read(response)
             headers = {name.lower(): value for name, value in response.headers.items()}
             receive_ns = self._clock.now_ns()
+            own = self._settings.refusal(response.status, body)
+            if own is not None:
+                raise own
             if response.status != 200:
                 raise self._refused(response.status, body, headers, url)
             if response.content_type == "text/html" or body[:256].lstrip()[:1] == b"<":
@@ -189,9 +193,6 @@ class RestClient:
         return bytes(body)
 
     def _refused(self, status: int, body: bytes, headers: dict[str, str], url: str) -> VenueError:
-        own = self._settings.refusal(status, body)
-        if own is not None:
-            return own
         wait_s = stated_wait_s(headers.get("retry-after"), self._clock.now_ns())
         message = f"{url} answered {status}: {_quoted(body)}"
         if status in (418, 429):

@@ -238,7 +238,8 @@ class Venue:
     quotes_request, parse_quotes
         ``(category)`` to a request for all latest facts; ``(body, receive_ns, symbols)`` to model events.
     refusal
-        ``(status, body)`` to the error an HTTP status means at this venue; None for the general meaning.
+        ``(status, body)`` to the error an HTTP answer means at this venue, status 200 included; None for the
+        general meaning.
     known_gaps
         What it cannot do, one sentence each.
     """

@@ -168,12 +168,19 @@ def _refused(code: int, text: str) -> VenueError:
 
 
 def refusal(status: int, body: bytes) -> VenueError | None:
-    """The error that an HTTP status means at Bybit; None where it has its general meaning.
+    """The error that an answer means at Bybit; None where it has its general meaning.
 
     Notes
     -----
-    403 means "access too frequent" for the whole address, or a country that is not served.
+    Errors arrive as a return code with status 200. 403 means "access too frequent" for the whole address,
+    or a country that is not served.
     """
+    if status == 200:
+        try:
+            envelope = _ENVELOPE.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None  # the parser of the answer names what is wrong
+        return None if envelope.retCode == 0 else _refused(envelope.retCode, envelope.retMsg)
     if status != 403:
         return None
     if b"frequent" in body.lower():

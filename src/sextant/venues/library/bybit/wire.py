@@ -29,6 +29,7 @@ Nothing: TypeAlias = Literal[""]
 """The empty text by which Bybit says that a field does not apply."""
 
 _PLACE: Final = re.compile(r"`\$\.?([^`]*)`$")
+_MISSING: Final = re.compile(r"missing required field `(\w+)`")
 
 
 def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, what: str) -> T:
@@ -52,14 +53,18 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, what: st
     try:
         return decoder.decode(data)
     except msgspec.DecodeError as error:
-        place = _PLACE.search(str(error))
-        raise WireError(
-            f"Bybit {what}: {error}.", reason="shape", field=place.group(1) if place else ""
-        ) from error
+        raise WireError(f"Bybit {what}: {error}.", reason="shape", field=_field(str(error))) from error
     except UnicodeDecodeError as error:
         raise WireError(f"Bybit {what}: not UTF-8.", reason="encoding", field="") from error
     except RecursionError as error:
         raise WireError(f"Bybit {what}: nested too deep.", reason="depth", field="") from error
+
+
+def _field(words: str) -> str:
+    """The path of the refused field in the words of a decoding error, as ``b[0][1]``; empty for the whole."""
+    place, missing = _PLACE.search(words), _MISSING.search(words)
+    parts = (place.group(1) if place else "", missing.group(1) if missing else "")
+    return ".".join(part for part in parts if part)
 
 
 def positive(value: float | Nothing | UnsetType) -> float | None | UnsetType:
