@@ -131,7 +131,7 @@ async def test_opportunities_are_read_in_rank_order_and_only_by_their_owner(
     found = [Found(f"opp_{n * 32}", None, 2_000, make.opportunity(opportunity_key=f"key-{n}")) for n in "12"]
     await rows.change(accepted.scan_id, 1, 2_000, Change(found=found, owner="user-1"))
     await rows.change(
-        accepted.scan_id, 2, 3_000, Change(ranks=[found[1].opportunity_id, found[0].opportunity_id])
+        accepted.scan_id, 1, 3_000, Change(ranks=[found[1].opportunity_id, found[0].opportunity_id])
     )
     assert [item.opportunity.opportunity_key for item in await details.found(accepted.scan_id)] == [
         "key-2",

@@ -27,7 +27,7 @@ from sextant.scans.records import (
     ScanStatus,
     StrategyReport,
 )
-from sextant.scans.store import Answer, ScanDetails, ScanRows, unpack
+from sextant.scans.store import Answer, HistoryFilter, ScanDetails, ScanRows, unpack
 from sextant.scans.transitions import failed
 from sextant.scans.worker import ScanWorker
 
@@ -80,7 +80,7 @@ class Scans:
         self._details = details
         self._worker = worker
         self._clock = clock
-        self._catalogue = worker.catalogue
+        self.catalogue = worker.catalogue
         self._origin = origin
 
     async def discover(
@@ -103,7 +103,7 @@ class Scans:
             If a filter names nothing, or the key was used with other filters.
         """
         body_hash = hashlib.blake2b(msgspec.json.encode((request, force)), digest_size=16).hexdigest()
-        planned = plan(request, caller.granted, self._catalogue)
+        planned = plan(request, caller.granted, self.catalogue)
         unmatched = self._worker.unmatched(request)
         for _ in range(_MOST_RACES):
             if (
@@ -127,7 +127,7 @@ class Scans:
             reports = [StrategyReport(strategy_id=item.id, name=item.strategy.name) for item in planned]
             try:
                 await self._rows.create(
-                    status, reports, planned_steps(planned, self._catalogue, status.started_ns), answer
+                    status, reports, planned_steps(planned, self.catalogue, status.started_ns), answer
                 )
             except Conflict:
                 continue  # another request of the same user won the race; look again
@@ -239,10 +239,14 @@ class Scans:
         return await self._rows.status(status.scan_id, user_id)
 
     async def history(
-        self, user_id: str, limit: int, before: tuple[int, str] | None = None
+        self,
+        user_id: str,
+        limit: int,
+        before: tuple[int, str] | None = None,
+        only: HistoryFilter | None = None,
     ) -> tuple[int, list[ScanStatus]]:
-        """How many scans a user has, and a page of them, newest first."""
-        return await self._rows.count(user_id), await self._rows.page(user_id, limit, before)
+        """How many scans a user has, and a page of those wanted, newest first."""
+        return await self._rows.count(user_id), await self._rows.page(user_id, limit, before, only)
 
     async def _earlier(self, user_id: str, key: str, body_hash: str) -> Accepted | None:
         """The answer already given under an idempotency key, or None."""

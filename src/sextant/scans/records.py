@@ -298,3 +298,21 @@ class ScanMetrics(msgspec.Struct, frozen=True):
 
     day: DayMetrics
     recent: tuple[ScanStatus, ...]
+
+
+def phase_event(
+    phase: PhaseName,
+    status: str,
+    *,
+    duration_ms: float | None = None,
+    error: str | None = None,
+    **extras: Any,
+) -> tuple[str, dict[str, Any]]:
+    """The event that tells a phase was entered or left."""
+    return "phase", {
+        "phase": phase,
+        "status": status,
+        "duration_ms": duration_ms,
+        "error": error,
+        "extras": extras,
+    }

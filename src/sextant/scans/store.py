@@ -1,6 +1,6 @@
 """The rows of scans: one per scan, one per strategy, one per event, step and opportunity.
 
-Every change of a scan is one transaction that also raises its version; the version is the id of
+Every change of a scan is one transaction; each event it tells raises the version by one, which is the id of
 the newest event, so a reader of events and a reader of the row can never disagree. A change is
 refused (``Conflict``) once the scan has ended or when somebody else moved it first.
 """
@@ -24,8 +24,10 @@ from sextant.scans.records import (
     ScanEvent,
     ScanRequest,
     ScanStatus,
+    Status,
     Step,
     StrategyReport,
+    phase_event,
 )
 
 SCANS: Final = sa.Table(
@@ -174,6 +176,14 @@ class Change(msgspec.Struct, kw_only=True):
     ranks: list[str] = []
 
 
+class HistoryFilter(msgspec.Struct, frozen=True):
+    """Which scans of a history are wanted; None leaves a bound out. Times are of the start, ``until`` exclusive."""
+
+    status: Status | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+
 class ScanRows:
     """Reads and moves the state of scans.
 
@@ -209,12 +219,7 @@ class ScanRows:
             "recommendations": pack(()),
             "phase_ms": {},
         }
-        started = {
-            "phase": "started",
-            "status": "completed",
-            "timestamp_ns": status.started_ns,
-            "duration_ms": 0.0,
-        }
+        started = phase_event("started", "completed")
         try:
             async with self._db.begin() as connection:
                 await connection.execute(sa.insert(SCANS), row)
@@ -226,7 +231,7 @@ class ScanRows:
                     ],
                 )
                 await _insert_steps(connection, status.scan_id, steps)
-                await _insert_events(connection, status.scan_id, 1, status.started_ns, [("phase", started)])
+                await _insert_events(connection, status.scan_id, 1, status.started_ns, [started])
                 if answer is not None:
                     await connection.execute(sa.insert(IDEMPOTENCY), msgspec.structs.asdict(answer))
         except sa.exc.IntegrityError:
@@ -240,7 +245,7 @@ class ScanRows:
         Conflict
             If the scan has ended, or its version is no longer ``version``.
         """
-        after = version + max(1, len(change.events))
+        after = version + len(change.events)
         async with self._db.begin() as connection:
             moved = await connection.execute(
                 sa.update(SCANS)
@@ -330,10 +335,16 @@ class ScanRows:
         return await self._many(sa.select(*_SUMMARY).where(SCANS.c.status == "scanning"))
 
     async def page(
-        self, user_id: str | None, limit: int, before: tuple[int, str] | None = None
+        self,
+        user_id: str | None,
+        limit: int,
+        before: tuple[int, str] | None = None,
+        only: HistoryFilter | None = None,
     ) -> list[ScanStatus]:
         """Scans of one user, or of all, newest first, from after the scan with this start time and id."""
         query = sa.select(*_SUMMARY).order_by(SCANS.c.started_ns.desc(), SCANS.c.scan_id.desc()).limit(limit)
+        if only is not None:
+            query = query.where(*_matching(only))
         if user_id is not None:
             query = query.where(SCANS.c.user_id == user_id)
         if before is not None:
@@ -482,6 +493,17 @@ class ScanDetails:
         query = sa.select(STEPS.c.step).where(STEPS.c.scan_id == scan_id).order_by(STEPS.c.number)
         async with self._db.connect() as connection:
             return tuple(unpack(row.step, Step) for row in await connection.execute(query))
+
+
+def _matching(only: HistoryFilter) -> list[sa.ColumnElement[bool]]:
+    where: list[sa.ColumnElement[bool]] = []
+    if only.status is not None:
+        where.append(SCANS.c.status == only.status)
+    if only.since_ns is not None:
+        where.append(SCANS.c.started_ns >= only.since_ns)
+    if only.until_ns is not None:
+        where.append(SCANS.c.started_ns < only.until_ns)
+    return where
 
 
 def _found(row: sa.Row[Any]) -> Found:

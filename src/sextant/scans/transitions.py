@@ -19,29 +19,12 @@ from sextant.scans.records import (
     Step,
     StepStatus,
     StrategyReport,
+    phase_event,
 )
 from sextant.scans.store import Change, pack
 
 _ENDED_BY_ITSELF: Final[tuple[Outcome, ...]] = ("ok", "empty", "skipped")
 LATE_REASONS: Final = frozenset({"budget_exceeded"})
-
-
-def phase_event(
-    phase: PhaseName,
-    status: str,
-    *,
-    duration_ms: float | None = None,
-    error: str | None = None,
-    **extras: Any,
-) -> tuple[str, dict[str, Any]]:
-    """The event that tells a phase was entered or left."""
-    return "phase", {
-        "phase": phase,
-        "status": status,
-        "duration_ms": duration_ms,
-        "error": error,
-        "extras": extras,
-    }
 
 
 def step(number: int, name: str, status: StepStatus, time_ns: int, **facts: Any) -> Step:
@@ -50,11 +33,14 @@ def step(number: int, name: str, status: StepStatus, time_ns: int, **facts: Any)
     return Step(number=number, name=name, status=status, time_ns=time_ns, **known)
 
 
-def entered(phase: PhaseName, message: str, steps: Sequence[Step] = ()) -> Change:
-    """The scan enters a phase."""
+def entered(
+    phase: PhaseName, message: str, *, left: tuple[PhaseName, float] | None = None, steps: Sequence[Step] = ()
+) -> Change:
+    """The scan enters a phase; ``left`` is the one before it and the milliseconds it took."""
+    before = [] if left is None else [phase_event(left[0], "completed", duration_ms=left[1])]
     return Change(
         facts={"phase": phase, "message": message},
-        events=[phase_event(phase, "in_progress")],
+        events=[*before, phase_event(phase, "in_progress")],
         steps=list(steps),
     )
 

@@ -208,7 +208,12 @@ class ScanWorker:
         begun = transitions.step(5, STEP_NAMES[5], "starting", now_ns)
         job.phase_ms["portfolio_fetch"] = 0.0  # the account came with the request
         await self._write(job, transitions.entered("portfolio_fetch", "The account is known."))
-        await self._write(job, transitions.entered("asset_discovery", "The view is taken.", [*done, begun]))
+        await self._write(
+            job,
+            transitions.entered(
+                "asset_discovery", "The view is taken.", left=("portfolio_fetch", 0.0), steps=[*done, begun]
+            ),
+        )
         begun_ns = self._clock.monotonic_ns()
         part, universe, view_hash = await self._in_thread(
             self._look, job.status.request, job.deadline, "asset_discovery"
