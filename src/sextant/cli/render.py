@@ -151,12 +151,18 @@ def scan(console: Console, results: ScanResults, notes: Sequence[str] = ()) -> N
 
 
 def facts(title: str, rows: Sequence[tuple[str, Any]]) -> Table:
-    """Names and values in two columns."""
+    """Names and values in two columns; lists and mappings take a line per entry."""
     table = Table(title=title, title_justify="left", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(
-            name, f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-        )
+        table.add_row(name, _told(value))
     return table
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {_told(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return "\n".join(_told(part) for part in value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
