@@ -1,0 +1,354 @@
+"""A mirrored ring buffer of the final bars of one interval, time-major."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from sextant.model.bar import BAR_FIELDS, Floats, Integers
+from sextant.model.times import INTERVAL_NS, Interval
+from sextant.model.view import BarFrame, bar_frame, row_digest
+
+BarValues: TypeAlias = tuple[float, float, float, float, float, float, float]
+"""Open, high, low, close, volume, quote volume, taker buy volume."""
+
+Origin = Literal[1, 2]
+FOLDED: Final[Origin] = 1
+STATED: Final[Origin] = 2
+
+Outcome = Literal["closed", "duplicate", "repaired", "confirmed", "replaced", "kept", "too_old"]
+"""What a bar did: was the first of its place; repeated or changed what was there; confirmed or replaced
+a folded bar; lost against a stated one; lies before the ring."""
+
+CHANGES: Final = frozenset({"closed", "repaired", "replaced"})
+
+LEAST_SLACK_ROWS: Final = 8
+SLACK_SHARE: Final = 8  # one eighth of the kept rows: a view stays free of copies for three hours of 1m bars
+
+_CLOSE: Final = BAR_FIELDS.index("close")
+_DIGEST_BYTES: Final = 16
+_NOTHING: Final = -1
+
+
+class Tally(msgspec.Struct):
+    """How many bars of a grid had which outcome; ``late`` are those of ``closed`` that came after a later bar."""
+
+    closed: int = 0
+    duplicate: int = 0
+    repaired: int = 0
+    confirmed: int = 0
+    replaced: int = 0
+    too_old: int = 0
+    late: int = 0
+
+
+class BarRing:
+    """The newest final bars of one interval for all instruments.
+
+    Row ``open_ns // interval_ns`` lies at slot ``row mod capacity`` and again one capacity further,
+    so that any window of up to ``capacity`` rows is one contiguous slice.
+
+    Parameters
+    ----------
+    interval
+        Length of each bar.
+    keep
+        Rows a frame may hold. The ring has ``max(8, keep // 8)`` rows more: so many bars may close
+        after a frame was taken before its memory is needed again.
+
+    Notes
+    -----
+    A frame that was handed out never changes. A write that would touch one of its rows first moves
+    the ring to new arrays and leaves the old ones to the frame.
+    """
+
+    def __init__(self, interval: Interval, keep: int) -> None:
+        self.interval: Interval = interval
+        self.step_ns = INTERVAL_NS[interval]
+        self.keep = keep
+        self.capacity = keep + max(LEAST_SLACK_ROWS, keep // SLACK_SHARE)
+        self.first = 0
+        self.last = _NOTHING
+        self.copies = 0
+        self._data: Floats = np.empty((len(BAR_FIELDS), 2 * self.capacity, 0))
+        self._origin: NDArray[np.uint8] = np.zeros((2 * self.capacity, 0), dtype=np.uint8)
+        self._newest: Integers = np.empty(0, dtype=np.int64)
+        self._filled = np.zeros(self.capacity, dtype=np.int64)
+        self._dirty = np.ones(self.capacity, dtype=np.bool_)
+        self._digests = bytearray(2 * self.capacity * _DIGEST_BYTES)
+        self._frozen_first = 0
+        self._frozen_last = _NOTHING
+        self._frame: BarFrame | None = None
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    def reshape(self, moved: Integers, size: int) -> None:
+        """Move to ``size`` columns; ``moved`` is int64, the new column of each present one."""
+        newest = np.full(size, _NOTHING, dtype=np.int64)
+        newest[moved] = self._newest
+        self._newest = newest
+        self._move(moved, size)
+        self._dirty[:] = True
+
+    def put(self, row: int, column: int, values: BarValues, origin: Origin) -> Outcome:
+        """What one bar did to its place; nothing else changes.
+
+        Parameters
+        ----------
+        row
+            Open time divided by the interval.
+        column
+            Of the instrument.
+        values
+            Seven numbers in the order of ``BAR_FIELDS``.
+        origin
+            Whether the venue stated the bar or smaller bars were folded to it.
+        """
+        if self.last != _NOTHING and row <= self.last - self.capacity:
+            return "too_old"
+        self._reach(row, row)
+        slot = row % self.capacity
+        had = self._origin[slot, column]
+        outcome: Outcome = "closed"
+        if had:
+            if had > origin:
+                return "kept"
+            present = self._data[:, slot, column].tolist()
+            same = all(a == b or (a != a and b != b) for a, b in zip(present, values, strict=True))  # noqa: PLR0124  # NaN
+            if same:
+                self._origin[slot, column] = self._origin[slot + self.capacity, column] = origin
+                return "duplicate" if had == origin else "confirmed"
+            outcome = "repaired" if had == origin else "replaced"
+        self._thaw(row, row)
+        self._data[:, slot, column] = values
+        self._data[:, slot + self.capacity, column] = values
+        self._origin[slot, column] = self._origin[slot + self.capacity, column] = origin
+        self._filled[slot] += not had
+        self._dirty[slot] = True
+        self._newest[column] = max(row, self._newest[column])
+        self._frame = None
+        return outcome
+
+    def put_grid(self, row: int, values: Floats, columns: Integers, origin: Origin) -> Tally:
+        """What the bars of consecutive rows did to their places.
+
+        Parameters
+        ----------
+        row
+            Of the first row of ``values``.
+        values
+            float64 (7, R, C); a bar whose close is NaN is absent and changes nothing.
+        columns
+            int64 (C,), distinct.
+        origin
+            As in :meth:`put`.
+        """
+        tally = Tally()
+        present = ~np.isnan(values[_CLOSE])
+        held = np.flatnonzero(present.any(axis=1))
+        if not held.size:
+            return tally
+        top = int(held[-1]) + 1
+        low = max(int(held[0]), max(self.last, row + top - 1) - self.capacity + 1 - row)
+        tally.too_old = int(np.count_nonzero(present[:low]))
+        if low >= top:
+            return tally
+        values, present, row = values[:, low:top], present[low:top], row + low
+        self._reach(row, row + top - low - 1)
+        self._merge(row, values, present, (columns, origin), tally)
+        return tally
+
+    def _merge(
+        self, row: int, values: Floats, present: NDArray[np.bool_], to: tuple[Integers, Origin], tally: Tally
+    ) -> None:
+        columns, origin = to
+        rows = values.shape[1]
+        at = row % self.capacity
+        where = self._columns(columns)
+        had = self._origin[at : at + rows, where]
+        old = self._data[:, at : at + rows, where]
+        absent = had == 0
+        wanted = present & (had <= origin)
+        changed = wanted
+        if not absent.all():
+            same = ((old == values) | (np.isnan(old) & np.isnan(values))).all(axis=0)
+            changed = wanted & (absent | ~same)
+            known = wanted & ~absent
+            again = known & (had == origin)
+            folded = known & (had != origin)
+            tally.duplicate = int(np.count_nonzero(again & same))
+            tally.repaired = int(np.count_nonzero(again & ~same))
+            tally.confirmed = int(np.count_nonzero(folded & same))
+            tally.replaced = int(np.count_nonzero(folded & ~same))
+        closed = wanted & absent
+        index = np.arange(row, row + rows)
+        newest = self._newest[columns]
+        tally.closed = int(np.count_nonzero(closed))
+        tally.late = int(np.count_nonzero(closed & (index[:, None] < newest)))
+        self._newest[columns] = np.maximum(newest, np.where(present, index[:, None], _NOTHING).max(axis=0))
+        touched = np.flatnonzero(changed.any(axis=1))
+        if touched.size:
+            merged = values if changed.all() else np.where(changed, values, old)
+            self._thaw(row + int(touched[0]), row + int(touched[-1]))
+            for target, source in self._places(row, rows):
+                self._data[:, target, where] = merged[:, source]
+            slots = (row + touched) % self.capacity
+            self._dirty[slots] = True
+            self._filled[slots] += np.count_nonzero(closed[touched], axis=1)
+            self._frame = None
+        marks = np.where(wanted, np.uint8(origin), had)
+        for target, source in self._places(row, rows):
+            self._origin[target, where] = marks[source]
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def newest(self, column: int) -> int:
+        """Row of the newest bar of an instrument; -1 without any."""
+        return int(self._newest[column])
+
+    def window(self, row: int, rows: int, columns: Integers) -> Floats:
+        """A copy, float64 (7, rows, C), of rows the ring holds; NaN where absent or not held."""
+        out = np.full((len(BAR_FIELDS), rows, len(columns)), np.nan)
+        low, high = max(row, self.first), min(row + rows - 1, self.last)
+        if low <= high:
+            at = low % self.capacity
+            out[:, low - row : high - row + 1] = self._data[
+                :, at : at + high - low + 1, self._columns(columns)
+            ]
+        return out
+
+    def group(self, row: int, rows: int, column: int) -> list[list[float]] | None:
+        """The seven fields of consecutive bars of one instrument, oldest first; None if one is absent."""
+        if row < self.first or row + rows - 1 > self.last:
+            return None
+        at = row % self.capacity
+        if not self._origin[at : at + rows, column].all():
+            return None
+        values: list[list[float]] = self._data[:, at : at + rows, column].tolist()
+        return values
+
+    def frame(self, last_row: int) -> BarFrame | None:
+        """The newest ``keep`` rows up to ``last_row`` without copying any; None if there is no bar among them."""
+        span = self._span(last_row)
+        if span is None:
+            return None
+        first, last = span
+        ready = self._frame
+        if ready is not None and ready.rows == last - first + 1 and ready.open_ns[0] == first * self.step_ns:
+            return ready
+        self._refresh_digests(first, last)
+        self._frozen_first = min(first, self._frozen_first) if self._frozen_last != _NOTHING else first
+        self._frozen_last = max(last, self._frozen_last)
+        at, end = first % self.capacity, first % self.capacity + last - first + 1
+        open_ns = np.arange(first, last + 1) * self.step_ns
+        columns = {name: self._data[field, at:end] for field, name in enumerate(BAR_FIELDS)}
+        for array in (open_ns, *columns.values()):
+            array.flags.writeable = False
+        digests = bytes(self._digests[at * _DIGEST_BYTES : end * _DIGEST_BYTES])
+        self._frame = BarFrame(self.interval, open_ns, row_digests=digests, **columns)
+        return self._frame
+
+    def content(self) -> tuple[object, ...] | None:
+        """The newest ``keep`` rows and who stated each bar, for hashing; None without bars."""
+        span = self._span(self.last)
+        if span is None:
+            return None
+        first, last = span
+        self._refresh_digests(first, last)
+        at, end = first % self.capacity, first % self.capacity + last - first + 1
+        digests = bytes(self._digests[at * _DIGEST_BYTES : end * _DIGEST_BYTES])
+        return (self.interval, first, digests, self._origin[at:end].tobytes())
+
+    def column(self, last: int, rows: int, column: int) -> BarFrame:
+        """Up to ``rows`` bars of one instrument that end with row ``last``, a copy, float64 (T, 1)."""
+        first = max(self.first, last - rows + 1)
+        values = self.window(first, last - first + 1, np.array([column]))
+        open_ns = np.arange(first, last + 1) * self.step_ns
+        return bar_frame(self.interval, open_ns, dict(zip(BAR_FIELDS, values, strict=True)))
+
+    # -- rows and memory -------------------------------------------------------------------------
+
+    def _span(self, last_row: int) -> tuple[int, int] | None:
+        """First and last of the newest ``keep`` rows up to ``last_row``, without leading rows that hold no bar."""
+        last = min(last_row, self.last)
+        first = max(self.first, last - self.keep + 1)
+        held = np.flatnonzero(self._filled[np.arange(first, last + 1) % self.capacity])
+        return (first + int(held[0]), last) if held.size else None
+
+    def _columns(self, columns: Integers) -> Integers | slice:
+        """The columns as a slice where they are all of them, which NumPy reads without gathering."""
+        size = self._data.shape[2]
+        everything = len(columns) == size and bool((columns == np.arange(size)).all())
+        return slice(None) if everything else columns
+
+    def _places(self, row: int, rows: int) -> Iterator[tuple[slice, slice]]:
+        """Where consecutive rows lie in the arrays, each twice, and which of the given rows go there."""
+        at = row % self.capacity
+        end = at + rows
+        head = min(end, self.capacity)
+        yield slice(at, end), slice(0, rows)
+        yield slice(at + self.capacity, head + self.capacity), slice(0, head - at)
+        if end > self.capacity:
+            yield slice(0, end - self.capacity), slice(self.capacity - at, rows)
+
+    def _reach(self, low: int, high: int) -> None:
+        """Hold rows ``low`` to ``high``, blank where they were not held."""
+        if self.last == _NOTHING:
+            self.first, self.last = high, high
+            self._blank(high, high)
+        elif high > self.last:
+            if self._frozen_last != _NOTHING and high - self.capacity >= self._frozen_first:
+                self._copy()
+            self._blank(max(self.last + 1, high - self.capacity + 1), high)
+            self.last = high
+            self.first = max(self.first, high - self.capacity + 1)
+        if low < self.first:
+            self._blank(low, self.first - 1)
+            self.first = low
+
+    def _blank(self, low: int, high: int) -> None:
+        for target, _ in self._places(low, high - low + 1):
+            self._data[:, target] = np.nan
+            self._origin[target] = 0
+        slots = np.arange(low, high + 1) % self.capacity
+        self._filled[slots] = 0
+        self._dirty[slots] = True
+        self._frame = None
+
+    def _thaw(self, low: int, high: int) -> None:
+        """Leave the arrays to the frames that were handed out, if rows ``low`` to ``high`` are in one."""
+        if low <= self._frozen_last and high >= self._frozen_first:
+            self._copy()
+
+    def _copy(self) -> None:
+        self.copies += 1
+        self._move(slice(None), self._data.shape[2])
+
+    def _move(self, moved: Integers | slice, size: int) -> None:
+        """Take arrays of ``size`` columns and carry the held rows over; untouched rows cost no memory."""
+        data = np.empty((len(BAR_FIELDS), 2 * self.capacity, size))
+        origin = np.zeros((2 * self.capacity, size), dtype=np.uint8)
+        rows = self.last - self.first + 1 if self.last != _NOTHING else 0
+        for target, source in self._places(self.first, rows) if rows else ():
+            at = self.first % self.capacity + source.start
+            held = slice(at, at + source.stop - source.start)
+            if size > self._data.shape[2]:
+                data[:, target] = np.nan
+            data[:, target, moved] = self._data[:, held]
+            origin[target, moved] = self._origin[held]
+        self._data, self._origin = data, origin
+        self._frozen_first, self._frozen_last = 0, _NOTHING
+        self._frame = None
+
+    def _refresh_digests(self, first: int, last: int) -> None:
+        rows = np.arange(first, last + 1)
+        for row in rows[self._dirty[rows % self.capacity]].tolist():
+            slot = row % self.capacity
+            digest = row_digest(row * self.step_ns, tuple(self._data[:, slot]))
+            for place in (slot, slot + self.capacity):
+                self._digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES] = digest
+            self._dirty[slot] = False

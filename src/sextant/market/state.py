@@ -1,0 +1,369 @@
+"""The state of the market: what is true now, learnt from model events and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from sextant.errors import InputError, NotFound
+from sextant.market.bars import BarStore
+from sextant.market.board import Board
+from sextant.market.books import BookState
+from sextant.market.counters import Counters
+from sextant.market.desk import Desk
+from sextant.market.freshness import STREAMS, Freshness
+from sextant.model.bar import BarBlock, Integers
+from sextant.model.events import (
+    BarUpdate,
+    BookCleared,
+    BookDelta,
+    BookSnapshot,
+    DerivativesUpdate,
+    Event,
+    FundingSettled,
+    Liquidation,
+    Listed,
+    OpenInterestPoint,
+    QuoteUpdate,
+    Stream,
+    StreamAlive,
+    StreamDown,
+    Trade,
+)
+from sextant.model.instrument import Instrument, InstrumentSpec
+from sextant.model.times import INTERVAL_NS, Interval
+from sextant.model.view import BarFrame, Feed, Series, TradeTape, View
+
+_HASH_BYTES: Final = 16
+_NO_COLUMNS: Final[Integers] = np.empty(0, dtype=np.int64)
+
+
+class MarketState:
+    """Books, bars, quotes, trades and facts of all listed instruments.
+
+    Parameters
+    ----------
+    feed
+        Where the events come from.
+    simulated
+        Whether any comes from a simulated venue.
+    keep_rows
+        Bars to keep by interval, where other than 1,440 of 1m and 1,000 of each other.
+
+    Notes
+    -----
+    Equal events give an equal :meth:`state_hash` in every process. No clock is read: times come from
+    events and arguments. Not safe between threads; the owner serialises the calls.
+    """
+
+    def __init__(
+        self, feed: Feed, *, simulated: bool, keep_rows: Mapping[Interval, int] | None = None
+    ) -> None:
+        self._feed: Feed = feed
+        self._simulated = simulated
+        self._counters = Counters()
+        self._bars = BarStore(self._counters, keep_rows)
+        self._desks: dict[Instrument, Desk] = {}
+        self._order: list[Desk] = []
+        self._columns: dict[Instrument, int] = {}
+        self._board: Board | None = Board(())
+        self._resyncs: dict[Instrument, str] = {}
+        self._block_of: tuple[tuple[Instrument, ...], Integers, Integers] = ((), _NO_COLUMNS, _NO_COLUMNS)
+        self._handlers: dict[type[Any], Callable[[Any], None]] = {
+            BookDelta: self._on_delta,
+            Trade: self._on_trade,
+            DerivativesUpdate: self._on_facts,
+            QuoteUpdate: self._on_quote,
+            BarUpdate: self._on_bar,
+            BookSnapshot: self._on_snapshot,
+            BookCleared: self._on_cleared,
+            BarBlock: self._on_block,
+            FundingSettled: self._on_point,
+            OpenInterestPoint: self._on_point,
+            Liquidation: self._on_liquidation,
+            Listed: self._on_listed,
+            StreamDown: self._on_down,
+            StreamAlive: self._on_alive,
+        }
+        self._seen: dict[type[Any], int] = dict.fromkeys(self._handlers, 0)
+
+    def apply(self, event: Event) -> None:
+        """Learn from one event.
+
+        Raises
+        ------
+        InputError
+            If it is not a model event. Whatever is wrong inside one is counted, never raised.
+        """
+        kind = type(event)
+        handler = self._handlers.get(kind)
+        if handler is None:
+            raise InputError(f"{kind.__name__} is not a model event.")
+        self._seen[kind] += 1
+        handler(event)
+
+    def view(self, as_of_ns: int, intervals: Sequence[Interval] | None = None) -> View:
+        """The market as of ``as_of_ns``, frozen; no history is copied.
+
+        Parameters
+        ----------
+        as_of_ns
+            Bars closed by then are shown; of everything else the latest, unknown where it arrived later.
+        intervals
+            Intervals of bars to show; all that hold any by default.
+        """
+        board = self._settle()
+        board.refresh()
+        funding: dict[Instrument, Series] = {}
+        interest: dict[Instrument, Series] = {}
+        trades: dict[Instrument, TradeTape] = {}
+        for desk in self._order:
+            instrument = desk.spec.instrument
+            for into, series in (
+                (funding, _known_by(desk.funding.series(), as_of_ns)),
+                (interest, _known_by(desk.open_interest.series(), as_of_ns)),
+            ):
+                if series is not None:
+                    into[instrument] = series
+            tape = _traded_by(desk.flow.tape(), as_of_ns)
+            if tape is not None:
+                trades[instrument] = tape
+        return View(
+            as_of_ns=as_of_ns,
+            feed=self._feed,
+            simulated=self._simulated,
+            instruments=self.instruments,
+            bars=self._bars.frames(as_of_ns, intervals),
+            quotes=board.quotes(as_of_ns),
+            books=board.books(as_of_ns),
+            derivatives=board.derivatives(as_of_ns),
+            funding_history=funding,
+            open_interest_history=interest,
+            trades=trades,
+        )
+
+    def state_hash(self) -> str:
+        """Hex digest of all that is known, in canonical order: equal for equal events in every process."""
+        self._settle()
+        digest = hashlib.blake2b(digest_size=_HASH_BYTES)
+        digest.update(msgspec.msgpack.encode((self._feed, self._simulated)))
+        for ring in self._bars.rings.values():
+            digest.update(msgspec.msgpack.encode(ring.content()))
+        for desk in self._order:
+            digest.update(msgspec.msgpack.encode(desk.content()))
+        return digest.hexdigest()
+
+    @property
+    def instruments(self) -> tuple[InstrumentSpec, ...]:
+        """The rules of all listed instruments, in the order of every column of a view."""
+        self._settle()
+        return tuple(desk.spec for desk in self._order)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """How often what was met: events by type as ``events.<type>``, and :data:`sextant.market.counters.NAMES`."""
+        seen = {f"events.{kind.__name__}": count for kind, count in self._seen.items()}
+        return seen | self._counters.copy()
+
+    def drain_resyncs(self) -> list[tuple[Instrument, str]]:
+        """Books that need a snapshot since the last call, each once, with the reason, in order of instrument."""
+        asked = sorted(self._resyncs.items())
+        self._resyncs.clear()
+        return asked
+
+    def book(self, instrument: Instrument, levels: int | None = None) -> BookState:
+        """The order book of an instrument.
+
+        Raises
+        ------
+        NotFound
+            If the instrument was never listed.
+        """
+        return self.desk(instrument).book.now(levels)
+
+    def bars(self, instrument: Instrument, interval: Interval, rows: int) -> BarFrame | None:
+        """The newest ``rows`` final bars of an instrument, a copy of one column; None where the interval holds none.
+
+        Raises
+        ------
+        NotFound
+            If the instrument was never listed.
+        """
+        self.desk(instrument)
+        self._settle()
+        ring = self._bars.rings.get(interval)
+        newest = -1 if ring is None else ring.newest(self._columns[instrument])
+        if ring is None or newest < 0 or rows < 1:
+            return None
+        return ring.column(newest, rows, self._columns[instrument])
+
+    def desk(self, instrument: Instrument) -> Desk:
+        """What is known of one instrument; to be read, not changed.
+
+        Raises
+        ------
+        NotFound
+            If the instrument was never listed.
+        """
+        desk = self._desks.get(instrument)
+        if desk is None:
+            raise NotFound(f"{instrument} is not listed.")
+        return desk
+
+    def freshness(self, now_ns: int) -> dict[Instrument, dict[Stream, Freshness]]:
+        """The age of every stream of every instrument as of ``now_ns``."""
+        self._settle()
+        return {
+            desk.spec.instrument: {stream: desk.freshness(stream, now_ns) for stream in STREAMS}
+            for desk in self._order
+        }
+
+    # -- one handler per event ---------------------------------------------------------------------
+
+    def _known(self, instrument: Instrument) -> Desk | None:
+        desk = self._desks.get(instrument)
+        if desk is None:
+            self._counters.add("unknown_instruments")
+        return desk
+
+    def _ask(self, desk: Desk, reason: str | None) -> None:
+        if reason is not None:
+            self._resyncs[desk.spec.instrument] = reason
+            self._counters.add("book_resyncs")
+
+    def _on_delta(self, event: BookDelta) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            reason = desk.take_delta(event)
+            if reason is not None:
+                self._ask(desk, reason)
+
+    def _on_snapshot(self, event: BookSnapshot) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            self._resyncs.pop(event.instrument, None)
+            self._ask(desk, desk.take_snapshot(event))
+
+    def _on_cleared(self, event: BookCleared) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            self._resyncs.pop(event.instrument, None)
+            desk.take_cleared(event)
+
+    def _on_trade(self, event: Trade) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            desk.take_trade(event)
+
+    def _on_quote(self, event: QuoteUpdate) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            desk.take_quote(event)
+
+    def _on_facts(self, event: DerivativesUpdate) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            desk.take_facts(event)
+
+    def _on_point(self, event: FundingSettled | OpenInterestPoint) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            desk.take_point(event)
+
+    def _on_liquidation(self, event: Liquidation) -> None:
+        desk = self._known(event.instrument)
+        if desk is not None:
+            desk.take_liquidation(event)
+
+    def _on_bar(self, event: BarUpdate) -> None:
+        desk = self._known(event.instrument)
+        if desk is None:
+            return
+        self._settle()
+        column = self._columns[event.instrument]
+        desk.note_bars(event.interval, event.event_ns, event.receive_ns)
+        if event.final:
+            if self._bars.update(event, column):
+                desk.settle_forming(event.interval, event.bar.open_ns)
+            return
+        ring = self._bars.rings.get(event.interval)
+        newest = -1 if ring is None else ring.newest(column)
+        desk.take_forming(event, newest * INTERVAL_NS[event.interval] if newest >= 0 else None)
+
+    def _on_block(self, block: BarBlock) -> None:
+        self._settle()
+        if self._block_of[0] is not block.instruments:
+            known = [
+                (at, self._columns[instrument])
+                for at, instrument in enumerate(block.instruments)
+                if instrument in self._columns
+            ]
+            pairs = np.array(known, dtype=np.int64).reshape(len(known), 2)
+            self._block_of = (block.instruments, pairs[:, 0].copy(), pairs[:, 1].copy())
+        _, take, columns = self._block_of
+        if len(take) < len(block.instruments):
+            self._counters.add("unknown_instruments", len(block.instruments) - len(take))
+        if not len(take) or not len(block.open_ns):
+            return
+        self._bars.block(block, take, columns)
+        for column in columns.tolist():
+            desk = self._order[column]
+            desk.note_bars(block.interval, block.event_ns, block.receive_ns)
+            desk.settle_forming(block.interval, int(block.open_ns[-1]))
+
+    def _on_listed(self, event: Listed) -> None:
+        instrument = event.spec.instrument
+        desk = self._desks.get(instrument)
+        if desk is None:
+            self._desks[instrument] = Desk(event.spec, self._counters)
+            self._board = None
+        else:
+            self._ask(desk, desk.take_spec(event.spec, event.event_ns))
+
+    def _on_down(self, event: StreamDown) -> None:
+        for instrument in event.instruments:
+            desk = self._known(instrument)
+            if desk is not None:
+                for stream in event.streams:
+                    desk.lose(stream, event.reason, event.event_ns)
+
+    def _on_alive(self, event: StreamAlive) -> None:
+        for instrument in event.instruments:
+            desk = self._known(instrument)
+            if desk is not None:
+                for stream in event.streams:
+                    desk.pulses[stream].alive(event.event_ns)
+
+    def _settle(self) -> Board:
+        """The board, after instruments listed since the last call got their columns, sorted by identity."""
+        if self._board is None:
+            before = self._order
+            self._order = sorted(self._desks.values(), key=lambda desk: desk.spec.instrument)
+            self._columns = {desk.spec.instrument: column for column, desk in enumerate(self._order)}
+            moved = [self._columns[desk.spec.instrument] for desk in before]
+            self._bars.reshape(np.array(moved, dtype=np.int64), len(self._order))
+            self._block_of = ((), _NO_COLUMNS, _NO_COLUMNS)
+            self._board = Board(self._order)
+        return self._board
+
+
+def _known_by(series: Series | None, as_of_ns: int) -> Series | None:
+    """The points of a history up to a time; None without any."""
+    if series is None or series.time_ns[-1] <= as_of_ns:
+        return series
+    count = int(np.searchsorted(series.time_ns, as_of_ns, side="right"))
+    return Series(series.time_ns[:count], series.value[:count]) if count else None
+
+
+def _traded_by(tape: TradeTape | None, as_of_ns: int) -> TradeTape | None:
+    """The trades of a tape up to a time; None without any."""
+    if tape is None or tape.event_ns[-1] <= as_of_ns:
+        return tape
+    count = int(np.searchsorted(tape.event_ns, as_of_ns, side="right"))
+    if not count:
+        return None
+    return TradeTape(tape.event_ns[:count], tape.price[:count], tape.size[:count], tape.aggressor[:count])
