@@ -32,6 +32,13 @@ class Shape(NamedTuple):
     groups: int
 
 
+class Tries(NamedTuple):
+    """How many cells were looked at in all, and the variance of the ratios of those that say something."""
+
+    cells_count: int
+    variance: float
+
+
 def shape_of(means: Floats) -> Shape | None:
     """The shape of cluster means; None for fewer than three or where they do not vary."""
     if len(means) < 3:
@@ -46,17 +53,15 @@ def shape_of(means: Floats) -> Shape | None:
     return Shape(float(means.mean()) / sd, skew, kurt, len(means))
 
 
-def deflated_p(shape: Shape, trials: int, variance: float) -> float | None:
-    """Probability that a ratio is above what the best of ``trials`` worthless tries would show, in [0, 1].
+def deflated_p(shape: Shape, tries: Tries) -> float | None:
+    """Probability that a ratio is above what the best of many worthless tries would show, in [0, 1].
 
     Parameters
     ----------
     shape
         Of the cluster means in question.
-    trials
-        How many tries were made, >= 1.
-    variance
-        Variance of the ratio over the tries; at least 1/G is used.
+    tries
+        How many there were, and the variance of their ratios; at least 1/G is used.
 
     Notes
     -----
@@ -69,14 +74,14 @@ def deflated_p(shape: Shape, trials: int, variance: float) -> float | None:
 
     Examples
     --------
-    >>> round(deflated_p(Shape(2.5 / 250**0.5, -3.0, 10.0, 1250), 100, 0.5 / 250), 4)
+    >>> round(deflated_p(Shape(2.5 / 250**0.5, -3.0, 10.0, 1250), Tries(100, 0.5 / 250)), 4)
     0.9004
     """
     expected = 0.0
-    if trials > 1:
-        spread = math.sqrt(max(variance, 1.0 / shape.groups))
-        first = float(ndtri(1.0 - 1.0 / trials))
-        second = float(ndtri(1.0 - 1.0 / (trials * math.e)))
+    if tries.cells_count > 1:
+        spread = math.sqrt(max(tries.variance, 1.0 / shape.groups))
+        first = float(ndtri(1.0 - 1.0 / tries.cells_count))
+        second = float(ndtri(1.0 - 1.0 / (tries.cells_count * math.e)))
         expected = spread * ((1.0 - EULER_GAMMA) * first + EULER_GAMMA * second)
     sr = shape.ratio
     noise = 1.0 - shape.skew * sr + (shape.kurt - 1.0) / 4.0 * sr * sr

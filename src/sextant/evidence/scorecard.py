@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from sextant.evidence.calibrate import (
 )
 from sextant.evidence.clusters import clustered, effective_count, mean_interval, standard_error, wilson
 from sextant.evidence.events import EventTable
-from sextant.evidence.multiple import deflated_p, reality_p, shape_of
+from sextant.evidence.multiple import Tries, deflated_p, reality_p, shape_of
 from sextant.evidence.outcomes import BUCKET_EDGES, BUCKETS, EXIT_NAMES, cell_of
 from sextant.model.account import Grade
 from sextant.model.bar import Floats
@@ -76,8 +77,8 @@ class Scorer:
         Past events before cost.
     cost_bps
         float64 (S,): the user's round-trip cost of each instrument, NaN where unknown.
-    variants
-        Parameter variants of the strategy that were evaluated in the last 90 days, this one included.
+    tries
+        Everything that was looked at besides, see :func:`tries_of`; None counts the strategy's own cells.
 
     Notes
     -----
@@ -85,10 +86,10 @@ class Scorer:
     there and are left out of net figures.
     """
 
-    def __init__(self, table: EventTable, cost_bps: Floats, *, variants: int = 1) -> None:
+    def __init__(self, table: EventTable, cost_bps: Floats, tries: Tries | None = None) -> None:
         self.table = table
         self._cost_bps = cost_bps
-        self._variants = variants
+        self._tries = tries
         self._net: Floats = table.gross - cost_bps[table.column] / _BPS
         self._figures: dict[tuple[int, ...], dict[str, Any]] = {}
         self._worth: dict[tuple[int, ...], float] = {}
@@ -210,18 +211,20 @@ class Scorer:
         }
 
     @cached_property
-    def _tries(self) -> tuple[int, float]:
-        """How many tries the shown cells amount to, and the variance of their ratios."""
-        shown = [cell for cell in _EVERY if self._members((cell,)).any()]
-        ratios = []
-        for cell in shown:
+    def shown_count(self) -> int:
+        """Cells that hold an event: the tries that this strategy alone amounts to."""
+        return len(np.unique(self.table.cell))
+
+    def ratios(self) -> list[float]:
+        """Mean over standard deviation of the cluster means of every cell with 30 independent events or more."""
+        found = []
+        for cell in _EVERY:
             if self._n_eff((cell,)) >= LEAST_EVENTS:
                 mine = self._members((cell,)) & self._priced
                 shape = shape_of(clustered(self.table.cluster[mine], self._net[mine]).means)
                 if shape is not None:
-                    ratios.append(shape.ratio)
-        variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
-        return max(1, len(shown)) * self._variants, variance
+                    found.append(shape.ratio)
+        return found
 
     def _members(self, cells: tuple[int, ...]) -> Flags:
         member: Flags = np.isin(np.arange(CELLS), cells)[self.table.cell]
@@ -280,6 +283,8 @@ class Scorer:
         hit_low, hit_high = wilson(hit, self._n_eff(cells) * len(net) / int(self._members(cells).sum()))
         gains, losses = float(net[net > 0].sum()), float(-net[net < 0].sum())
         shape = shape_of(groups.means)
+        # The few cells of one strategy differ because their edges do; the variance of worthless tries is 1/G then.
+        tries = self._tries or Tries(max(1, self.shown_count), 0.0)
         return {
             "hit_frac": hit,
             "hit_low_frac": hit_low,
@@ -291,7 +296,7 @@ class Scorer:
             "variance_frac": float(net.var(ddof=1)) if len(net) > 1 else None,
             "profit_factor": gains / losses if losses > 0 else None,
             "es95_bps": shortfall(net, 0.05) * _BPS,
-            "deflated_p": None if shape is None else deflated_p(shape, *self._tries),
+            "deflated_p": None if shape is None else deflated_p(shape, tries),
         }
 
     def _confidence(self, column: int, cell: int) -> dict[str, Any]:
@@ -331,6 +336,21 @@ class Scorer:
             text += f" (its own cell has {self._n_eff((own,)):.1f} of {LEAST_EVENTS:g} independent events)"
         unpriced = int((self._members(cells) & ~self._priced).sum())
         return text + (f"; net figures leave out {unpriced} events of unknown cost" if unpriced else "")
+
+
+def tries_of(scorers: Sequence[Scorer], variants: int = 1) -> Tries:
+    """The tries that a whole catalogue amounts to.
+
+    Parameters
+    ----------
+    scorers
+        One per strategy.
+    variants
+        Parameter variants of each that were evaluated in the last 90 days.
+    """
+    ratios = [ratio for scorer in scorers for ratio in scorer.ratios()]
+    count = sum(scorer.shown_count for scorer in scorers) * variants
+    return Tries(max(1, count), float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0)
 
 
 def shortfall(net: Floats, share: float) -> float:

@@ -1,0 +1,231 @@
+"""Scorecards: small tables worked by hand, widening, costs, grades."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from sextant.evidence.events import EventTable, event_table
+from sextant.evidence.multiple import Tries
+from sextant.evidence.outcomes import EXIT_NAMES
+from sextant.evidence.scorecard import Scorer, grade_of, shortfall, tries_of
+from sextant.model.bar import Floats
+from sextant.model.times import DAY_NS, HOUR_NS
+from sextant.strategies.catalog import strategy
+from sextant.strategies.columns import Columns
+from support.evidence import Plan, planned_events, walked_bars
+from support.markets import FIRST_OPEN_NS, momentum_market, specs_of
+
+EMPTY = planned_events(walked_bars((100, 101, 99, 100)), Plan((), 1, 90.0, 110.0, 1))
+
+
+def table_of(
+    gross: Floats, *, cell: int | Floats = 0, column: int | Floats = 0, size: int = 1, apart_days: float = 1.0
+) -> EventTable:
+    """A table of stated outcomes, one after the other; they last 3 hours and end by time."""
+    n = len(gross)
+    row = (np.arange(n) * apart_days * 24).astype(np.int64)
+    cells = np.broadcast_to(np.asarray(cell, dtype=np.int64), (n,)).copy()
+    return dataclasses.replace(
+        EMPTY,
+        instruments=tuple(spec.instrument for spec in specs_of(size)),
+        column=np.broadcast_to(np.asarray(column, dtype=np.int64), (n,)).copy(),
+        row=row,
+        entry_row=row + 1,
+        exit_row=row + 3,
+        entry_ns=FIRST_OPEN_NS + row * HOUR_NS,
+        exit_ns=FIRST_OPEN_NS + (row + 3) * HOUR_NS,
+        direction=np.where(cells < 4, 1, -1).astype(np.int8),
+        strength=np.ones(n),
+        cell=cells,
+        gross=np.asarray(gross, dtype=np.float64),
+        funded=np.ones(n, dtype=np.bool_),
+        exit_kind=np.full(n, EXIT_NAMES.index("time")),
+        ambiguous=np.zeros(n, dtype=np.bool_),
+        adverse=np.full(n, 0.004),
+        favourable=np.full(n, 0.006),
+        rows=int(row[-1]) + 10 if n else 10,
+        window_end_ns=FIRST_OPEN_NS + 400 * DAY_NS,
+    )
+
+
+def test_the_statistics_of_forty_events_are_as_worked_by_hand() -> None:
+    # Thirty gains of 2 % and ten losses of 1 %, each in its own day, cost 50 bps: net +150 and -150 bps.
+    gross = np.tile([0.02, 0.02, 0.02, -0.01], 10)
+    card = Scorer(table_of(gross), np.array([50.0])).card(0, 1, 1.0)
+    assert (card.status, card.n, card.n_eff, card.clusters_count) == ("scored", 40, 40.0, 40)
+    assert card.hit_frac == 0.75
+    assert card.gross_mean_bps == pytest.approx(125.0)
+    assert card.expectancy_bps == pytest.approx(75.0)
+    assert card.median_bps == pytest.approx(150.0)
+    assert card.profit_factor == pytest.approx(3.0)
+    assert card.es95_bps == pytest.approx(150.0)
+    assert card.shrink_frac == pytest.approx(40 / 90)
+    # sd of the 40 values: 300 bps * sqrt(0.75*0.25*40/39); se = sd/sqrt(40); t(39, 0.95) = 1.6849
+    sd = 300 * math.sqrt(0.1875 * 40 / 39)
+    assert card.gross_se_bps == pytest.approx(sd / math.sqrt(40))
+    assert card.variance_frac == pytest.approx((sd / 1e4) ** 2)
+    assert card.expectancy_low_bps == pytest.approx(75.0 - 1.68488 * sd / math.sqrt(40), abs=1e-3)
+    assert card.expectancy_high_bps == pytest.approx(75.0 + 1.68488 * sd / math.sqrt(40), abs=1e-3)
+    assert card.median_s == 3 * 3600
+    assert card.mae_median_bps == pytest.approx(40.0)
+    assert card.mfe_median_bps == pytest.approx(60.0)
+    assert card.exits == {"target": 0, "stop": 0, "time": 40, "flag": 0}
+    # edge = 40/90 * 125 - 50 = 5.6 bps, n_eff 40: a C.
+    assert card.grade == "C"
+
+
+def test_a_cell_without_losses_has_no_profit_factor() -> None:
+    card = Scorer(table_of(np.linspace(0.01, 0.02, 40)), np.array([10.0])).card(0, 1, 1.0)
+    assert card.profit_factor is None
+    assert card.hit_frac == 1.0
+    assert card.hit_high_frac is not None
+    assert card.hit_high_frac <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("cells", "n", "source"),
+    [
+        pytest.param({1: 30}, 30, "long, strength 1.15..1.35", id="its-own-cell"),
+        pytest.param({1: 29, 0: 5, 2: 6, 3: 50}, 40, "long, strength 1..1.7", id="neighbours"),
+        pytest.param({1: 10, 3: 40}, 50, "long, every strength", id="direction"),
+        pytest.param({1: 10, 6: 40}, 50, "both directions, every strength", id="strategy"),
+    ],
+)
+def test_a_cell_of_few_events_is_widened_and_says_so(cells: dict[int, int], n: int, source: str) -> None:
+    cell = np.concatenate([np.full(count, number) for number, count in cells.items()])
+    gross = np.where(np.arange(len(cell)) % 2, 0.02, -0.01)
+    card = Scorer(table_of(gross, cell=cell), np.array([5.0])).card(0, 1, 1.2)
+    assert (card.status, card.n, card.bucket) == ("scored", n, "1.15..1.35")
+    assert source in card.source
+    assert ("its own cell has" in card.source) == (n != 30)
+
+
+def test_fewer_than_thirty_independent_events_withhold_every_number() -> None:
+    card = Scorer(table_of(np.full(29, 0.05)), np.array([1.0])).card(0, 1, 1.0)
+    assert card.status == "insufficient_history"
+    assert card.reason == "insufficient history: 29.0 of 30 independent events"
+    assert (card.n, card.n_eff, card.grade) == (29, 29.0, "unproven")
+    assert card.expectancy_bps is None
+    assert card.confidence is None
+    assert card.hit_frac is None
+
+
+def test_five_hundred_instruments_that_fall_together_are_one_event() -> None:
+    gross = np.repeat([0.03, -0.02, 0.01, 0.02], 125)
+    table = table_of(gross, apart_days=1 / 125)
+    card = Scorer(table, np.array([1.0])).card(0, 1, 1.0)
+    assert card.n == 500
+    assert card.n_eff == pytest.approx(4.0, abs=0.1)
+    assert card.status == "insufficient_history"
+
+
+def test_a_table_without_events_says_how_many_are_missing() -> None:
+    scorer = Scorer(EMPTY, np.array([10.0]))
+    for card in (scorer.card(0, -1, 2.0), scorer.summary(), scorer.summary(1)):
+        assert (card.status, card.n, card.n_eff, card.clusters_count) == ("insufficient_history", 0, 0.0, 0)
+        assert card.grade == "unproven"
+    assert scorer.reality is None
+    assert scorer.calibration is None
+    assert scorer.out_of_sample is None
+
+
+def _momentum() -> EventTable:
+    view, plugin = momentum_market(), strategy("ai_spot_momentum_strategy")
+    return event_table(
+        plugin.id, plugin.defaults(), plugin.evaluate(view, plugin.defaults(), Columns(view)), view
+    )
+
+
+def test_costs_only_shift_net_figures() -> None:
+    table = _momentum()
+    free, dear = (Scorer(table, np.full(24, bps)).summary() for bps in (0.0, 40.0))
+    for name in (
+        "n",
+        "n_eff",
+        "clusters_count",
+        "gross_mean_bps",
+        "gross_se_bps",
+        "shrink_frac",
+        "exits",
+        "median_s",
+    ):
+        assert getattr(free, name) == getattr(dear, name), name
+    for name in ("expectancy_bps", "expectancy_low_bps", "expectancy_high_bps", "median_bps"):
+        assert getattr(free, name) - getattr(dear, name) == pytest.approx(40.0), name
+    assert dear.es95_bps - free.es95_bps == pytest.approx(40.0)  # type: ignore[operator]  # both are scored
+    assert dear.variance_frac == pytest.approx(free.variance_frac)
+    assert dear.hit_frac <= free.hit_frac  # type: ignore[operator]  # both are scored
+
+
+def test_the_planted_trends_earn_grade_a() -> None:
+    """strategies.md 3.1: deflated_p > 0.95, grade A."""
+    card = Scorer(_momentum(), np.full(24, 22.0)).summary(1)
+    assert card.deflated_p is not None
+    assert card.deflated_p > 0.95
+    assert card.grade == "A"
+    assert card.source.endswith("long, every strength")
+
+
+def test_events_of_unknown_cost_count_but_stay_out_of_net_figures() -> None:
+    gross = np.concatenate((np.tile([0.02, -0.01], 20), np.full(10, 0.5)))
+    table = table_of(gross, column=np.repeat([0, 1], [40, 10]), size=2)
+    card = Scorer(table, np.array([10.0, math.nan])).card(0, 1, 1.0)
+    assert card.n == 50
+    assert card.expectancy_bps == pytest.approx(40.0)
+    assert "leave out 10 events of unknown cost" in card.source
+    unpriced = Scorer(table, np.array([10.0, math.nan])).card(1, 1, 1.0)
+    assert unpriced.grade == "unproven"
+    assert unpriced.confidence is None
+    assert unpriced.reason == "The cost of this instrument is unknown."
+    nothing = Scorer(table, np.full(2, math.nan)).card(0, 1, 1.0)
+    assert nothing.expectancy_bps is None
+    assert nothing.gross_mean_bps is not None
+
+
+@pytest.mark.parametrize(
+    ("n_eff", "edge", "lcb", "deflated", "grade"),
+    [
+        (100.0, 5.0, 1.0, 0.95, "A"),
+        (99.0, 5.0, 1.0, 0.99, "B"),
+        (100.0, 5.0, -1.0, 0.94, "C"),
+        (50.0, 5.0, 1.0, None, "B"),
+        (49.0, 5.0, 1.0, 0.99, "C"),
+        (30.0, 5.0, -9.0, None, "C"),
+        (29.9, 500.0, 400.0, 1.0, "unproven"),
+        (500.0, -0.1, -2.0, 0.99, "unproven"),
+    ],
+)
+def test_grades(n_eff: float, edge: float, lcb: float, deflated: float | None, grade: str) -> None:
+    assert grade_of(n_eff, edge, lcb, deflated) == grade
+
+
+def test_the_shortfall_is_the_mean_of_the_worst_share() -> None:
+    assert shortfall(np.arange(-50.0, 50.0), 0.05) == pytest.approx(48.0)  # mean of 50, 49, 48, 47, 46
+    assert shortfall(np.array([3.0, 4.0]), 0.05) == -3.0
+
+
+def test_more_tries_never_raise_what_survives_them() -> None:
+    table = _momentum()
+    alone = Scorer(table, np.full(24, 22.0))
+    known = [
+        Scorer(table, np.full(24, 22.0), tries).summary().deflated_p
+        for tries in (None, Tries(200, 0.0), tries_of([alone]), tries_of([alone, alone], variants=50))
+    ]
+    survived = [value for value in known if value is not None]
+    assert len(survived) == 4
+    assert survived == sorted(survived, reverse=True)
+
+
+def test_a_catalogue_counts_every_cell_and_takes_the_variance_of_their_ratios() -> None:
+    rng = np.random.default_rng(4)
+    first = Scorer(table_of(rng.normal(0.001, 0.01, 80), cell=np.repeat([0, 5], 40)), np.array([0.0]))
+    second = Scorer(table_of(rng.normal(0.0, 0.01, 60), cell=np.repeat([2, 3], [50, 10])), np.array([0.0]))
+    net = [first.table.gross[:40], first.table.gross[40:], second.table.gross[:50]]
+    expected = np.var([values.mean() / values.std(ddof=1) for values in net], ddof=1)
+    tries = tries_of([first, second], variants=3)
+    assert tries.cells_count == 4 * 3
+    assert tries.variance == pytest.approx(expected)
