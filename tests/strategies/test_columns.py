@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sextant.model.bar import Floats
+from sextant.model.view import View, bar_frame
+from sextant.strategies.columns import Columns
+from support.markets import bars_of, closes_of, framed, noise, view_of
+
+
+def market(rows: int = 60) -> View:
+    view = view_of(framed("1h", bars_of(closes_of([0.01 * noise(7, rows), 0.01 * noise(8, rows)]))))
+    longer = framed("4h", bars_of(closes_of([np.zeros(rows // 4), np.zeros(rows // 4)])))
+    return dataclasses.replace(view, bars={**view.bars, "4h": longer})
+
+
+def test_a_column_is_computed_once() -> None:
+    columns = Columns(market())
+    assert columns.log_return("1h") is columns.log_return("1h")
+    assert columns.volatility("1h", 10) is columns.volatility("1h", 10)
+    assert columns.volatility("1h", 10) is not columns.volatility("1h", 11)
+    assert columns.once(("mine",), lambda: 5) == 5
+    assert columns.once(("mine",), lambda: 6) == 5
+
+
+def test_log_returns_begin_at_the_second_row() -> None:
+    view = market()
+    returns = Columns(view).log_return("1h")
+    assert np.isnan(returns[0]).all()
+    np.testing.assert_allclose(returns[1:, 0], 0.01 * noise(7, 60)[1:], rtol=1e-9)
+
+
+def test_indicators_are_those_of_the_catalogue() -> None:
+    view = market()
+    average = Columns(view).indicator("1h", "sma", "sma", window=5)
+    np.testing.assert_allclose(average[4, 0], view.bars["1h"].close[:5, 0].mean(), rtol=1e-12)
+
+
+def test_turnover_is_stated_or_volume_times_the_typical_price() -> None:
+    frame = market().bars["1h"]
+    stated = frame.quote_volume.copy()
+    stated[3, 0] = np.nan
+    fields: dict[str, Floats] = {
+        name: getattr(frame, name) for name in ("open", "high", "low", "close", "volume")
+    }
+    view = view_of(bar_frame("1h", frame.open_ns, fields | {"quote_volume": stated}))
+    turnover = Columns(view).turnover("1h")
+    typical = (frame.high[3, 0] + frame.low[3, 0] + frame.close[3, 0]) / 3
+    assert turnover[3, 0] == pytest.approx(frame.volume[3, 0] * typical)
+    assert turnover[4, 0] == 1e6
+
+
+def test_the_last_day_is_twenty_four_hourly_or_six_longer_rows() -> None:
+    columns = Columns(market())
+    hours = columns.volume_24h_usd("1h")
+    assert np.isnan(hours[22, 0])
+    assert hours[23, 0] == 24e6
+    assert columns.volume_24h_usd("4h")[5, 0] == 6e6
+
+
+def test_a_longer_frame_is_seen_only_once_its_bar_has_closed() -> None:
+    view = market()
+    columns = Columns(view)
+    numbers = np.arange(15.0)[:, None] * np.ones(2)
+    seen = columns.aligned(numbers, "4h", "1h")[:, 0]
+    # The first 4h bar closes together with the fourth hour, row 3.
+    assert np.isnan(seen[:3]).all()
+    assert seen[3:9].tolist() == [0, 0, 0, 0, 1, 1]
+    numbers[1] = np.nan
+    assert np.isnan(columns.aligned(numbers, "4h", "1h")[8, 0])

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sextant.model.bar import Floats
+from sextant.model.view import View
+from sextant.strategies.columns import Columns
+from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.contract import Gate, Need, Verdict
+from sextant.strategies.gates import assess
+from support.markets import bars_of, closes_of, framed, quoted, view_of
+
+NEEDS = (Need("bars", "1h", 40, 5_400.0), Need("quotes", None, 1, 15.0))
+ROWS = 60
+
+
+def market() -> View:
+    return view_of(framed("1h", bars_of(closes_of([np.zeros(ROWS)]))))
+
+
+def spoken(view: View, **changes: object) -> Spoken:
+    ones: Floats = np.ones((ROWS, view.size))
+    facts = {
+        "direction": ones,
+        "strength": 1.2 * ones,
+        "stop": 98.0 * ones,
+        "target": 104.0 * ones,
+        "gates": (Gate("probe", ones, 0.5, 1),),
+        "horizon_rows": 12,
+        "facts": {"sigma": 0.01 * ones},
+        "params": {"probe": 0.5},
+        "settle_rows": 30,
+    }
+    return Spoken(**(facts | changes))  # type: ignore[arg-type]  # names are those above
+
+
+def composed(view: View, **changes: object) -> Verdict:
+    return compose(Columns(view), "1h", NEEDS, spoken(view, **changes))
+
+
+def test_rows_signal_once_four_recursive_lengths_lie_behind_them_or_the_need_if_less() -> None:
+    view = market()
+    assert np.flatnonzero(composed(view).signals.direction[:, 0])[0] == 29
+    assert np.flatnonzero(composed(view, settle_rows=500).signals.direction[:, 0])[0] == 39
+
+
+def test_no_direction_without_prices_for_stop_and_target() -> None:
+    view = market()
+    for broken in (0.0, -5.0, float("nan")):
+        prices = np.full((ROWS, 1), 98.0)
+        prices[-1] = broken
+        signals = composed(view, stop=prices).signals
+        assert signals.direction[-2:, 0].tolist() == [1, 0]
+        assert np.isnan(signals.stop[-1, 0])
+        assert np.isnan(signals.target[-1, 0])
+
+
+def test_the_common_gates_stand_around_the_strategys_own() -> None:
+    names = [gate.name for gate in composed(market()).gates]
+    assert names == [
+        "kind", "status", "volume_24h_usd", "spread_bps", "stable_quote",
+        "probe", "room_to_stop", "room_to_target", "trigger_age_rows",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mid", "gate"), [(97.0, "room_to_stop"), (105.0, "room_to_target")])
+def test_a_quote_beyond_stop_or_target_ends_the_idea(mid: float, gate: str) -> None:
+    view = market()
+    view = dataclasses.replace(view, quotes=quoted(np.array([mid]), view.as_of_ns))
+    readings = {reading.gate: reading.passed for reading in assess(composed(view)).readings(0)}
+    assert [name for name, good in readings.items() if not good and name != "trigger_age_rows"] == [gate]
+
+
+def test_a_verdict_keeps_the_parameters_it_was_asked_with() -> None:
+    assert composed(market()).params == {"probe": 0.5}
+
+
+def test_a_frame_that_nobody_feeds_silences_a_strategy_with_the_reason() -> None:
+    view = market()
+    assert silent("1h", view) is None
+    verdict = silent("4h", view)
+    assert verdict is not None
+    assert verdict.skipped == "no 4h bars"
+    assert verdict.signals.direction.shape == (0, 1)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sextant.model.times import DAY_NS
+from sextant.model.view import Series, View
+from sextant.strategies.funding import forecast_sum, funding_of, settlements
+from support.markets import bars_of, closes_of, framed, specs_of, view_of
+
+HOUR_NS = 3_600 * 10**9
+BP = 1e-4
+
+
+def test_settlements_are_counted_on_the_instruments_own_clock() -> None:
+    week_s = 7 * 86_400.0
+    assert settlements(0, week_s, HOUR_NS, 3_600.0) == 168
+    assert settlements(0, week_s, 8 * HOUR_NS, 28_800.0) == 21
+    assert settlements(0, 3_599.0, HOUR_NS, 3_600.0) == 0
+    assert settlements(0, 3_600.0, HOUR_NS, 3_600.0) == 1
+
+
+def test_a_settlement_that_has_passed_is_not_counted_again() -> None:
+    assert settlements(10 * HOUR_NS, 3_600.0, 8 * HOUR_NS, 3_600.0) == 1
+    assert settlements(10 * HOUR_NS, 3_600.0, 10 * HOUR_NS, 3_600.0) == 1
+
+
+def test_a_high_rate_reverts_to_its_mean_before_it_is_earned() -> None:
+    # strategies.md 3.11: f_0 10 bps, m 1, phi 0.5, 21 settlements: 39 bps, where naive counting says 210.
+    forecast = forecast_sum(10 * BP, np.full(29, BP), 21)
+    assert forecast.phi == 0.5
+    assert forecast.mean_frac == pytest.approx(BP)
+    assert forecast.sum_frac == pytest.approx(39 * BP, rel=1e-4)
+
+
+def test_the_mean_leaves_out_the_highest_and_lowest_fifth() -> None:
+    settled = np.array([-90.0, 1.0, 1.0, 2.0, 900.0]) * BP
+    assert forecast_sum(0.0, settled, 1).mean_frac == pytest.approx(4 / 3 * BP)
+
+
+def test_phi_is_the_autocorrelation_of_thirty_settlements_or_more_within_bounds() -> None:
+    rising = np.arange(40.0)
+    centred = rising - rising.mean()
+    expected = (centred[1:] * centred[:-1]).sum() / (centred**2).sum()
+    assert forecast_sum(0.0, rising, 1).phi == pytest.approx(expected)
+    assert forecast_sum(0.0, np.where(np.arange(40) % 2, 1.0, -1.0), 1).phi == 0.0
+    assert forecast_sum(0.0, np.ones(40), 1).phi == 0.0
+    assert forecast_sum(0.0, np.arange(400.0), 1).phi == 0.95
+
+
+def test_without_history_the_rate_itself_is_expected() -> None:
+    assert forecast_sum(3 * BP, np.empty(0), 4).sum_frac == pytest.approx(12 * BP)
+
+
+def _perpetual(rate: float) -> View:
+    view = view_of(framed("1h", bars_of(closes_of([np.zeros(48)]))), specs_of(1, "perpetual"))
+    facts = dataclasses.replace(
+        view.derivatives,
+        funding_rate=np.array([rate]),
+        funding_interval_s=np.array([28_800.0]),
+        next_funding_ns=np.array([view.as_of_ns + HOUR_NS]),
+    )
+    return dataclasses.replace(view, derivatives=facts)
+
+
+def test_only_the_last_thirty_days_are_history() -> None:
+    view = _perpetual(2 * BP)
+    times = view.as_of_ns - np.array([40, 35, 3, 2, 1], dtype=np.int64) * DAY_NS
+    history = Series(times, np.array([500.0, 500.0, 2.0, 2.0, 2.0]) * BP)
+    view = dataclasses.replace(view, funding_history={view.instruments[0].instrument: history})
+    forecast = funding_of(view, 0, 86_400.0)
+    assert forecast is not None
+    assert (forecast.count, forecast.settled_count) == (3, 3)
+    assert forecast.sum_frac == pytest.approx(6 * BP)
+
+
+def test_an_unknown_rate_is_no_forecast() -> None:
+    assert funding_of(_perpetual(float("nan")), 0, 86_400.0) is None
