@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sextant.errors import SextantError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
-from sextant.kit.http import RestClient
+from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.retry import Backoff, Retrying
-from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
+from sextant.model.events import DerivativesUpdate, Event, Stream
 from sextant.model.instrument import Instrument
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
+from sextant.venues.directory import read_directory, read_quotes
 from sextant.venues.link import Outlet, Subscription, Tap
-from sextant.venues.port import Listing, Listings, SymbolTable, Venue
+from sextant.venues.port import Listing, SymbolTable, Venue
 from sextant.venues.session import Session, runtime
 
-READ_S: Final = 10.0
+DIRECTORY_S: Final = 30.0  # a few answers of near a megabyte
 BACKFILL_S: Final = 900.0  # the whole history of a thousand instruments at a hundred reads a second
 START_AGAIN: Final = Backoff(first_s=1.0, longest_s=10.0)  # a healed venue is found within ten seconds
 STREAMS: Final[tuple[Stream, ...]] = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
@@ -113,7 +114,9 @@ class Feed:
 
     async def run(self) -> None:
         """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking."""
-        async with RestClient(self._venue.rest, Retrying(clock=self._clock, fraction=new_fraction)) as client:
+        retrying = Retrying(clock=self._clock, fraction=new_fraction)
+        settings = HttpSettings(refusal=self._venue.refusal)
+        async with RestClient(self._venue.rest, retrying, settings) as client:
             listings = await self._listings(client)
             symbols = SymbolTable(listings)
             subscriptions = [Subscription(listing, STREAMS) for listing in listings]
@@ -146,34 +149,16 @@ class Feed:
                 attempt += 1
 
     async def _read_listings(self, client: RestClient) -> list[Listing]:
-        found: list[Listing] = []
-        listed: dict[Instrument, Listed] = {}
-        events: list[Event] = []
-        for category in self._venue.sockets:
-            async for page in self._pages(client, category):
-                found += [listing for listing in page.listings if self._fits(listing)]
-                listed |= {event.spec.instrument: event for event in page.events}
-        symbols = SymbolTable(found)
-        for category in self._venue.sockets:
-            request = self._venue.quotes_request(category)
-            answer = await client.get(request.path, request.query, Deadline(self._clock, READ_S))
-            events += self._venue.parse_quotes(answer.body, answer.receive_ns, symbols)
+        directory = await read_directory(self._venue, client, Deadline(self._clock, DIRECTORY_S))
+        found = [listing for listing in directory.symbols if self._fits(listing)]
+        events = await read_quotes(
+            self._venue, client, Deadline(self._clock, DIRECTORY_S), SymbolTable(found)
+        )
         kept = largest(found, events, self._wanted.most)
         stay = {listing.instrument for listing in kept}
-        self._learn([listed[listing.instrument] for listing in kept])
+        self._learn([event for event in directory.events if event.spec.instrument in stay])
         self._learn([event for event in events if getattr(event, "instrument", None) in stay])
         return kept
-
-    async def _pages(self, client: RestClient, category: str) -> AsyncIterator[Listings]:
-        cursor: str | None = None
-        while True:
-            request = self._venue.instruments_request(category, cursor)
-            answer = await client.get(request.path, request.query, Deadline(self._clock, READ_S))
-            page = self._venue.parse_instruments(answer.body, answer.receive_ns)
-            yield page
-            if page.cursor is None:
-                return
-            cursor = page.cursor
 
     def _fits(self, listing: Listing) -> bool:
         instrument = listing.instrument

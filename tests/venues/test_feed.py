@@ -1,0 +1,137 @@
+"""The whole way from a venue's addresses to ordered events, over real loopback sockets and REST."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from sextant.kit.clock import ManualClock
+from sextant.model.bar import BarBlock
+from sextant.model.events import BookSnapshot, Event, Listed, StreamAlive, StreamDown
+from sextant.model.instrument import Instrument
+from sextant.venues.backfill import Failure, Plan
+from sextant.venues.feed import Feed, Wanted, Watcher, at
+from sextant.venues.library.bybit import VENUE
+from support.loopback import SpokenVenue, advance_until, serving, settle
+
+NOW_NS = 1_786_310_817_000_000_000
+MS = 1_000_000
+TURNOVER = {"BTC": "900", "ETH": "800", "SOL": "5000", "DOGE": "1"}
+
+
+class Whole:
+    """A venue with both interfaces: four perpetuals, no spot."""
+
+    def __init__(self) -> None:
+        self.spoken = SpokenVenue()
+        self.away = False
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/v5/public"):
+            return await self.spoken.serve(request)
+        if self.away:
+            return web.Response(status=503)
+        query = request.query
+        rows: list[object] = []
+        if query.get("category") == "linear" and request.path.endswith("/instruments-info"):
+            rows = [self._listing(base) for base in TURNOVER]
+        elif query.get("category") == "linear" and request.path.endswith("/tickers"):
+            rows = [{"symbol": f"{base}USDT", "turnover24h": amount} for base, amount in TURNOVER.items()]
+        elif request.path.endswith("/kline"):
+            last = (NOW_NS // MS // 60_000 - 1) * 60_000
+            rows = [[str(last), "2", "2", "2", "2", "1", "2"]]
+        result = {"category": query.get("category", ""), "list": rows, "nextPageCursor": ""}
+        return web.json_response({"retCode": 0, "retMsg": "OK", "result": result, "time": NOW_NS // MS})
+
+    def _listing(self, base: str) -> dict[str, object]:
+        return {
+            "symbol": f"{base}USDT",
+            "contractType": "LinearPerpetual",
+            "status": "Closed" if base == "DOGE" else "Trading",
+            "baseCoin": base,
+            "quoteCoin": "USDT",
+            "priceFilter": {"tickSize": "0.1"},
+            "lotSizeFilter": {"qtyStep": "0.1"},
+        }
+
+
+class Stage:
+    def __init__(self, whole: Whole, clock: ManualClock) -> None:
+        self.whole = whole
+        self.clock = clock
+        self.events: list[Event] = []
+        self.lost: list[Instrument] = []
+        self.filled: list[Sequence[Failure]] = []
+        self.listed: list[int] = []
+
+    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+        self.events += events
+        lost, self.lost = self.lost, []
+        return lost
+
+    def count(self, kind: type[Event]) -> int:
+        return sum(type(event) is kind for event in self.events)
+
+
+@asynccontextmanager
+async def fed(wanted: Wanted, *, away: bool = False) -> AsyncIterator[Stage]:
+    whole, clock = Whole(), ManualClock(NOW_NS)
+    whole.away = away
+    async with serving(whole.serve) as host:
+        stage = Stage(whole, clock)
+        watcher = Watcher(listed=stage.listed.append, filled=stage.filled.append)
+        venue = at(VENUE, f"http://{host}", f"ws://{host}")
+        running = asyncio.ensure_future(Feed(venue, clock, stage.learn, wanted, watcher).run())
+        try:
+            yield stage
+        finally:
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+
+
+BARS = Plan(bars={"1m": 1}, funding=0, open_interest=0, account_ratio=0)
+
+
+async def test_the_largest_instruments_that_trade_are_listed_subscribed_and_filled() -> None:
+    async with fed(Wanted(most=2, history=BARS)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: bool(stage.filled) and stage.count(StreamAlive) > 0)
+        listed = [event.spec.instrument.base for event in stage.events if isinstance(event, Listed)]
+        assert sorted(listed) == ["BTC", "SOL"]
+        assert stage.listed == [2]
+        (socket,) = stage.whole.spoken.open
+        assert {topic.rpartition(".")[2] for topic in socket.topics()} == {"BTCUSDT", "SOLUSDT"}
+        blocks = [event for event in stage.events if isinstance(event, BarBlock)]
+        assert sorted(block.instruments[0].base for block in blocks) == ["BTC", "SOL"]
+        assert stage.filled == [()]
+        assert isinstance(stage.events[0], Listed)  # rules come before anything is said about an instrument
+
+
+async def test_a_book_that_the_learner_lost_is_asked_for_anew() -> None:
+    async with fed(Wanted(most=1, history=None)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: stage.count(StreamAlive) > 0)
+        (socket,) = stage.whole.spoken.open
+        asked = len(socket.asked)
+        stage.lost = [event.spec.instrument for event in stage.events if isinstance(event, Listed)]
+        data = {"s": "SOLUSDT", "b": [["1", "1"]], "a": [["2", "1"]], "u": 5, "seq": 1}
+        await socket.say({"topic": "orderbook.50.SOLUSDT", "type": "snapshot", "ts": 1, "data": data})
+        await settle(lambda: stage.count(BookSnapshot) == 1 and len(socket.asked) == asked + 2)
+        assert [message["args"] for message in socket.asked[asked:]] == [["orderbook.50.SOLUSDT"]] * 2
+
+
+async def test_a_venue_that_is_away_at_the_start_is_found_when_it_is_back() -> None:
+    async with fed(Wanted(most=1, history=None), away=True) as stage:
+        for _ in range(60):
+            stage.clock.advance(1.0)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        assert stage.events == []
+        stage.whole.away = False
+        back_ns = stage.clock.monotonic_ns()
+        await advance_until(stage.clock, 0.5, lambda: stage.count(StreamAlive) > 0)
+        assert (stage.clock.monotonic_ns() - back_ns) / 1e9 <= 15  # a wait of ten, repeats of a read, a start
+        assert stage.count(StreamDown) == 0
