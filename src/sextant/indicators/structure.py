@@ -1,4 +1,4 @@
-"""Turning points of prices and what follows from them; the parts work on one column ``s`` of (rows, S) arrays.
+"""Turning points of prices and what follows from them.
 
 Notes
 -----
@@ -13,8 +13,9 @@ from typing import Final
 import numpy as np
 
 from sextant.indicators.compiling import compiled
-from sextant.indicators.windows import FADE_25, ring
+from sextant.indicators.windows import FADE_25, larger, ring
 from sextant.model.bar import Floats, Integers
+from sextant.model.view import Flags
 
 SIDE: Final = 5
 BREAK_WITH_TREND: Final = 0.6
@@ -44,22 +45,24 @@ def breaks_state(columns: int) -> Breaks:
 
 
 @compiled
-def is_swing(slots: Floats, s: int, bar_index: int) -> bool:
+def find_swings(slots: Floats, bar_index: int, count: Integers, found: Flags) -> None:
     """Whether the middle of a ring is above all rows before it and not below any after it."""
     rows = slots.shape[0]
     side = rows // 2
-    x = slots[(bar_index - side) % rows, s]
+    middle = slots[(bar_index - side) % rows]
+    for s in range(found.shape[0]):
+        found[s] = count[s] >= rows
     for k in range(1, side + 1):
-        if slots[(bar_index - side - k) % rows, s] >= x or slots[(bar_index - side + k) % rows, s] > x:
-            return False
-    return True
+        earlier, after = slots[(bar_index - side - k) % rows], slots[(bar_index - side + k) % rows]
+        for s in range(found.shape[0]):
+            found[s] = found[s] & (earlier[s] < middle[s]) & (after[s] <= middle[s])
 
 
 @compiled
 def swing_row(
-    swings: Swings, s: int, bar_index: int, count: int, bar: tuple[float, float]
-) -> tuple[bool, bool]:
-    """Takes in high and low of a column; whether a swing high and a swing low are confirmed by this row.
+    swings: Swings, bar_index: int, count: Integers, high: Floats, low: Floats, found: Flags
+) -> None:
+    """Takes in a row of highs and lows; ``found`` (2, S) tells where it confirms a swing high and a swing low.
 
     Notes
     -----
@@ -67,52 +70,48 @@ def swing_row(
     """
     highs, lows, last, where = swings
     rows = highs.shape[0]
-    highs[bar_index % rows, s] = bar[0]
-    lows[bar_index % rows, s] = -bar[1]
-    if count <= 1:
-        last[0, s], last[1, s] = np.inf, np.inf
-    if count < rows:
-        return False, False
+    one = lows[bar_index % rows]
+    for s in range(low.shape[0]):
+        one[s] = -low[s]
+    highs[bar_index % rows] = high
+    find_swings(highs, bar_index, count, found[0])
+    find_swings(lows, bar_index, count, found[1])
     middle = bar_index - rows // 2
-    top, bottom = is_swing(highs, s, bar_index), is_swing(lows, s, bar_index)
-    if top:
-        last[0, s], where[0, s] = highs[middle % rows, s], middle
-    if bottom:
-        last[1, s], where[1, s] = lows[middle % rows, s], middle
-    return top, bottom
+    for k in range(2):
+        one = highs[middle % rows] if k == 0 else lows[middle % rows]
+        for s in range(high.shape[0]):
+            last[k, s] = one[s] if found[k, s] else (np.inf if count[s] <= 1 else last[k, s])
+            where[k, s] = middle if found[k, s] else where[k, s]
 
 
 @compiled
 def break_row(
-    breaks: Breaks, last: Floats, s: int, count: int, close: float, fresh: tuple[bool, bool]
-) -> int:
-    """The event of a column: 1 with the trend, 2 against it, negative downward, 0 for none.
+    breaks: Breaks, last: Floats, count: Integers, close: Floats, found: Flags, event: Floats
+) -> None:
+    """The events of a row: 1 with the trend, 2 against it, negative downward, 0 for none.
 
     Notes
     -----
     A level is used up by its break; a break of both levels at once is none. Wicks do not break.
     """
     marks, used = breaks
-    if count <= 1:
-        marks[0, s], marks[1, s] = 0.0, 0.0
-        used[0, s], used[1, s] = 1, 1
-    if fresh[0]:
-        used[0, s] = 0
-    if fresh[1]:
-        used[1, s] = 0
-    marks[0, s] = FADE_25 * marks[0, s]
-    up = used[0, s] == 0 and close > last[0, s]
-    down = used[1, s] == 0 and -close > last[1, s]
-    if up == down:
-        return 0
-    side = 0 if up else 1
-    sign = 1 if up else -1
-    used[side, s] = 1
-    against = marks[1, s] * sign < 0
-    bias = sign * marks[0, s]
-    marks[0, s] = sign * (BREAK_AGAINST_TREND if against else max(bias, BREAK_WITH_TREND))
-    marks[1, s] = float(sign)
-    return 2 * sign if against else sign
+    for s in range(close.shape[0]):
+        if count[s] <= 1:
+            marks[0, s], marks[1, s] = 0.0, 0.0
+            used[0, s], used[1, s] = 1, 1
+        for k in range(2):
+            used[k, s] = 0 if found[k, s] else used[k, s]
+        marks[0, s] = FADE_25 * marks[0, s]
+        event[s] = 0.0
+        up = used[0, s] == 0 and close[s] > last[0, s]
+        down = used[1, s] == 0 and -close[s] > last[1, s]
+        if up != down:
+            sign = 1.0 if up else -1.0
+            used[0 if up else 1, s] = 1
+            against = marks[1, s] * sign < 0
+            bias = BREAK_AGAINST_TREND if against else larger(BREAK_WITH_TREND, sign * marks[0, s])
+            marks[0, s], marks[1, s] = sign * bias, sign
+            event[s] = 2.0 * sign if against else sign
 
 
 @compiled

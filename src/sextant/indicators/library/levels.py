@@ -12,6 +12,7 @@ from sextant.indicators.prices import tick_bar, true_range
 from sextant.indicators.structure import SIDE, near, swing_row, swings_state
 from sextant.indicators.windows import FADE_50, counter, lin, mask, wilder
 from sextant.model.bar import Floats, Integers
+from sextant.model.view import Flags
 
 ATR_ROWS: Final = 14
 JOIN_ATR: Final = 0.25
@@ -34,49 +35,54 @@ def _start(columns: int, p: Values) -> State:
 
 
 @compiled
-def _age(turns: Turns, s: int, lookback: int) -> None:
-    """Lets the turns of a column grow a row older and forgets those beyond the lookback."""
+def _age(turns: Turns, count: Integers, lookback: int) -> None:
+    """Lets the turns grow a row older and forgets those beyond the lookback; a cold column has none."""
     n, marks, ages = turns
-    kept = 0
-    for k in range(n[s]):
-        if ages[k, s] + 1 < lookback:
-            marks[0, kept, s] = marks[0, k, s]
-            marks[1, kept, s] = FADE_50 * marks[1, k, s]
-            ages[kept, s] = ages[k, s] + 1
-            kept += 1
-    n[s] = kept
+    for s in range(n.shape[0]):
+        kept = 0
+        for k in range(n[s]):
+            if ages[k, s] + 1 < lookback and count[s] > 1:
+                marks[0, kept, s] = marks[0, k, s]
+                marks[1, kept, s] = FADE_50 * marks[1, k, s]
+                ages[kept, s] = ages[k, s] + 1
+                kept += 1
+        n[s] = kept
 
 
 @compiled
-def _insert(turns: Turns, s: int, price: float) -> None:
-    """Takes in a turn of SIDE rows ago in the order of prices."""
+def _insert(turns: Turns, found: Flags, sign: float, last: Floats) -> None:
+    """Takes in the turns of SIDE rows ago in the order of prices."""
     n, marks, ages = turns
-    k = n[s]
-    while k > 0 and marks[0, k - 1, s] > price:
-        marks[:, k, s] = marks[:, k - 1, s]
-        ages[k, s] = ages[k - 1, s]
-        k -= 1
     weight = 1.0
     for _ in range(SIDE):
         weight = FADE_50 * weight
-    marks[0, k, s], marks[1, k, s], ages[k, s] = price, weight, SIDE
-    n[s] += 1
+    for s in range(n.shape[0]):
+        if found[s]:
+            price = sign * last[s]
+            k = n[s]
+            while k > 0 and marks[0, k - 1, s] > price:
+                marks[0, k, s], marks[1, k, s] = marks[0, k - 1, s], marks[1, k - 1, s]
+                ages[k, s] = ages[k - 1, s]
+                k -= 1
+            marks[0, k, s], marks[1, k, s], ages[k, s] = price, weight, SIDE
+            n[s] += 1
 
 
 @compiled
-def _nearest(turns: Turns, s: int, close: float, join: float) -> tuple[float, float, float, float]:
+def _nearest(
+    marks: Floats, turns: int, s: int, close: float, join: float
+) -> tuple[float, float, float, float]:
     """Support, resistance and their strengths; -inf and inf of strength 0 where there is none."""
-    n, marks, _ = turns
     support, resistance, below, above = -np.inf, np.inf, 0.0, 0.0
     k = 0
-    while k < n[s]:
+    while k < turns:
         weight, moment, touches = 0.0, 0.0, 0
         while True:
             weight += marks[1, k, s]
             moment += marks[1, k, s] * marks[0, k, s]
             touches += 1
             k += 1
-            if k >= n[s] or not marks[0, k, s] - marks[0, k - 1, s] < join:
+            if k >= turns or not marks[0, k, s] - marks[0, k - 1, s] < join:
                 break
         price = moment / weight
         if touches < LEAST_TOUCHES:
@@ -98,28 +104,26 @@ def _advance(
 ) -> None:
     count, swings, turns, means = state
     high, low, close = inputs
-    pull = outputs[4]
+    support, resistance, below, above, pull = outputs
     (lookback,) = params
-    span = np.empty(close.shape[1])
+    span, found = np.empty(close.shape[1]), np.empty((2, close.shape[1]), np.bool_)
     before, atr = means[0], means[1]
     for t in range(close.shape[0]):
         tick_bar(count, high[t], low[t], close[t])
         true_range(high[t], low[t], before, span)
         wilder(atr, count, 1, span, ATR_ROWS)
         before[:] = close[t]
+        _age(turns, count, lookback)
+        swing_row(swings, bar_index + t, count, high[t], low[t], found)
+        _insert(turns, found[0], 1.0, swings[2][0])
+        _insert(turns, found[1], -1.0, swings[2][1])
         for s in range(close.shape[1]):
             c = close[t, s]
-            _age(turns, s, lookback if count[s] > 1 else 0)
-            fresh = swing_row(swings, s, bar_index + t, count[s], (high[t, s], low[t, s]))
-            if fresh[0] and lookback > SIDE:
-                _insert(turns, s, swings[2][0, s])
-            if fresh[1] and lookback > SIDE:
-                _insert(turns, s, -swings[2][1, s])
-            found = _nearest(turns, s, c, JOIN_ATR * atr[s])
-            for k in range(4):
-                outputs[k][t, s] = found[k]
-            up = found[2] * near(c - found[0], atr[s])
-            pull[t, s] = lin(up - found[3] * near(found[1] - c, atr[s]))
+            support[t, s], resistance[t, s], below[t, s], above[t, s] = _nearest(
+                turns[1], turns[0][s], s, c, JOIN_ATR * atr[s]
+            )
+            up = below[t, s] * near(c - support[t, s], atr[s])
+            pull[t, s] = lin(up - above[t, s] * near(resistance[t, s] - c, atr[s]))
         for k in range(5):
             mask(outputs[k][t], count, lookback - 1)
 

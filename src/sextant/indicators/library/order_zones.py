@@ -12,8 +12,6 @@ from sextant.indicators.contract import Indicator, Output, State, Values, window
 from sextant.indicators.prices import tick_bar, times_usual, true_range
 from sextant.indicators.structure import (
     SIDE,
-    Breaks,
-    Swings,
     break_row,
     breaks_state,
     near,
@@ -21,11 +19,15 @@ from sextant.indicators.structure import (
     swing_row,
     swings_state,
 )
-from sextant.indicators.windows import FADE_25, counter, lin, mask, void, wilder
+from sextant.indicators.windows import FADE_25, counter, larger, lin, mask, void, wilder
 from sextant.model.bar import Floats, Integers
 
 ATR_ROWS: Final = 14
 USUAL_ROWS: Final = 30
+
+
+Contrary = tuple[Floats, Integers]
+"""Edges (2, 2, S) of the last falling and the last rising bar, the latter negated, and their bar_index (2, S)."""
 
 
 def _start(columns: int, p: Values) -> State:
@@ -44,50 +46,59 @@ def _add(zones: Floats, s: int, bottom: float, top: float, strength: float) -> N
 
 
 @compiled
-def _age(zones: Floats, s: int, close: float, count: int) -> None:
-    """Fades the zones of a column and drops those the close fell through; a cold column has none."""
+def _age(zones: Floats, count: Integers, sign: float, close: Floats) -> None:
+    """Fades the zones and drops those the close fell through; a cold column has none."""
     for k in range(zones.shape[1]):
-        lost = count <= 1 or close < zones[0, k, s]
-        zones[2, k, s] = 0.0 if lost else FADE_25 * zones[2, k, s]
+        bottom, strength = zones[0, k], zones[2, k]
+        for s in range(close.shape[0]):
+            lost = count[s] <= 1 or sign * close[s] < bottom[s]
+            strength[s] = 0.0 if lost else FADE_25 * strength[s]
 
 
 @compiled
-def _pull(zones: Floats, s: int, close: float, atr: float) -> float:
+def _pull(zones: Floats, sign: float, close: Floats, atr: Floats, out: Floats) -> None:
     """Sum of the strengths by nearness."""
-    total = 0.0
+    out[:] = 0.0
     for k in range(zones.shape[1]):
-        total += zones[2, k, s] * near(outside(close, zones[0, k, s], zones[1, k, s]), atr)
-    return total
+        bottom, top, strength = zones[0, k], zones[1, k], zones[2, k]
+        for s in range(close.shape[0]):
+            out[s] = out[s] + strength[s] * near(outside(sign * close[s], bottom[s], top[s]), atr[s])
 
 
 @compiled
-def _column(  # the state of a column in its named parts
-    s: int,
-    bar_index: int,
-    structure: tuple[Integers, Swings, Breaks],
+def _open(
     zones: tuple[Floats, Floats],
-    contrary: tuple[Floats, Integers],
-    bar: tuple[float, float, float, float, float],
+    count: Integers,
+    contrary: Contrary,
+    where: Integers,
+    event: Floats,
+    usual: Floats,
 ) -> None:
-    """Moves the zones of a column past a bar: (open, high, low, close, relative volume)."""
-    count, swings, breaks = structure
-    opened, high, low, close, usual = bar
-    fresh = swing_row(swings, s, bar_index, count[s], (high, low))
-    event = break_row(breaks, swings[2], s, count[s], close, fresh)
-    _age(zones[0], s, close, count[s])
-    _age(zones[1], s, -close, count[s])
-    seen, where = contrary
-    if count[s] <= 1:
-        where[0, s], where[1, s] = -1, -1
-    if event != 0 and count[s] > USUAL_ROWS:
-        side = 0 if event > 0 else 1
-        if where[side, s] >= swings[3][1 - side, s]:
-            strength = 0.3 + 0.7 * max(0.0, (usual - 1.0) / (usual + 1.0))
+    """Opens a zone where the structure broke: the last contrary bar that lies no earlier than the opposite swing."""
+    seen, index = contrary
+    for s in range(event.shape[0]):
+        if event[s] == 0 or count[s] <= USUAL_ROWS:
+            continue
+        side = 0 if event[s] > 0 else 1
+        if index[side, s] >= where[1 - side, s]:
+            strength = 0.3 + 0.7 * larger(0.0, (usual[s] - 1.0) / (usual[s] + 1.0))
             _add(zones[side], s, seen[side, 0, s], seen[side, 1, s], strength)
-    if close < opened:
-        seen[0, 0, s], seen[0, 1, s], where[0, s] = low, high, bar_index
-    if close > opened:
-        seen[1, 0, s], seen[1, 1, s], where[1, s] = -high, -low, bar_index
+
+
+@compiled
+def _remember(
+    contrary: Contrary, count: Integers, bar_index: int, bar: tuple[Floats, Floats, Floats, Floats]
+) -> None:
+    """Keeps the last falling and the last rising bar; a cold column has none."""
+    seen, index = contrary
+    opened, high, low, close = bar
+    for s in range(close.shape[0]):
+        if count[s] <= 1:
+            index[0, s], index[1, s] = -1, -1
+        if close[s] < opened[s]:
+            seen[0, 0, s], seen[0, 1, s], index[0, s] = low[s], high[s], bar_index
+        if close[s] > opened[s]:
+            seen[1, 0, s], seen[1, 1, s], index[1, s] = -high[s], -low[s], bar_index
 
 
 @compiled
@@ -101,8 +112,10 @@ def _advance(
     count, swings, breaks, zones, contrary, means = state
     opened, high, low, close, volume = inputs
     (out,) = outputs
-    span, usual = np.empty(close.shape[1]), np.empty(close.shape[1])
+    columns = close.shape[1]
+    x, found = np.empty((4, columns)), np.empty((2, columns), np.bool_)
     before, atr, mean = means[0], means[1], means[2]
+    span, usual, event, down = x[0], x[1], x[2], x[3]
     for t in range(close.shape[0]):
         tick_bar(count, high[t], low[t], close[t])
         void(count, opened[t])
@@ -112,11 +125,16 @@ def _advance(
         before[:] = close[t]
         times_usual(volume[t], mean, usual)
         windows.ema(mean, count, 0, volume[t], USUAL_ROWS)
-        for s in range(close.shape[1]):
-            bar = (opened[t, s], high[t, s], low[t, s], close[t, s], usual[s])
-            _column(s, bar_index + t, (count, swings, breaks), zones, contrary, bar)
-            up = _pull(zones[0], s, close[t, s], atr[s])
-            out[t, s] = lin(up - _pull(zones[1], s, -close[t, s], atr[s]))
+        swing_row(swings, bar_index + t, count, high[t], low[t], found)
+        break_row(breaks, swings[2], count, close[t], found, event)
+        _age(zones[0], count, 1.0, close[t])
+        _age(zones[1], count, -1.0, close[t])
+        _open(zones, count, contrary, swings[3], event, usual)
+        _remember(contrary, count, bar_index + t, (opened[t], high[t], low[t], close[t]))
+        _pull(zones[0], 1.0, close[t], atr, out[t])
+        _pull(zones[1], -1.0, close[t], atr, down)
+        for s in range(columns):
+            out[t, s] = lin(out[t, s] - down[s])
         mask(out[t], count, USUAL_ROWS)
 
 

@@ -10,8 +10,8 @@ from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values, window
 from sextant.indicators.prices import tick_bar, true_range
 from sextant.indicators.structure import near, outside
-from sextant.indicators.windows import FADE_25, counter, lag, lin, mask, ring, wilder
-from sextant.model.bar import Floats
+from sextant.indicators.windows import FADE_25, counter, lag, lin, mask, ring, smaller, wilder
+from sextant.model.bar import Floats, Integers
 
 ATR_ROWS: Final = 14
 LEAST_ATR: Final = 0.1
@@ -23,30 +23,32 @@ def _start(columns: int, p: Values) -> State:
 
 
 @compiled
-def _follow(  # a bar, what it jumped over and where the gaps are kept
-    gaps: Floats, s: int, count: int, edge: float, low: float, atr: float
-) -> None:
-    """Fades and fills the upward gaps of a column and opens one from ``edge``, the high two bars ago."""
+def _follow(gaps: Floats, count: Integers, sign: float, edge: Floats, low: Floats, atr: Floats) -> None:
+    """Fades and fills the gaps of one direction and opens one above ``edge``, the high two bars ago."""
     for k in range(gaps.shape[1]):
-        gaps[1, k, s] = min(gaps[1, k, s], low)
-        closed = count <= 1 or gaps[1, k, s] <= gaps[0, k, s]
-        gaps[2, k, s] = 0.0 if closed else FADE_25 * gaps[2, k, s]
-    if count > ATR_ROWS and low > edge + LEAST_ATR * atr:
-        for k in range(gaps.shape[1] - 1, 0, -1):
-            gaps[:, k, s] = gaps[:, k - 1, s]
-        gaps[0, 0, s], gaps[1, 0, s], gaps[2, 0, s] = edge, low, 1.0
+        bottom, top, weight = gaps[0, k], gaps[1, k], gaps[2, k]
+        for s in range(low.shape[0]):
+            top[s] = smaller(top[s], sign * low[s])
+            closed = count[s] <= 1 or top[s] <= bottom[s]
+            weight[s] = 0.0 if closed else FADE_25 * weight[s]
+    for s in range(low.shape[0]):
+        if count[s] > ATR_ROWS and sign * low[s] > sign * edge[s] + LEAST_ATR * atr[s]:
+            for k in range(gaps.shape[1] - 1, 0, -1):
+                for part in range(3):
+                    gaps[part, k, s] = gaps[part, k - 1, s]
+            gaps[0, 0, s], gaps[1, 0, s], gaps[2, 0, s] = sign * edge[s], sign * low[s], 1.0
 
 
 @compiled
-def _pull(gaps: Floats, s: int, close: float, atr: float) -> float:
+def _pull(gaps: Floats, sign: float, close: Floats, atr: Floats, out: Floats) -> None:
     """Sum of the weights by nearness; a gap counts by its size up to one average range."""
-    total = 0.0
+    out[:] = 0.0
     for k in range(gaps.shape[1]):
-        if gaps[2, k, s] > 0:
-            bottom, top = gaps[0, k, s], gaps[1, k, s]
-            size = min(1.0, (top - bottom) / atr) if atr > 0 else 1.0
-            total += size * gaps[2, k, s] * near(outside(close, bottom, top), atr)
-    return total
+        bottom, top, weight = gaps[0, k], gaps[1, k], gaps[2, k]
+        for s in range(close.shape[0]):
+            size = smaller((top[s] - bottom[s]) / atr[s], 1.0) if atr[s] > 0 else 1.0
+            pull = size * weight[s] * near(outside(sign * close[s], bottom[s], top[s]), atr[s])
+            out[s] = out[s] + (pull if weight[s] > 0 else 0.0)
 
 
 @compiled
@@ -70,11 +72,12 @@ def _advance(
         before[:] = close[t]
         lag(past[0], bar_index + t, high[t], tops)
         lag(past[1], bar_index + t, low[t], bottoms)
+        _follow(gaps[0], count, 1.0, tops, low[t], atr)
+        _follow(gaps[1], count, -1.0, bottoms, high[t], atr)
+        _pull(gaps[0], 1.0, close[t], atr, out[t])
+        _pull(gaps[1], -1.0, close[t], atr, span)
         for s in range(columns):
-            _follow(gaps[0], s, count[s], tops[s], low[t, s], atr[s])
-            _follow(gaps[1], s, count[s], -bottoms[s], -high[t, s], atr[s])
-            up = _pull(gaps[0], s, close[t, s], atr[s])
-            out[t, s] = lin(up - _pull(gaps[1], s, -close[t, s], atr[s]))
+            out[t, s] = lin(out[t, s] - span[s])
         mask(out[t], count, ATR_ROWS)
 
 

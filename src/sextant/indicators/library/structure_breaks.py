@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values
 from sextant.indicators.prices import tick_bar
@@ -27,12 +29,12 @@ def _advance(
     count, swings, breaks = state
     high, low, close = inputs
     bias, event = outputs
+    found = np.empty((2, close.shape[1]), np.bool_)
     for t in range(close.shape[0]):
         tick_bar(count, high[t], low[t], close[t])
-        for s in range(close.shape[1]):
-            fresh = swing_row(swings, s, bar_index + t, count[s], (high[t, s], low[t, s]))
-            event[t, s] = break_row(breaks, swings[2], s, count[s], close[t, s], fresh)
-            bias[t, s] = breaks[0][0, s]
+        swing_row(swings, bar_index + t, count, high[t], low[t], found)
+        break_row(breaks, swings[2], count, close[t], found, event[t])
+        bias[t] = breaks[0][0]
         mask(bias[t], count, 2 * SIDE)
         mask(event[t], count, 2 * SIDE)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values, window
 from sextant.indicators.structure import swing_row, swings_state
@@ -27,11 +29,12 @@ def _advance(
     high, low = inputs
     last_high, last_low = outputs
     (side,) = params
+    found = np.empty((2, high.shape[1]), np.bool_)
     for t in range(high.shape[0]):
         tick(count, high[t])
         void(count, low[t])
+        swing_row(swings, bar_index + t, count, high[t], low[t], found)
         for s in range(high.shape[1]):
-            swing_row(swings, s, bar_index + t, count[s], (high[t, s], low[t, s]))
             last_high[t, s], last_low[t, s] = swings[2][0, s], -swings[2][1, s]
         mask(last_high[t], count, 2 * side)
         mask(last_low[t], count, 2 * side)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -11,20 +11,22 @@ from sextant.indicators.contract import Indicator, Output, Param, State, Values,
 from sextant.indicators.profile import (
     BINS,
     Histogram,
+    Rings,
     bin_of,
     busiest,
     change_bin,
+    empty,
     refill,
-    span_of,
+    take_widths,
     value_area,
     whole,
-    width_for,
 )
-from sextant.indicators.windows import counter
-from sextant.model.bar import Floats
+from sextant.indicators.windows import counter, larger
+from sextant.model.bar import Floats, Integers
+from sextant.model.view import Flags
 
-LINE_COLUMNS: Final = 8
-"""Columns of one cache line: their histograms stay near while the rows pass."""
+Counters = tuple[Integers, Integers, Integers]
+"""Rows since the first, rows since midnight but at most the window, holes in the window; each (S,)."""
 
 
 def _histograms(columns: int) -> Histogram:
@@ -35,102 +37,120 @@ def _start(columns: int, p: Values) -> State:
     w = p["window"]
     return (
         (counter(columns), counter(columns), counter(columns)),
-        np.full((w, columns), np.nan, order="F"),
-        np.zeros((w, columns), np.int64, "F"),
+        (np.full((w, columns), np.nan), np.zeros((w, columns), np.int64)),
         np.zeros(columns),
         (_histograms(columns), _histograms(columns)),
-        np.broadcast_to(p["price_step"], columns).copy(),
-        np.broadcast_to(p["lot_size"], columns).copy(),
+        (np.broadcast_to(p["price_step"], columns).copy(), np.broadcast_to(p["lot_size"], columns).copy()),
     )
 
 
 @compiled
-def _store(state: State, s: int, slot: int, price: float, volume: float) -> bool:
-    """Puts a row into the rings and counts holes; whether the column has begun."""
-    (age, _, holes), prices, lots, _, _, _, lot_size = state
-    here = price + volume == price + volume
-    if age[s] == 0 and not here:
+def _store(counters: Counters, rings: Rings, slot: int, row: tuple[Floats, Floats], gone: Rings) -> int:
+    """Puts a row of prices and lots into the rings, its slot's old content into ``gone``; the greatest age."""
+    age, _, holes = counters
+    prices, lots = rings
+    oldest = 0
+    for s in range(age.shape[0]):
+        price = row[0][s]
+        here = price == price  # noqa: PLR0124  # false for NaN alone
+        age[s] += here or age[s] > 0
+        gone[0][0, s], gone[1][0, s] = prices[slot, s], lots[slot, s]
+        lost = age[s] > prices.shape[0] and gone[0][0, s] != gone[0][0, s]
+        holes[s] += (age[s] > 0 and not here) - lost
+        prices[slot, s] = price
+        lots[slot, s] = whole(row[1][s]) if here else 0
+        oldest = max(oldest, age[s])
+    return oldest
+
+
+@compiled
+def _days(counters: Counters, day: Histogram, rows: int, midnight: bool) -> None:
+    """Counts the rows of the day, which begins empty."""
+    age, today, _ = counters
+    for s in range(age.shape[0]):
+        today[s] = min((0 if midnight else today[s]) + (age[s] > 0), rows)
+        if midnight:
+            empty(day[0], day[1], s)
+
+
+@compiled
+def _move(
+    counters: Counters,
+    now: Rings,
+    gone: Rings,
+    width: Floats,
+    hists: tuple[Histogram, Histogram],
+    again: Flags,
+) -> None:
+    """Takes the oldest row out of full windows and the newest into window and day; marks those whose bins do not suffice."""
+    (counts, edges), (day_counts, day_edges) = hists
+    age = counters[0]
+    for s in range(age.shape[0]):
+        if again[s] or width[s] == 0.0:
+            continue
+        if gone[1][0, s] > 0:
+            change_bin(counts, edges, s, bin_of(gone[0][0, s], width[s]), -gone[1][0, s])
+        if now[1][0, s] > 0:
+            index = bin_of(now[0][0, s], width[s])
+            fits = change_bin(counts, edges, s, index, now[1][0, s])
+            again[s] = not (fits and change_bin(day_counts, day_edges, s, index, now[1][0, s]))
+
+
+@compiled
+def _rebuild(state: State, bar_index: int, again: Flags) -> None:
+    """Takes a width for the window of the marked columns and fills both histograms anew."""
+    counters, rings, width, (window_hist, day_hist), constants = state
+    rows = rings[0].shape[0]
+    take_widths(rings[0], constants[0], again, width)
+    refill(window_hist, rings, again, width, (bar_index, rows))
+    same_day = np.empty_like(again)
+    for days in np.unique(counters[1]):
+        for s in range(again.shape[0]):
+            same_day[s] = again[s] and counters[1][s] == days
+        refill(day_hist, rings, same_day, width, (bar_index, days))
+
+
+@compiled
+def _follow(state: State, bar_index: int, row: tuple[Floats, Floats], gone: Rings, midnight: bool) -> bool:
+    """Moves all columns past a row; whether any has a value there."""
+    counters, rings, width, hists, _ = state
+    rows = rings[0].shape[0]
+    slot = bar_index % rows
+    oldest = _store(counters, rings, slot, row, gone)
+    _days(counters, hists[1], rows, midnight)
+    if oldest < rows:
         return False
-    age[s] += 1
-    if age[s] > prices.shape[0] and np.isnan(prices[slot, s]):
-        holes[s] -= 1
-    holes[s] += 0 if here else 1
-    prices[slot, s] = price if here else np.nan
-    lots[slot, s] = whole(volume / lot_size[s]) if here else 0
+    age = counters[0]
+    again = np.empty(age.shape[0], np.bool_)
+    for s in range(age.shape[0]):
+        again[s] = age[s] == rows or (midnight and age[s] > rows)
+    _move(counters, (rings[0][slot : slot + 1], rings[1][slot : slot + 1]), gone, width, hists, again)
+    if again.any():
+        _rebuild(state, bar_index, again)
     return True
 
 
 @compiled
-def _rebuild(state: State, s: int, bar_index: int) -> None:
-    """Takes a width for the present window and fills both histograms anew."""
-    (_, today, _), prices, lots, width, (window_hist, day_hist), price_step, _ = state
-    width[s] = width_for(span_of(prices[:, s]), price_step[s])
-    for (counts, edges), rows in ((window_hist, prices.shape[0]), (day_hist, today[s])):
-        refill((counts[:, s], edges[:, s]), prices[:, s], lots[:, s], (bar_index, rows), width[s])
-
-
-@compiled
-def _move(state: State, s: int, bar_index: int, gone: tuple[float, int]) -> None:
-    """Takes the oldest row out of the window and the newest into window and day."""
-    (_, _, _), prices, lots, width, (window_hist, day_hist), _, _ = state
-    slot = bar_index % prices.shape[0]
-    counts, edges = window_hist[0][:, s], window_hist[1][:, s]
-    if gone[1] > 0:
-        change_bin(counts, edges, bin_of(gone[0], width[s]), -gone[1])
-    if lots[slot, s] > 0:
-        index = bin_of(prices[slot, s], width[s])
-        fits = change_bin(counts, edges, index, lots[slot, s])
-        if not fits or not change_bin(day_hist[0][:, s], day_hist[1][:, s], index, lots[slot, s]):
-            _rebuild(state, s, bar_index)
-
-
-@compiled
-def _follow(state: State, s: int, bar_index: int, bar: tuple[float, float], midnight: bool) -> bool:
-    """Moves one column past a row; whether it has a value there."""
-    (age, today, holes), prices, lots, _, (_, day_hist), _, _ = state
-    rows = prices.shape[0]
-    slot = bar_index % rows
-    gone = (prices[slot, s], lots[slot, s])
-    if not _store(state, s, slot, bar[0], bar[1]):
-        return False
-    if midnight:
-        today[s] = 0
-        day_hist[0][:, s] = 0
-        day_hist[1][:, s] = 0
-    today[s] = min(today[s] + 1, rows)
-    if age[s] < rows:
-        return False
-    if midnight or age[s] == rows:
-        _rebuild(state, s, bar_index)
-    else:
-        _move(state, s, bar_index, gone)
-    return bool(not np.isnan(prices[slot, s]) and holes[s] * 20 <= rows)
-
-
-@compiled
-def _area(hist: Histogram, price: float, width: float, share: float) -> tuple[float, float, float]:
-    """Centre of the fullest bin and edges of the value area; the bin of the price while nothing traded."""
-    counts, edges = hist
-    if edges[2] == 0:
-        index = bin_of(price, width)
-        return (index + 0.5) * width, index * width, (index + 1) * width
-    centre = busiest(counts, edges)
-    first, last = value_area(counts, edges, centre, share)
-    return (centre + 0.5) * width, first * width, (last + 1) * width
-
-
-@compiled
-def _tell(state: State, s: int, price: float, share: float, row: tuple[Floats, ...]) -> None:
-    """Fills the outputs of one column in one row."""
-    width, hists = state[3][s], state[4]
-    for k in range(2):
-        hist = (hists[k][0][:, s], hists[k][1][:, s])
-        poc, val, vah = _area(hist, price, width, share)
-        if k == 0:
-            row[0][s], row[1][s], row[2][s] = poc, val, vah
-        else:
-            row[3][s], row[4][s] = poc, max((vah - val) / 2.0, width / 2.0)
-    row[5][s] = width
+def _tell(state: State, price: Floats, share: float, row: tuple[Floats, ...]) -> None:
+    """Fills the outputs of a row: of the window, of the day, and the width."""
+    counters, rings, width, hists, _ = state
+    age, _, holes = counters
+    for part in range(2):
+        counts, edges = hists[part]
+        low, middle, high = row[3 * part], row[3 * part + 1], row[3 * part + 2]
+        for s in range(price.shape[0]):
+            if age[s] < rings[0].shape[0] or price[s] != price[s] or holes[s] * 20 > rings[0].shape[0]:
+                low[s], middle[s], high[s] = np.nan, np.nan, np.nan
+                continue
+            centre = bin_of(price[s], width[s]) if edges[2, s] == 0 else busiest(counts, edges, s)
+            first, last = centre, centre
+            if edges[2, s] > 0:
+                first, last = value_area(counts, edges, s, centre, share)
+            low[s], middle[s], high[s] = (
+                first * width[s],
+                (centre + 0.5) * width[s],
+                (last + 1) * width[s],
+            )
 
 
 @compiled
@@ -144,17 +164,28 @@ def _advance(
     high, low, close, volume = inputs
     poc, val, vah, poc_day, half_day, widths = outputs
     _, share, bars_per_day = params
-    for first in range(0, close.shape[1], LINE_COLUMNS):
-        for t in range(close.shape[0]):
-            midnight = (bar_index + t) % bars_per_day == 0
-            row = (poc[t], val[t], vah[t], poc_day[t], half_day[t], widths[t])
-            for s in range(first, min(first + LINE_COLUMNS, close.shape[1])):
-                price = (high[t, s] + low[t, s] + close[t, s]) / 3.0
-                if _follow(state, s, bar_index + t, (price, volume[t, s]), midnight):
-                    _tell(state, s, price, share, row)
-                else:
-                    for k in range(6):
-                        row[k][s] = np.nan
+    columns = close.shape[1]
+    width, lot_size = state[2], state[4][1]
+    price, lots, gone = (
+        np.empty(columns),
+        np.empty(columns),
+        (np.empty((1, columns)), np.empty((1, columns), np.int64)),
+    )
+    for t in range(close.shape[0]):
+        for s in range(columns):
+            hole = volume[t, s] != volume[t, s]
+            price[s] = np.nan if hole else (high[t, s] + low[t, s] + close[t, s]) / 3.0
+            lots[s] = volume[t, s] / lot_size[s]
+        midnight = (bar_index + t) % bars_per_day == 0
+        if not _follow(state, bar_index + t, (price, lots), gone, midnight):
+            for k in range(6):
+                outputs[k][t] = np.nan
+            continue
+        # The day's value area passes through the columns of its half and of the width.
+        _tell(state, price, share, (val[t], poc[t], vah[t], half_day[t], poc_day[t], widths[t]))
+        for s in range(columns):
+            half_day[t, s] = larger((widths[t, s] - half_day[t, s]) / 2.0, width[s] / 2.0)
+            widths[t, s] = width[s] if half_day[t, s] == half_day[t, s] else np.nan
 
 
 INDICATOR = Indicator(
