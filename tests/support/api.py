@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,13 +13,20 @@ import httpx
 from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sextant.api.origin import Origin
 from sextant.api.server import Edge, Rooms
 from sextant.errors import NotFound
 from sextant.kit.clock import ManualClock
 from sextant.kit.health import Health, LoopLag, database_probe, in_process
 from sextant.kit.metrics import Metrics
+from sextant.scans.diagnostics import ScanDiagnostics
+from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.scans.store import ScanDetails, ScanRows
+from sextant.scans.worker import ScanWorker
+from sextant.strategies.catalog import strategies
+from sextant.strategies.prices import CostAssumptions
 from sextant.vault.records import Role, User
+from support.markets import momentum_market
 from support.people import HERE, KEY, PASSWORD, START_NS, People, people
 
 ADDRESS: Final = "203.0.113.9"
@@ -33,6 +42,8 @@ class Api:
     vault: People
     client: httpx.AsyncClient
     rooms: Rooms
+    rows: ScanRows
+    details: ScanDetails
 
     @property
     def clock(self) -> ManualClock:
@@ -50,9 +61,40 @@ class Api:
         tokens = await self.vault.sessions.login(email, PASSWORD, HERE)
         return user, {"Authorization": f"Bearer {tokens.access_token}"}
 
+    async def onboarded(
+        self, email: str = "ada@example.org", role: Role = "trader"
+    ) -> tuple[User, dict[str, str]]:
+        """A person with a session to whom every strategy is granted."""
+        user, bearer = await self.session(email, role)
+        await self.vault.users.grant(user.user_id, list(strategies()), by="test")
+        return user, bearer
+
+    async def discover(self, bearer: dict[str, str], **filters: Any) -> str:
+        """The id of a scan that was just accepted."""
+        answer = await self.client.post("/api/v1/opportunities/discover", json=filters, headers=bearer)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["scan_id"])
+
+    async def ended(self, user: User, scan_id: str) -> None:
+        """Wait until a scan has ended."""
+        async with asyncio.timeout(30):
+            async for _ in await self.rooms.scans.events(user.user_id, scan_id, 0):
+                pass
+
     def from_address(self, address: str) -> httpx.AsyncClient:
         """A client at another network address."""
         return client_of(self.app, address)
+
+
+def filled(path: str, **given: str) -> str:
+    """A path with its parameters replaced: given ones, else ids that nobody has."""
+    unknown = {
+        "key_id": "key_" + "0" * 32,
+        "scan_id": "scan_" + "0" * 32,
+        "opportunity_id": "opp_" + "0" * 32,
+        "user_id": "00000000-0000-4000-8000-000000000000",
+    }
+    return path.format(**unknown | given)
 
 
 def client_of(app: Any, address: str = ADDRESS) -> httpx.AsyncClient:
@@ -61,10 +103,18 @@ def client_of(app: Any, address: str = ADDRESS) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://sextant.test")
 
 
+@functools.cache
+def market() -> MarketPart:
+    """A market in which momentum finds something; made once, read by all."""
+    return MarketPart(momentum_market(), CostAssumptions(), EvidenceShelf())
+
+
 @asynccontextmanager
-async def api_on(db: AsyncEngine, **extra: Any) -> AsyncIterator[Api]:
-    """The application on a migrated database."""
+async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> AsyncIterator[Api]:
+    """The application on a migrated database; accepted scans are run if it is working."""
     vault = people(db, ManualClock(START_NS))
+    rows, details = ScanRows(db), ScanDetails(db)
+    worker = ScanWorker(rows, vault.clock, strategies(), market)
     health = Health(vault.clock, {"database": database_probe(db), "shared_store": in_process})
     health.stage = "serving"
     rooms = Rooms(
@@ -77,9 +127,17 @@ async def api_on(db: AsyncEngine, **extra: Any) -> AsyncIterator[Api]:
         lag=LoopLag(vault.clock),
         metrics=Metrics(),
         origin=lambda: ORIGIN,
+        scans=Scans(rows, details, worker, vault.clock, lambda: ORIGIN),
+        diagnostics=ScanDiagnostics(rows, details, vault.clock),
         **extra,
     )
     edge = Edge(rooms)
     app = edge.application()
-    async with client_of(app) as client:
-        yield Api(edge, app, vault, client, rooms)
+    serving = asyncio.create_task(worker.serve()) if working else None
+    try:
+        async with client_of(app) as client:
+            yield Api(edge, app, vault, client, rooms, rows, details)
+    finally:
+        if serving is not None:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import msgspec
 
 from sextant.api.endpoint import PUBLIC, Answer, Call, Endpoint, Handler, NoBody, NoQuery
-from sextant.api.origin import Origin
 from sextant.api.schemas import CheckBody, HealthAnswer, LiveAnswer, OpenApiAnswer, PingAnswer, ReadyAnswer
 from sextant.kit.clock import Clock
 from sextant.kit.health import Health, LoopLag
 from sextant.kit.metrics import MEDIA_TYPE, Metrics
 from sextant.model.times import iso_ms
+from sextant.scans.lifecycle import Origin
 
 HEALTH_PROOF = ("A27",)
 

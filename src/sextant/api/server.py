@@ -15,13 +15,16 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from sextant.api.auth import AuthRoutes
+from sextant.api.cursors import Cursors
+from sextant.api.diagnostics import DiagnosticRoutes
 from sextant.api.endpoint import Answer, Endpoint, EventStream, Result
 from sextant.api.gate import Gate, request_id_of
 from sextant.api.limits import RateLimits, Standing
 from sextant.api.openapi import document
+from sextant.api.opportunities import AccountOf, OpportunityRoutes
 from sextant.api.ops import OpsRoutes
-from sextant.api.origin import Origin
 from sextant.api.problems import MEDIA_TYPE, Refused, problem_of, retry_after_s
+from sextant.api.scans import ScanRoutes
 from sextant.api.streaming import StreamResponse
 from sextant.errors import BudgetExceeded, NotFound, SextantError
 from sextant.kit import log
@@ -29,7 +32,11 @@ from sextant.kit.clock import Clock
 from sextant.kit.health import Health, LoopLag
 from sextant.kit.ids import new_id
 from sextant.kit.metrics import Metrics
+from sextant.model.account import Account
+from sextant.scans.diagnostics import ScanDiagnostics
+from sextant.scans.lifecycle import Origin, Scans
 from sextant.vault.keys import ApiKeys
+from sextant.vault.records import User
 from sextant.vault.sessions import Sessions
 from sextant.vault.signing import SigningKey
 from sextant.vault.users import Users
@@ -38,6 +45,11 @@ REQUEST_S: Final = 15.0  # api.md 4: a request that takes longer is refused
 _LOG: Final = log.get("api")
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
+
+
+async def account_without_venues(user: User) -> Account:
+    """The account of a person who has connected no venue: sizes are illustrative."""
+    return Account(profile=user.risk_profile)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +62,8 @@ class Rooms:
         Signs cursors.
     origin
         Feed and build of the facts, as they are now.
+    account_of
+        The account a person's scans are run for; without a venue account only their risk profile is known.
     closing
         Set when the server stops, so that streams say goodbye.
     cors_origins
@@ -65,6 +79,9 @@ class Rooms:
     lag: LoopLag
     metrics: Metrics
     origin: Callable[[], Origin]
+    scans: Scans
+    diagnostics: ScanDiagnostics
+    account_of: AccountOf = field(default=account_without_venues)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     cors_origins: tuple[str, ...] = ()
 
@@ -108,7 +125,16 @@ class Edge:
         ops = OpsRoutes(
             (rooms.health, rooms.lag), rooms.metrics, rooms.clock, rooms.origin, lambda: self._document
         )
-        return (*AuthRoutes(rooms.users, rooms.sessions, rooms.keys).endpoints(), *ops.endpoints())
+        cursors = Cursors(rooms.key)
+        doors = (rooms.scans, rooms.diagnostics, rooms.users)
+        found = OpportunityRoutes(doors, rooms.scans.catalogue, rooms.account_of, rooms.clock)
+        return (
+            *AuthRoutes(rooms.users, rooms.sessions, rooms.keys).endpoints(),
+            *found.endpoints(),
+            *ScanRoutes(rooms.scans, cursors, rooms.clock, rooms.closing).endpoints(),
+            *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
+            *ops.endpoints(),
+        )
 
     def _route(self, endpoint: Endpoint) -> HTTPRouteHandler:
         """The handler of one route; it is bound to its row and nothing else."""
