@@ -75,6 +75,11 @@ class BarFrame:
                 f"The {self.interval} frame has {rows} rows and {len(self.row_digests)} bytes of digests."
             )
 
+    @cached_property
+    def content_digest(self) -> bytes:
+        """16 bytes that stand for every row; a repaired row changes them as a new one does."""
+        return hashlib.blake2b(self.interval.encode() + self.row_digests, digest_size=_DIGEST_BYTES).digest()
+
     @property
     def rows(self) -> int:
         """T, the number of closed bars."""

@@ -97,9 +97,7 @@ class MarketPart:
         key = (
             strategy.id,
             tuple(sorted(strategy.defaults().items())),
-            verdict.interval,
-            frame.rows,
-            frame.row_digests[-16:],
+            frame.content_digest,
             self.view.instruments,
         )
         return self._shelf.get(key, lambda: event_table(strategy.id, strategy.defaults(), verdict, self.view))

@@ -40,6 +40,7 @@ WAITING_SCANS: Final = 256  # accepted and not yet begun; beyond it a scan is re
 SCANS_AT_ONCE: Final = 2  # two cores
 STRATEGIES_AT_ONCE: Final = 2  # two cores; kernels release the interpreter lock
 THREADS: Final = 8  # a strategy past its stop keeps its thread until it ends; the others still have room
+KEEP_EVERY_S: Final = 5.0  # how often it is seen whether a bar has closed; the shortest is a minute
 WATCH_S: Final = 1.0  # how long a reader waits before it asks the rows again; other processes do not signal
 
 _CARRIED: Final = frozenset({"phase", "ended_strategies", "found_count", "outcomes", "message"})
@@ -61,6 +62,16 @@ class _Job:
     reports: dict[str, StrategyReport] = field(default_factory=dict)
     phase_ms: dict[PhaseName, float] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What strategies are asked to look at, and for whom."""
+
+    part: MarketPart
+    universe: Universe
+    account: Account
+    request: ScanRequest
 
 
 class ScanWorker:
@@ -159,6 +170,7 @@ class ScanWorker:
         """Run scans until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_evidence())
                 for _ in range(SCANS_AT_ONCE):
                     group.create_task(self._serve_one())
         finally:
@@ -256,7 +268,8 @@ class ScanWorker:
                 await self._write(
                     job, Change(steps=[transitions.step(number, name, "starting", self._clock.now_ns())])
                 )
-                run = await self._guarded(job, planned.strategy, part, universe)
+                asked = _Asked(part, universe, job.account, job.status.request)
+                run = await self._guarded(planned.strategy, asked, job.deadline)
         spent_ms = self._since_ms(begun_ns)
         now_ns = self._clock.now_ns()
         report = msgspec.structs.replace(run.report, execution_ms=spent_ms)
@@ -277,17 +290,15 @@ class ScanWorker:
             job.reports[planned.id] = report
             job.rows += [(item.opportunity_id, item.opportunity) for item in found]
 
-    async def _guarded(
-        self, job: _Job, strategy: Strategy, part: MarketPart, universe: Universe
-    ) -> StrategyRun:
-        """The supervisor of a plug-in: late and broken runs become outcomes with a reason."""
-        deadline = job.deadline.shorter(STRATEGY_HARD_STOP_S)
+    async def _guarded(self, strategy: Strategy, asked: _Asked, deadline: Deadline) -> StrategyRun:
+        """Whatever a plug-in does: late and broken runs become outcomes with a reason."""
+        part, universe = asked.part, asked.universe
 
         def work(_: object) -> StrategyRun:
-            return run_strategy(strategy, part, job.account, job.status.request, universe)
+            return run_strategy(strategy, part, asked.account, asked.request, universe)
 
         try:
-            return await self._in_thread(work, None, deadline, strategy.id)
+            return await self._in_thread(work, None, deadline.shorter(STRATEGY_HARD_STOP_S), strategy.id)
         except BudgetExceeded:
             return skipped_run(strategy, "deadline", "late", universe, part.view)
         except SextantError as error:
@@ -295,6 +306,24 @@ class ScanWorker:
         except Exception as error:  # noqa: BLE001  # supervisor: recorded with its trace, re-labelled for the caller
             _LOG.exception("strategy.failed", strategy=strategy.id)
             return skipped_run(strategy, type(error).__name__, "failed", universe, part.view)
+
+    async def _keep_evidence(self) -> None:
+        """Score the past once per closed bar, off every scan's path, so that a scan only reads it."""
+        known: tuple[bytes, ...] = ()
+        while True:
+            with suppress(MarketError):
+                part = await self._in_thread(
+                    lambda _: self._market(), None, Deadline(self._clock, STRATEGY_HARD_STOP_S), "view"
+                )
+                newest = tuple(frame.content_digest for _, frame in sorted(part.view.bars.items()))
+                if newest != known:
+                    asked = _Asked(
+                        part, choose(part.view, ScanRequest(), part.turnover_usd), Account(), ScanRequest()
+                    )
+                    for strategy in self.catalogue.values():
+                        await self._guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
+                    known = newest
+            await self._clock.sleep(KEEP_EVERY_S)
 
     async def _in_thread(
         self, work: Callable[[_In], _Out], given: _In, deadline: Deadline, stage: str
