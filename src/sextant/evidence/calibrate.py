@@ -25,6 +25,7 @@ SPREADS: Final = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
 CUTS: Final = 8
 LEAST_EVENTS: Final = 30.0  # strategies.md 1.5: fewer independent events prove nothing
 CELLS: Final = 2 * BUCKETS
+_NOTHING: Final = 1e-9  # weight of a bucket without events; pooling divides by it
 _SURE: Final = 1e-6  # a stated 0 or 1 would make the log loss infinite at the first surprise
 
 
@@ -144,7 +145,8 @@ def calibrate(results: Results, size: int) -> Calibration | None:
     total = counts.sum(axis=0)
     fractions = (hits.sum(axis=0) + PRIOR_EVENTS * overall) / (total + PRIOR_EVENTS)
     for side in (slice(0, BUCKETS), slice(BUCKETS, CELLS)):
-        fractions[side] = rising(fractions[side], total[side] + PRIOR_EVENTS)
+        # Weighed by what was seen: a bucket without events only takes over what its neighbours say.
+        fractions[side] = rising(fractions[side], np.maximum(total[side], _NOTHING))
     spread = _likeliest_spread(hits, counts, fractions, np.array(SPREADS))
     return Calibration(overall, fractions, total, spread, hits, counts)
 
