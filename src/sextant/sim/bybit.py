@@ -1,0 +1,232 @@
+"""The simulated Bybit v5: REST and public sockets on one loopback port, stopped with its context.
+
+::
+
+    async with start(SystemClock(), seed=7) as venue:
+        venue.base_url                  http://127.0.0.1:40123
+        venue.socket_url("linear")      ws://127.0.0.1:40123/v5/public/linear
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+
+from sextant.errors import InputError, Rejected
+from sextant.kit.clock import Clock
+from sextant.sim.books import Level
+from sextant.sim.bybit_rest import Answers
+from sextant.sim.bybit_socket import Hub
+from sextant.sim.faults import Fault, FaultPlan, parse
+from sextant.sim.limits import REQUESTS_A_WINDOW, WINDOW_MS, Counters, Limits
+from sextant.sim.live import Live
+from sextant.sim.market_model import MarketModel
+from sextant.sim.spoiling import spoilt
+from sextant.sim.universe import Category
+
+_BEAT_S: Final = 0.05
+_MILLISECOND_NS: Final = 1_000_000
+_TOO_FREQUENT: Final = "access too frequent"
+_MONEY_PATHS: Final = ("/v5/order", "/v5/position", "/v5/asset/withdraw", "/v5/asset/transfer")
+
+
+class Simulation:
+    """A running simulated venue.
+
+    Parameters
+    ----------
+    clock
+        Whose time the market follows.
+    model
+        The market.
+    pace
+        Factor on how often each instrument trades.
+    faults
+        The script.
+    """
+
+    def __init__(self, clock: Clock, model: MarketModel, pace: float, faults: tuple[Fault, ...]) -> None:
+        self._clock = clock
+        self._skew_ms = 0
+        self.model = model
+        self.counters = Counters()
+        self._limits = Limits(self.counters)
+        self.plan = FaultPlan(faults, self.now_ms())
+        self._live = Live(model, pace)
+        self._answers = Answers(self._live)
+        self._hub = Hub(self._live, self.plan, self.counters, self.now_ms)
+        self.base_url = ""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 as the venue believes, with its skew."""
+        return self._clock.now_ns() // _MILLISECOND_NS + self._skew_ms
+
+    def socket_url(self, category: Category) -> str:
+        """Where the public socket of a product listens."""
+        return f"{self.base_url.replace('http', 'ws', 1)}/v5/public/{category}"
+
+    def book(
+        self, symbol: str, depth: int, category: Category = "linear"
+    ) -> tuple[int, list[Level], list[Level]]:
+        """The truth as of the last push of a depth: its u, bids and asks, best first, in whole ticks and lots.
+
+        Raises
+        ------
+        InputError
+            If the symbol is not listed or nobody has subscribed to that depth.
+        """
+        listing = self.model.find(category, symbol)
+        feed = None if listing is None else self._live.known_feed(listing, depth)
+        if feed is None:
+            raise InputError(f"No push of orderbook.{depth}.{symbol} ({category}) has been made.")
+        bids, asks = feed.told()
+        return feed.u, sorted(bids, reverse=True), sorted(asks)
+
+    def book_at(self, symbol: str, depth: int, number: int) -> tuple[list[Level], list[Level]] | None:
+        """The truth of a linear book as of push ``number``, while it is one of the last eight; else None."""
+        listing = self.model.find("linear", symbol)
+        feed = None if listing is None else self._live.known_feed(listing, depth)
+        return None if feed is None else feed.at(number)
+
+    def pump(self) -> None:
+        """Push everything that has become due; tests that drive a clock may call it instead of waiting."""
+        for fault in self.plan.moment(self.now_ms()):
+            if fault.kind == "skew":
+                self._skew_ms += int(fault.number("seconds", 0) * 1_000)
+            elif fault.kind == "banned":
+                self._limits.ban("127.0.0.1", self.now_ms())
+            else:
+                self._hub.strike_all(fault)
+        self._hub.pump()
+
+    async def run(self) -> None:
+        """Let time pass until cancelled."""
+        while True:
+            await self._clock.sleep(_BEAT_S)
+            self.pump()
+
+    async def close(self) -> None:
+        """Say goodbye to every socket."""
+        await self._hub.close_all()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The reply to any request that reaches the port."""
+        now_ms, path = self.now_ms(), request.path
+        address = request.remote or "unknown"
+        if path.startswith("/v5/public/"):
+            return await self._open(request, address, now_ms)
+        self.counters.requests += 1
+        self.counters.paths[path] = self.counters.paths.get(path, 0) + 1
+        if request.method != "GET" or path.startswith(_MONEY_PATHS):
+            self.counters.forbidden += 1
+            return self._reply(
+                address, now_ms, {}, 10_005, "Permission denied, please check your API key permissions."
+            )
+        if not self._limits.admit(address, now_ms):
+            return web.Response(status=403, text=_TOO_FREQUENT)
+        if request.can_read_body:
+            # The venue's front refuses a GET that carries a body, even an empty JSON object.
+            return web.Response(status=403, text="Forbidden")
+        for fault in self.plan.call(path):
+            if fault.kind == "skew":
+                self._skew_ms += int(fault.number("seconds", 0) * 1_000)
+            elif fault.kind == "banned":
+                self._limits.ban(address, now_ms)
+                return web.Response(status=403, text=_TOO_FREQUENT)
+            else:
+                self._note_wait(address, now_ms, fault)
+                return await spoilt(request, self._result(request, address), fault)
+        return self._result(request, address)
+
+    def _note_wait(self, address: str, now_ms: int, fault: Fault) -> None:
+        wait = fault.options.get("retry_after")
+        if isinstance(wait, (int, float)) and wait > 0:
+            self._limits.asked_to_wait(address, now_ms + int(wait * 1_000))
+
+    async def _open(self, request: web.Request, address: str, now_ms: int) -> web.StreamResponse:
+        category = request.path.removeprefix("/v5/public/")
+        if category not in ("linear", "spot"):
+            return web.Response(status=404, text="404 page not found")
+        if not self._limits.connect(address, now_ms):
+            return web.Response(status=403, text=_TOO_FREQUENT)
+        return await self._hub.serve(request, category)
+
+    def _result(self, request: web.Request, address: str) -> web.Response:
+        now_ms = self.now_ms()
+        handler = self._answers.paths.get(request.path)
+        if handler is None:
+            return web.Response(status=404, text="404 page not found")
+        try:
+            result = handler(request.query, now_ms)
+        except Rejected as refusal:
+            return self._reply(address, now_ms, {}, int(refusal.facts["ret_code"]), refusal.message)
+        return self._reply(address, now_ms, result, 0, "OK")
+
+    def _reply(self, address: str, now_ms: int, result: dict[str, Any], code: int, text: str) -> web.Response:
+        body = {"retCode": code, "retMsg": text, "result": result, "retExtInfo": {}, "time": now_ms}
+        headers = {
+            "X-Bapi-Limit": str(REQUESTS_A_WINDOW),
+            "X-Bapi-Limit-Status": str(self._limits.left(address, now_ms)),
+            "X-Bapi-Limit-Reset-Timestamp": str(now_ms + WINDOW_MS),
+            "Timenow": str(now_ms),
+        }
+        return web.Response(
+            body=orjson.dumps(body), content_type="application/json", charset="utf-8", headers=headers
+        )
+
+
+@contextlib.asynccontextmanager
+async def start(
+    clock: Clock,
+    seed: int = 7,
+    port: int = 0,
+    instruments: int = 240,
+    pace: float = 1.0,
+    faults: Iterable[Mapping[str, Any]] = (),
+) -> AsyncIterator[Simulation]:
+    """A simulated venue that runs inside the caller's loop until the context ends.
+
+    Parameters
+    ----------
+    clock
+        Whose time the market follows.
+    seed
+        Seed of the market; one seed is one world, past and present.
+    port
+        Port on 127.0.0.1; 0 takes a free one.
+    instruments
+        Number of listings, 2..240.
+    pace
+        Factor on how often each instrument trades and its book moves, 0.05..4.
+    faults
+        Script of what goes wrong (see ``faults``).
+
+    Raises
+    ------
+    InputError
+        If a parameter is out of range or the script is malformed.
+    """
+    if not 0.05 <= pace <= 4.0:
+        raise InputError(f"Pace {pace} is outside 0.05..4.")
+    simulation = Simulation(clock, MarketModel(seed, instruments), pace, parse(faults))
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", simulation.answer)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", port)
+    await site.start()
+    simulation.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    beat = asyncio.create_task(simulation.run(), name="simulated bybit")
+    try:
+        yield simulation
+    finally:
+        beat.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beat
+        await simulation.close()
+        await runner.cleanup()

@@ -1,0 +1,54 @@
+"""The market as time passes: one tape, summary and set of depth feeds per instrument, made when first asked for."""
+
+from __future__ import annotations
+
+from sextant.sim.books import DepthFeed
+from sextant.sim.market_model import MarketModel
+from sextant.sim.summary import Summary
+from sextant.sim.tape import Tape
+from sextant.sim.universe import Listing
+
+
+class Live:
+    """Holds what has been asked for.
+
+    Parameters
+    ----------
+    model
+        The market.
+    pace
+        Factor on how often each instrument trades.
+    """
+
+    def __init__(self, model: MarketModel, pace: float) -> None:
+        self.model = model
+        self._pace = pace
+        self._tapes: dict[int, Tape] = {}
+        self._summaries: dict[int, Summary] = {}
+        self._feeds: dict[tuple[int, int], DepthFeed] = {}
+
+    def tape(self, listing: Listing) -> Tape:
+        """The tape of an instrument."""
+        found = self._tapes.get(listing.position)
+        if found is None:
+            found = self._tapes[listing.position] = Tape(self.model, listing, self._pace)
+        return found
+
+    def summary(self, listing: Listing) -> Summary:
+        """The summary that its socket subscribers follow."""
+        found = self._summaries.get(listing.position)
+        if found is None:
+            found = self._summaries[listing.position] = Summary(self.tape(listing))
+        return found
+
+    def feed(self, listing: Listing, depth: int) -> DepthFeed:
+        """The feed of one depth."""
+        found = self._feeds.get((listing.position, depth))
+        if found is None:
+            first = 1_000_000 + listing.position * 1_000 + depth
+            found = self._feeds[listing.position, depth] = DepthFeed(depth, first)
+        return found
+
+    def known_feed(self, listing: Listing, depth: int) -> DepthFeed | None:
+        """The feed of one depth where somebody has subscribed to it, else None."""
+        return self._feeds.get((listing.position, depth))

@@ -1,0 +1,39 @@
+"""The listed instruments have real names and varied terms."""
+
+from __future__ import annotations
+
+import pytest
+
+from sextant.errors import InputError
+from sextant.sim.universe import listings, names
+
+
+def test_240_listings_are_200_perpetuals_and_40_spot() -> None:
+    found = listings(7, 240)
+    assert [sum(1 for listing in found if listing.category == name) for name in ("linear", "spot")] == [
+        200,
+        40,
+    ]
+    assert len({(listing.category, listing.symbol) for listing in found}) == 240
+    assert {"BTCUSDT", "ETHUSDT", "SOLUSDT"} <= {
+        listing.symbol for listing in found if listing.category == "spot"
+    }
+
+
+def test_names_are_unique() -> None:
+    assert len(set(names())) == len(names())
+
+
+def test_terms_differ() -> None:
+    found = listings(7, 240)
+    assert len({listing.tick for listing in found}) >= 6
+    assert len({listing.lot for listing in found}) >= 4
+    assert min(listing.spread_ticks for listing in found) == 1
+    assert max(listing.spread_ticks for listing in found) > 5
+    assert len({listing.launch_day for listing in found}) > 10
+
+
+@pytest.mark.parametrize("number", [0, 1, 241])
+def test_a_number_out_of_range_is_refused(number: int) -> None:
+    with pytest.raises(InputError, match="the simulator lists"):
+        listings(7, number)
