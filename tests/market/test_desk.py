@@ -83,7 +83,6 @@ def test_quotes_trades_facts_and_liquidations_are_counted(desk: Desk, counters: 
     assert counted == {
         "quotes_old": 1,
         "quotes_refused": 1,
-        "trades_taken": 2,
         "trades_duplicate": 1,
         "trades_unknown_side": 1,
         "facts_old": 1,
@@ -93,9 +92,9 @@ def test_quotes_trades_facts_and_liquidations_are_counted(desk: Desk, counters: 
 
 
 def test_forming_bar_is_kept_until_its_final_one_or_a_later_one(desk: Desk, counters: Counters) -> None:
-    desk.take_forming(bar_update(10, final=False), None)
-    desk.take_forming(bar_update(9, final=False), None)
-    desk.take_forming(bar_update(10, close=55.0, final=False), None)
+    desk.take_forming(bar_update(10, final=False), -1)
+    desk.take_forming(bar_update(9, final=False), -1)
+    desk.take_forming(bar_update(10, close=55.0, final=False), -1)
     assert desk.forming["1m"].close == 55.0
     desk.settle_forming("1m", 9 * INTERVAL_NS["1m"])
     assert "1m" in desk.forming

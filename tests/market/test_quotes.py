@@ -17,13 +17,7 @@ def test_sides_that_are_not_mentioned_stay() -> None:
     quote = Quote()
     assert quote.take(_update(1, bid=99.0, bid_size=1.0, ask=100.0, ask_size=0.0)) is None
     assert quote.take(_update(2, bid=99.5)) is None
-    assert (quote.bid, quote.bid_size, quote.ask, quote.ask_size, quote.event_ns) == (
-        99.5,
-        1.0,
-        100.0,
-        0.0,
-        2,
-    )
+    assert (quote.sides, quote.event_ns) == ([99.5, 1.0, 100.0, 0.0], 2)
 
 
 def test_side_that_does_not_apply_is_unknown() -> None:

@@ -217,6 +217,19 @@ class BarStore:
                     found[interval] = frame
         return found
 
+    def newest_ns(self, interval: Interval, column: int) -> int:
+        """Open time of the newest final bar of an instrument; -1 without any."""
+        ring = self._rings.get(interval)
+        row = -1 if ring is None else ring.newest(column)
+        return -1 if row < 0 else row * INTERVAL_NS[interval]
+
+    def column(self, interval: Interval, column: int, rows: int) -> BarFrame | None:
+        """The newest ``rows`` bars of one instrument, a copy, float64 (T, 1); None without any."""
+        newest_ns = self.newest_ns(interval, column)
+        if newest_ns < 0 or rows < 1:
+            return None
+        return self._rings[interval].column(newest_ns // INTERVAL_NS[interval], rows, column)
+
     def _ring(self, interval: Interval) -> BarRing:
         ring = self._rings.get(interval)
         if ring is None:

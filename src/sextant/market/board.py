@@ -105,9 +105,8 @@ class Board:
             self._quote_ns[column] = book.event_ns
             self._quote_known_ns[column] = desk.pulses["book"].receive_ns
             return
-        crossed = quote.bid >= quote.ask
-        values = (quote.bid, quote.ask, quote.bid_size, quote.ask_size)
-        self._quotes[:, column] = math.nan if crossed else values
+        bid, bid_size, ask, ask_size = quote.sides
+        self._quotes[:, column] = math.nan if bid >= ask else (bid, ask, bid_size, ask_size)
         self._quote_ns[column] = quote.event_ns
         self._quote_known_ns[column] = desk.pulses["quote"].receive_ns
 

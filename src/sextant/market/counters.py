@@ -24,7 +24,6 @@ NAMES: Final = (
     "bars_refused",
     "bars_forming",
     "bars_forming_old",
-    "trades_taken",
     "trades_duplicate",
     "trades_late",
     "trades_too_old",

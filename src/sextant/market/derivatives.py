@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from bisect import bisect_left
 from collections import deque
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -33,10 +35,16 @@ FACTS: Final = (
 )
 """Fields of :class:`sextant.model.events.DerivativesUpdate`, in order."""
 
-_ABOVE_ZERO: Final = frozenset({"last", "mark", "index", "funding_interval_s"})
-_NOT_BELOW_ZERO: Final = frozenset(
-    {"volume_24h", "turnover_24h", "next_funding_ns", "open_interest", "long_share"}
+_SMALLEST: Final = 5e-324  # above zero: a zero price is how some venues say that there is none
+_LOWEST: Final = tuple(
+    _SMALLEST
+    if name in ("last", "mark", "index", "funding_interval_s")
+    else -sys.float_info.max
+    if name in ("change_24h_frac", "funding_rate")
+    else 0.0
+    for name in FACTS
 )
+_FIELDS_OF: Final = attrgetter(*FACTS)
 
 
 class Facts:
@@ -48,54 +56,45 @@ class Facts:
     message may still carry the newest value of a field.
     """
 
-    __slots__ = ("_times", "_values")
+    __slots__ = ("_times", "_values", "event_ns")
 
     def __init__(self) -> None:
-        self._values: dict[str, float] = {}
-        self._times: dict[str, int] = {}
+        self._values = [math.nan] * len(FACTS)
+        self._times = [0] * len(FACTS)
+        self.event_ns = 0
 
     def take(self, event: DerivativesUpdate) -> tuple[int, int]:
         """How many fields of an update were older than what is known, and how many no instrument can have."""
         older = refused = 0
-        for name in FACTS:
-            value = getattr(event, name)
+        event_ns = event.event_ns
+        times, values = self._times, self._values
+        for place, value in enumerate(_FIELDS_OF(event)):
             if value is UNSET:
                 continue
-            if event.event_ns < self._times.get(name, 0):
+            if event_ns < times[place]:
                 older += 1
-            elif value is None:
-                self._values[name] = math.nan
-                self._times[name] = event.event_ns
-            elif not _allowed(name, value):
+                continue
+            if value is None:
+                value = math.nan  # noqa: PLW2901  # not applicable is unknown to every reader
+            elif not _LOWEST[place] <= value < math.inf:
                 refused += 1
-            else:
-                self._values[name] = value
-                self._times[name] = event.event_ns
+                continue
+            values[place] = value
+            times[place] = event_ns
+            self.event_ns = max(self.event_ns, event_ns)
         return older, refused
 
     def value(self, name: str) -> float:
         """The latest value of a field; NaN where never stated or not applicable."""
-        return self._values.get(name, math.nan)
+        return self._values[FACTS.index(name)]
 
     def time_ns(self, name: str) -> int:
         """When it was stated; 0 if never."""
-        return self._times.get(name, 0)
-
-    @property
-    def event_ns(self) -> int:
-        """When the newest field was stated; 0 before any."""
-        return max(self._times.values(), default=0)
+        return self._times[FACTS.index(name)]
 
     def content(self) -> tuple[object, ...]:
         """Everything known, in canonical order, for hashing."""
-        return tuple((name, self._values[name], self._times[name]) for name in FACTS if name in self._times)
-
-
-def _allowed(name: str, value: float) -> bool:
-    """Whether a field can have a value: finite, and not the zero price that means missing."""
-    if not -math.inf < value < math.inf:
-        return False
-    return value > 0 if name in _ABOVE_ZERO else value >= 0 if name in _NOT_BELOW_ZERO else True
+        return (self._values, self._times)
 
 
 class History:

@@ -38,7 +38,11 @@ class Desk:
     """
 
     __slots__ = (
+        "_book_pulse",
         "_counters",
+        "_facts_pulse",
+        "_quote_pulse",
+        "_trades_pulse",
         "book",
         "changed",
         "facts",
@@ -65,6 +69,10 @@ class Desk:
         self.liquidations = Liquidations()
         self.forming: dict[Interval, Bar] = {}
         self.pulses: dict[Stream, Pulse] = {stream: Pulse(CADENCE_NS[stream]) for stream in STREAMS}
+        self._book_pulse = self.pulses["book"]
+        self._trades_pulse = self.pulses["trades"]
+        self._quote_pulse = self.pulses["quote"]
+        self._facts_pulse = self.pulses["derivatives"]
 
     def take_spec(self, spec: InstrumentSpec, event_ns: int) -> str | None:
         """The reason for which the book needs a snapshot, if the rules changed under it."""
@@ -75,27 +83,27 @@ class Desk:
     def take_snapshot(self, event: BookSnapshot) -> str | None:
         """The reason for which the book needs a snapshot again, if it does."""
         self.changed = True
-        self.pulses["book"].beat(event.event_ns, event.receive_ns)
+        self._book_pulse.beat(event.event_ns, event.receive_ns)
         trouble = self.book.snapshot(event)
         return None if trouble is None else self._judge(trouble)
 
     def take_delta(self, event: BookDelta) -> str | None:
         """The reason for which the book needs a snapshot, if it does."""
         self.changed = True
-        self.pulses["book"].beat(event.event_ns, event.receive_ns)
+        self._book_pulse.beat(event.event_ns, event.receive_ns)
         trouble = self.book.delta(event)
         return None if trouble is None else self._judge(trouble)
 
     def take_cleared(self, event: BookCleared) -> None:
         """Forget the book, as the venue says."""
         self.changed = True
-        self.pulses["book"].beat(event.event_ns, event.receive_ns)
+        self._book_pulse.beat(event.event_ns, event.receive_ns)
         self.book.clear(event.reason or "cleared", event.event_ns)
 
     def take_quote(self, event: QuoteUpdate) -> None:
         """Take best prices stated outside the book."""
         self.changed = True
-        self.pulses["quote"].beat(event.event_ns, event.receive_ns)
+        self._quote_pulse.beat(event.event_ns, event.receive_ns)
         trouble = self.quote.take(event)
         if trouble is not None:
             self._counters.add(f"quotes_{trouble}")
@@ -103,15 +111,17 @@ class Desk:
     def take_trade(self, event: Trade) -> None:
         """Take a public trade."""
         self.changed = True
-        self.pulses["trades"].beat(event.event_ns, event.receive_ns)
-        self._counters.add(f"trades_{self.flow.take(event) or 'taken'}")
+        self._trades_pulse.beat(event.event_ns, event.receive_ns)
+        trouble = self.flow.take(event)
+        if trouble is not None:
+            self._counters.add(f"trades_{trouble}")
         if not event.aggressor:
             self._counters.add("trades_unknown_side")
 
     def take_facts(self, event: DerivativesUpdate) -> None:
         """Take facts beyond the book."""
         self.changed = True
-        self.pulses["derivatives"].beat(event.event_ns, event.receive_ns)
+        self._facts_pulse.beat(event.event_ns, event.receive_ns)
         older, refused = self.facts.take(event)
         if older or refused:
             self._counters.add("facts_old", older)
@@ -132,12 +142,11 @@ class Desk:
         if not self.liquidations.take(event):
             self._counters.add("liquidations_refused")
 
-    def take_forming(self, event: BarUpdate, newest_open_ns: int | None) -> None:
-        """Take a bar that may still change, unless a final or later one of its interval is known."""
+    def take_forming(self, event: BarUpdate, newest_open_ns: int) -> None:
+        """Take a bar that may still change, unless a later one, or the final one of ``newest_open_ns``, is known."""
         held = self.forming.get(event.interval)
-        if (newest_open_ns is not None and event.bar.open_ns <= newest_open_ns) or (
-            held is not None and event.bar.open_ns < held.open_ns
-        ):
+        open_ns = event.bar.open_ns
+        if open_ns <= newest_open_ns or (held is not None and open_ns < held.open_ns):
             self._counters.add("bars_forming_old")
             return
         self.forming[event.interval] = event.bar

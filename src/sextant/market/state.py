@@ -35,7 +35,7 @@ from sextant.model.events import (
     Trade,
 )
 from sextant.model.instrument import Instrument, InstrumentSpec
-from sextant.model.times import INTERVAL_NS, Interval
+from sextant.model.times import Interval
 from sextant.model.view import BarFrame, Feed, Series, TradeTape, View
 
 _HASH_BYTES: Final = 16
@@ -100,11 +100,11 @@ class MarketState:
             If it is not a model event. Whatever is wrong inside one is counted, never raised.
         """
         kind = type(event)
-        handler = self._handlers.get(kind)
-        if handler is None:
-            raise InputError(f"{kind.__name__} is not a model event.")
-        self._seen[kind] += 1
-        handler(event)
+        try:
+            self._seen[kind] += 1
+        except KeyError:
+            raise InputError(f"{kind.__name__} is not a model event.") from None
+        self._handlers[kind](event)
 
     def view(self, as_of_ns: int, intervals: Sequence[Interval] | None = None) -> View:
         """The market as of ``as_of_ns``, frozen; no history is copied.
@@ -195,11 +195,7 @@ class MarketState:
         """
         self.desk(instrument)
         self._settle()
-        ring = self._bars.rings.get(interval)
-        newest = -1 if ring is None else ring.newest(self._columns[instrument])
-        if ring is None or newest < 0 or rows < 1:
-            return None
-        return ring.column(newest, rows, self._columns[instrument])
+        return self._bars.column(interval, self._columns[instrument], rows)
 
     def desk(self, instrument: Instrument) -> Desk:
         """What is known of one instrument; to be read, not changed.
@@ -236,7 +232,7 @@ class MarketState:
             self._counters.add("book_resyncs")
 
     def _on_delta(self, event: BookDelta) -> None:
-        desk = self._known(event.instrument)
+        desk = self._desks.get(event.instrument) or self._known(event.instrument)
         if desk is not None:
             reason = desk.take_delta(event)
             if reason is not None:
@@ -290,9 +286,7 @@ class MarketState:
             if self._bars.update(event, column):
                 desk.settle_forming(event.interval, event.bar.open_ns)
             return
-        ring = self._bars.rings.get(event.interval)
-        newest = -1 if ring is None else ring.newest(column)
-        desk.take_forming(event, newest * INTERVAL_NS[event.interval] if newest >= 0 else None)
+        desk.take_forming(event, self._bars.newest_ns(event.interval, column))
 
     def _on_block(self, block: BarBlock) -> None:
         self._settle()
