@@ -80,7 +80,7 @@ class Client:
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError) as error:
             raise Unreachable(
-                f"{self._server} cannot be reached: {error or type(error).__name__}.", reason="reset"
+                f"{self._server} cannot be reached ({type(error).__name__}).", reason="reset"
             ) from None
         try:
             decoded: Any = msgspec.json.decode(text)

@@ -187,7 +187,7 @@ def simulate(*, port: int = 0, seed: int = 7, instruments: int = 240, pace: floa
     pace
         Messages per instrument relative to the usual.
     """
-    from sextant.cli.serving import run_simulation
+    from sextant.cli.simulating import run_simulation
 
     asyncio.run(run_simulation(port, seed, instruments, pace))
 

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from sextant.app import Server, assemble, listen, serve
 from sextant.cli.settings import configuration
+from sextant.cli.simulating import Addresses
 from sextant.cli.version import code_version
 from sextant.config import Config
 from sextant.errors import Conflict, Unreachable
@@ -35,13 +36,6 @@ DEMO_HISTORY: Final = Plan(
 )
 SIMULATOR_START_S: Final = 30.0
 SIMULATOR_STOP_S: Final = 5.0
-
-
-class Addresses(msgspec.Struct, frozen=True):
-    """Where a simulated venue listens."""
-
-    rest: str
-    sockets: str
 
 
 async def run_live(host: str | None, port: int | None) -> None:
@@ -76,19 +70,6 @@ async def run_demo(host: str, port: int, seed: int, instruments: int) -> None:
             await serve(
                 server, bound, [feed.run], lambda: _welcome(_address(bound), password, config.data_dir)
             )
-
-
-async def run_simulation(port: int, seed: int, instruments: int, pace: float) -> None:
-    """Run the simulated venue, print its addresses as one line of JSON, and end with standard input."""
-    from sextant.sim.bybit import start
-
-    async with start(SystemClock(), seed=seed, port=port, instruments=instruments, pace=pace) as venue_server:
-        addresses = Addresses(venue_server.base_url, venue_server.base_url.replace("http://", "ws://", 1))
-        sys.stdout.write(msgspec.json.encode(addresses).decode() + "\n")
-        sys.stdout.flush()
-        await asyncio.to_thread(
-            sys.stdin.read
-        )  # whoever started us holds the other end; when it is gone, so are we
 
 
 @asynccontextmanager

@@ -149,15 +149,14 @@ class Feed:
                 attempt += 1
 
     async def _read_listings(self, client: RestClient) -> list[Listing]:
-        directory = await read_directory(self._venue, client, Deadline(self._clock, DIRECTORY_S))
-        found = [listing for listing in directory.symbols if self._fits(listing)]
-        events = await read_quotes(
-            self._venue, client, Deadline(self._clock, DIRECTORY_S), SymbolTable(found)
-        )
-        kept = largest(found, events, self._wanted.most)
+        deadline = Deadline(self._clock, DIRECTORY_S)
+        directory = await read_directory(self._venue, client, deadline)
+        fitting = SymbolTable(listing for listing in directory.symbols if self._fits(listing))
+        facts = await read_quotes(self._venue, client, deadline, fitting)
+        kept = largest(list(fitting), facts, self._wanted.most)
         stay = {listing.instrument for listing in kept}
         self._learn([event for event in directory.events if event.spec.instrument in stay])
-        self._learn([event for event in events if getattr(event, "instrument", None) in stay])
+        self._learn([event for event in facts if getattr(event, "instrument", None) in stay])
         return kept
 
     def _fits(self, listing: Listing) -> bool:

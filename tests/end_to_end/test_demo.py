@@ -1,0 +1,85 @@
+"""The first minute of a stranger: start the demo, log in, scan, read, ask why, stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from support.demo import Demo
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    server = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        yield server.start()
+    finally:
+        assert server.stop() == 0
+
+
+def _ended(demo: Demo, scan_id: str) -> Any:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        status = demo.ask("GET", f"/api/v1/opportunities/status/{scan_id}")
+        assert status.status == 200
+        if status.body["status"] != "scanning":
+            return status.body
+        time.sleep(0.05)
+    raise AssertionError(f"scan {scan_id} did not end")
+
+
+def test_the_first_poll_after_the_answer_knows_the_scan(demo: Demo) -> None:
+    for _ in range(5):
+        accepted = demo.ask("POST", "/api/v1/opportunities/discover", {"force_refresh": True})
+        first = demo.ask("GET", accepted.body["poll_url"])
+        assert accepted.status == 200
+        assert first.status == 200
+        assert first.body["status"] in ("scanning", "complete")
+
+
+def test_a_scan_of_the_simulated_market_ends_with_results_that_say_so(demo: Demo) -> None:
+    accepted = demo.ask("POST", "/api/v1/opportunities/discover", {"force_refresh": True})
+    status = _ended(demo, accepted.body["scan_id"])
+    results = demo.ask("GET", accepted.body["results_url"])
+    assert status["status"] == "complete"
+    assert status["progress"]["percentage"] == 100
+    assert results.status == 200
+    assert results.body["asset_discovery"]["total_assets_scanned"] == demo.instruments
+    assert results.body["feed"] == "demo"
+    assert results.body["simulated"] is True
+    assert results.headers["Sextant-Feed"] == "demo"
+
+
+def test_every_candidate_of_a_scan_has_its_reason(demo: Demo) -> None:
+    accepted = demo.ask("POST", "/api/v1/opportunities/discover", {"force_refresh": True})
+    _ended(demo, accepted.body["scan_id"])
+    coverage = demo.ask("GET", f"/api/v1/scans/{accepted.body['scan_id']}/coverage")
+    assert coverage.status == 200
+    for strategy in coverage.body["strategies"]:
+        assert sum(strategy["dispositions"].values()) == strategy["candidates"] == demo.instruments
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "named"),
+    [
+        ({"symbols": ["NOPE"]}, 422, "NOPE"),
+        ({"strategy_ids": []}, 422, "strategy_ids"),
+        ({"max_required_capital": -5}, 422, "max_required_capital"),
+        ({"unknown": 1}, 422, "unknown"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_name(
+    demo: Demo, body: dict[str, Any], status: int, named: str
+) -> None:
+    answer = demo.ask("POST", "/api/v1/opportunities/discover", body)
+    assert answer.status == status
+    assert named in str(answer.body)
+    assert answer.body["success"] is False
+
+
+def test_nobody_reads_without_a_token(demo: Demo) -> None:
+    assert demo.ask("GET", "/api/v1/opportunities/status/latest", token=None).status == 401
+    assert demo.ask("GET", "/api/v1/opportunities/status/latest", token="nonsense").status == 401

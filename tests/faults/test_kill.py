@@ -1,0 +1,42 @@
+"""kill -9 in the middle of a scan: nothing acknowledged is lost, and every scan ends."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+from support.demo import Demo
+
+KILLS = int(os.environ.get("KILLS", "3"))  # `make kill` asks for more
+SETTLE_S = 10.0  # api.md 2.3 rule 4
+
+
+def test_an_acknowledged_scan_survives_the_death_of_its_process(tmp_path: Path) -> None:
+    dice = random.Random(7)  # noqa: S311  # repeatable moments of death, no secret
+    demo = Demo(tmp_path, instruments=12).start()
+    acknowledged: list[str] = []
+    try:
+        for _ in range(KILLS):
+            accepted = demo.ask("POST", "/api/v1/opportunities/discover", {"force_refresh": True})
+            assert accepted.status == 200
+            acknowledged.append(accepted.body["scan_id"])
+            time.sleep(dice.uniform(0.0, 0.15))
+            demo.kill()
+            demo.start()
+            begun = time.monotonic()
+            for scan_id in acknowledged:
+                status = demo.ask("GET", f"/api/v1/opportunities/status/{scan_id}")
+                results = demo.ask("GET", f"/api/v1/opportunities/results/{scan_id}")
+                assert status.status == 200, scan_id
+                assert status.body["status"] in ("complete", "failed")
+                if status.body["status"] == "failed":
+                    assert status.body["error"]["reason"] in ("worker_lost", "superseded")
+                assert results.status == 200
+                assert len(results.body["opportunities"]) == results.body["total_opportunities"]
+            assert time.monotonic() - begun < SETTLE_S
+        following = demo.ask("POST", "/api/v1/opportunities/discover")
+        assert following.status == 200
+    finally:
+        demo.kill()
