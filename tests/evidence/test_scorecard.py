@@ -11,7 +11,7 @@ import pytest
 from sextant.evidence.events import EventTable, event_table
 from sextant.evidence.multiple import Tries
 from sextant.evidence.outcomes import EXIT_NAMES
-from sextant.evidence.scorecard import Scorer, grade_of, shortfall, tries_of
+from sextant.evidence.scorecard import Scorer, shortfall, tries_of
 from sextant.model.bar import Floats
 from sextant.model.times import DAY_NS, HOUR_NS
 from sextant.strategies.catalog import strategy
@@ -184,23 +184,6 @@ def test_events_of_unknown_cost_count_but_stay_out_of_net_figures() -> None:
     nothing = Scorer(table, np.full(2, math.nan)).card(0, 1, 1.0)
     assert nothing.expectancy_bps is None
     assert nothing.gross_mean_bps is not None
-
-
-@pytest.mark.parametrize(
-    ("n_eff", "edge", "lcb", "deflated", "grade"),
-    [
-        (100.0, 5.0, 1.0, 0.95, "A"),
-        (99.0, 5.0, 1.0, 0.99, "B"),
-        (100.0, 5.0, -1.0, 0.94, "C"),
-        (50.0, 5.0, 1.0, None, "B"),
-        (49.0, 5.0, 1.0, 0.99, "C"),
-        (30.0, 5.0, -9.0, None, "C"),
-        (29.9, 500.0, 400.0, 1.0, "unproven"),
-        (500.0, -0.1, -2.0, 0.99, "unproven"),
-    ],
-)
-def test_grades(n_eff: float, edge: float, lcb: float, deflated: float | None, grade: str) -> None:
-    assert grade_of(n_eff, edge, lcb, deflated) == grade
 
 
 def test_the_shortfall_is_the_mean_of_the_worst_share() -> None:

@@ -15,6 +15,7 @@ from sextant.evidence.outcomes import BUCKETS
 from sextant.model.bar import Floats, Integers
 from sextant.model.scorecard import ReliabilityRow
 from sextant.model.view import Flags
+from sextant.strategies.proof import PROVEN_EVENTS
 
 PRIOR_EVENTS: Final = 30.0
 """Events that the strategy's own hit fraction is worth in each cell."""
@@ -23,7 +24,6 @@ SPREADS: Final = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
 """Events that a cell's fraction may be worth for each instrument; the likeliest is taken."""
 
 CUTS: Final = 8
-LEAST_EVENTS: Final = 30.0  # strategies.md 1.5: fewer independent events prove nothing
 CELLS: Final = 2 * BUCKETS
 _NOTHING: Final = 1e-9  # weight of a bucket without events; pooling divides by it
 _SURE: Final = 1e-6  # a stated 0 or 1 would make the log loss infinite at the first surprise
@@ -128,7 +128,7 @@ def calibrate(results: Results, size: int) -> Calibration | None:
     ``p_b = (K_b + 30 p_0)/(N_b + 30)``, pooled with adjacent violators so that it rises with strength; per instrument
     ``(k_ib + M p_b)/(n_ib + M)``. Counts are scaled by n_eff/n of their cell.
     """
-    if not len(results.won) or effective_count(clustered(results.cluster, results.gross)) < LEAST_EVENTS:
+    if not len(results.won) or effective_count(clustered(results.cluster, results.gross)) < PROVEN_EVENTS:
         return None
     overall = float(results.won.mean())
     slot = results.column * CELLS + results.cell

@@ -10,15 +10,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from sextant.evidence.calibrate import (
-    CELLS,
-    LEAST_EVENTS,
-    Calibration,
-    OutOfSample,
-    Results,
-    calibrate,
-    walk_forward,
-)
+from sextant.evidence.calibrate import CELLS, Calibration, OutOfSample, Results, calibrate, walk_forward
 from sextant.evidence.clusters import clustered, effective_count, mean_interval, standard_error, wilson
 from sextant.evidence.events import EventTable
 from sextant.evidence.multiple import Tries, deflated_p, reality_p, shape_of
@@ -28,44 +20,13 @@ from sextant.model.bar import Floats
 from sextant.model.scorecard import Scorecard
 from sextant.model.times import SECOND_NS
 from sextant.model.view import Flags
+from sextant.strategies.proof import CAUTION, PROVEN_EVENTS, grade_of, proof_of
 
 SHRINK_EVENTS: Final = 50.0
 """Independent events that the prior "no gross edge" is worth."""
 
-CAUTION: Final = 0.84
-"""Standard errors below the edge at which it must still be above 0 for grade B: one side of 80 %."""
-
 _BPS: Final = 1e4
 _EVERY: Final = tuple(range(CELLS))
-
-
-def grade_of(n_eff: float, edge_bps: float, edge_lcb_bps: float, deflated: float | None) -> Grade:
-    """The grade of evidence at given costs.
-
-    Parameters
-    ----------
-    n_eff
-        Independent events.
-    edge_bps, edge_lcb_bps
-        Shrunk gross mean less cost, and the same 0.84 standard errors lower.
-    deflated
-        Probability that survives multiple testing; None where it cannot be computed.
-
-    Notes
-    -----
-    ``A``: deflated >= 0.95 and n_eff >= 100; ``B``: edge_lcb > 0 and n_eff >= 50; ``C``: edge > 0 and n_eff >= 30. Without
-    an edge above 0 at these costs nothing is graded.
-
-    Examples
-    --------
-    >>> grade_of(120.0, 30.0, 12.0, 0.97), grade_of(60.0, 30.0, 12.0, 0.97), grade_of(60.0, 30.0, -1.0, 0.5)
-    ('A', 'B', 'C')
-    """
-    if n_eff < LEAST_EVENTS or not edge_bps > 0:
-        return "unproven"
-    if deflated is not None and deflated >= 0.95 and n_eff >= 100:
-        return "A"
-    return "B" if edge_lcb_bps > 0 and n_eff >= 50 else "C"
 
 
 class Scorer:
@@ -110,7 +71,7 @@ class Scorer:
         whole strategy; ``source`` says which. With fewer than 30 in all, numbers are withheld.
         """
         own = int(cell_of(direction, strength))
-        cells = next((wider for wider in _widenings(own) if self._n_eff(wider) >= LEAST_EVENTS), None)
+        cells = next((wider for wider in _widenings(own) if self._n_eff(wider) >= PROVEN_EVENTS), None)
         if cells is None:
             return self._insufficient(_bucket_text(own))
         figures = self._figures_of(cells)
@@ -135,7 +96,7 @@ class Scorer:
         Its grade is that of the mean cost of the events.
         """
         cells = _EVERY if direction == 0 else _widenings(int(cell_of(direction, 1.0)))[2]
-        if self._n_eff(cells) < LEAST_EVENTS:
+        if self._n_eff(cells) < PROVEN_EVENTS:
             return self._insufficient("all", cells)
         card = Scorecard(
             **self._figures_of(cells),
@@ -170,7 +131,7 @@ class Scorer:
         means = np.full((groups, CELLS), np.nan)
         for cell in _EVERY:
             mine = self._members((cell,)) & self._priced
-            if self._n_eff((cell,)) >= LEAST_EVENTS:
+            if self._n_eff((cell,)) >= PROVEN_EVENTS:
                 sizes = np.bincount(table.cluster[mine], minlength=groups)
                 sums = np.bincount(table.cluster[mine], weights=self._net[mine], minlength=groups)
                 means[sizes > 0, cell] = sums[sizes > 0] / sizes[sizes > 0]
@@ -219,7 +180,7 @@ class Scorer:
         """Mean over standard deviation of the cluster means of every cell with 30 independent events or more."""
         found = []
         for cell in _EVERY:
-            if self._n_eff((cell,)) >= LEAST_EVENTS:
+            if self._n_eff((cell,)) >= PROVEN_EVENTS:
                 mine = self._members((cell,)) & self._priced
                 shape = shape_of(clustered(self.table.cluster[mine], self._net[mine]).means)
                 if shape is not None:
@@ -308,11 +269,11 @@ class Scorer:
         return {"confidence": share, "confidence_low": low, "confidence_high": high}
 
     def _grade(self, card: Scorecard, cost_bps: float) -> Grade:
-        mean, error, shrink = card.gross_mean_bps, card.gross_se_bps, card.shrink_frac
-        if mean is None or error is None or shrink is None or not math.isfinite(cost_bps):
+        proof = proof_of(card)
+        if proof.gross_bps is None or proof.error_bps is None or not math.isfinite(cost_bps):
             return "unproven"
-        edge = shrink * mean - cost_bps
-        return grade_of(card.n_eff, edge, edge - CAUTION * shrink * error, card.deflated_p)
+        edge = proof.gross_bps - cost_bps
+        return grade_of(card.n_eff, edge, edge - CAUTION * proof.error_bps, card.deflated_p)
 
     def _insufficient(self, bucket: str, cells: tuple[int, ...] = _EVERY) -> Scorecard:
         counts = self._counts(cells)
@@ -321,7 +282,7 @@ class Scorer:
             **counts,
             kind="bars",
             status="insufficient_history",
-            reason=f"insufficient history: {counts['n_eff']:.1f} of {LEAST_EVENTS:g} independent events",
+            reason=f"insufficient history: {counts['n_eff']:.1f} of {PROVEN_EVENTS:g} independent events",
             source=self._source(None, cells),
             bucket=bucket,
             without=table.without,
@@ -333,7 +294,7 @@ class Scorer:
     def _source(self, own: int | None, cells: tuple[int, ...]) -> str:
         text = f"{self.table.strategy_id}, {_cells_text(cells)}"
         if own is not None and cells != (own,):
-            text += f" (its own cell has {self._n_eff((own,)):.1f} of {LEAST_EVENTS:g} independent events)"
+            text += f" (its own cell has {self._n_eff((own,)):.1f} of {PROVEN_EVENTS:g} independent events)"
         unpriced = int((self._members(cells) & ~self._priced).sum())
         return text + (f"; net figures leave out {unpriced} events of unknown cost" if unpriced else "")
 
