@@ -24,9 +24,6 @@ KEEP_ROWS: Final[Mapping[Interval, int]] = {
     "4h": 1_000,
     "1d": 1_000,
 }
-PIECE_ROWS: Final = (
-    2_048  # a block is worked in pieces of whole days of about so many rows: bounded extra memory
-)
 
 _OPEN, _HIGH, _LOW, _CLOSE = 0, 1, 2, 3
 _VOLUMES: Final = (4, 5, 6)
@@ -199,7 +196,7 @@ class BarStore:
             values[:, bad] = np.nan
         self._counters.add("bars_refused", int(dropped))
         rows = block.open_ns[first:known] // INTERVAL_NS[block.interval]
-        for low, high in _pieces(block.interval, rows):
+        for low, high in _pieces(rows, self._ring(block.interval)):
             index = rows[low:high] - rows[low]
             grid = values[:, low:high]
             if len(index) != index[-1] + 1:
@@ -278,10 +275,16 @@ class BarStore:
             self._counters.add(f"bars_{name}", getattr(tally, name))
 
 
-def _pieces(interval: Interval, rows: Integers) -> Iterator[tuple[int, int]]:
-    """Ranges of a block's rows that lie in the same whole days, so that only the largest fold crosses none."""
-    day = DAY_NS // INTERVAL_NS[interval]
-    length = max(1, PIECE_ROWS // day) * day
+def _pieces(rows: Integers, ring: BarRing) -> Iterator[tuple[int, int]]:
+    """Ranges of a block's rows that lie in the same whole days and, if a day does, fit into the ring.
+
+    Notes
+    -----
+    So every bar passes through the ring once, no fold crosses two pieces, and the memory a block needs
+    beyond itself is bounded.
+    """
+    day = DAY_NS // ring.step_ns
+    length = max(1, ring.capacity // day) * day
     cuts = np.flatnonzero(np.diff(rows // length)) + 1
     bounds = [0, *cuts.tolist(), len(rows)]
     return ((low, high) for low, high in pairwise(bounds) if low < high)
