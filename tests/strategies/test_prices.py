@@ -83,9 +83,11 @@ def test_quote_assets_are_worth_what_a_spot_instrument_of_the_view_says() -> Non
     specs = (spec("BTC"), _against("BTC"), _against("XYZ"))
     view = view_of(frame, specs, quoted(frame.close[-1], 1))
     rows = usd_per_quote(view, "1h")
+    assert rows is not None
     np.testing.assert_array_equal(rows[:, 0], 1.0)
     np.testing.assert_array_equal(rows[:, 1], frame.close[:, 0])
     assert np.isnan(rows[:, 2]).all()
+    assert usd_per_quote(market(), "1h") is None
     now = usd_now(view)
     assert now[:2].tolist() == [1.0, frame.close[-1, 0]]
     assert np.isnan(now[2])

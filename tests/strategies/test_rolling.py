@@ -39,7 +39,8 @@ PROGRAMS: dict[str, Callable[[Floats], Floats]] = {
     "activity": lambda x: rolling.activity(x, 2, 20),
     "rank_frac": lambda x: rolling.rank_frac(x, 20),
     "run_length": lambda x: rolling.run_length(x).astype(np.float64),
-    "rows_since_start": lambda x: rolling.rows_since_start(x > 1_000.0).astype(np.float64),
+    "complete_rows": lambda x: rolling.complete_rows((x, x, x, x)),
+    "signal_age": lambda x: rolling.signal_age(x > 1_000.0, np.sign(x - 1_000.5)),
 }
 
 
@@ -93,6 +94,20 @@ def test_moments_equal_numpy_although_the_mean_is_large(rows: int) -> None:
     np.testing.assert_allclose(cov, slow, rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.parametrize("rows", [5, 64, 200])
+def test_moments_with_a_shared_series_equal_those_of_its_copies(rows: int) -> None:
+    x, y = _holey(), RNG.normal(size=300).cumsum()
+    y[60] = np.nan
+    copies = np.broadcast_to(y[:, None], x.shape)
+    mean_x, mean_y, var_x, cov, var_y = rolling.moments(x, copies, rows)
+    found = rolling.moments_with(x, y, rows)
+    for one, other in zip(found[:3], (mean_x, var_x, cov), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-15)
+    whole = ~np.isnan(mean_y)
+    for alone, copied in zip(found[3:], (mean_y, var_y), strict=True):
+        np.testing.assert_allclose(np.broadcast_to(alone[:, None], x.shape)[whole], copied[whole], rtol=1e-9)
+
+
 def test_a_constant_window_has_no_variance() -> None:
     x = np.full((200, 1), 1e9 / 3)
     assert rolling.std_n(x, 48)[-1, 0] == 0.0
@@ -138,6 +153,26 @@ def test_a_ratio_without_divisor_is_unknown() -> None:
     )
 
 
-def test_rows_are_counted_from_the_start_of_a_run_of_true_rows() -> None:
-    flags = np.array([[True], [True], [False], [True]])
-    np.testing.assert_array_equal(rolling.rows_since_start(flags)[:, 0], [0, 1, -1, 0])
+def test_a_signal_ages_from_the_first_passing_row_of_its_direction() -> None:
+    passing = np.array([[True], [True], [False], [True], [True], [True]])
+    direction = np.array([[1.0], [1.0], [1.0], [1.0], [1.0], [-1.0]])
+    assert rolling.signal_age(passing, direction)[:, 0].tolist() == [0, 1, 0, 0, 1, 0]
+    nowhere = np.array([[0.0], [np.nan], [0.0]])
+    assert rolling.signal_age(passing[:3], nowhere)[:, 0].tolist() == [0, 0, 0]
+
+
+def test_rows_are_complete_when_none_of_the_four_columns_has_a_hole() -> None:
+    whole, holed = np.ones((5, 1)), np.ones((5, 1))
+    holed[2] = np.nan
+    assert rolling.complete_rows((whole, whole, holed, whole))[:, 0].tolist() == [1, 2, 0, 1, 2]
+
+
+def test_folding_a_gate_keeps_what_passed_before_and_passes_it() -> None:
+    values = np.array([[1.0, np.nan], [3.0, 3.0]])
+    for optional, expected in (
+        (False, [[False, False], [True, False]]),
+        (True, [[False, True], [True, False]]),
+    ):
+        into = np.array([[True, True], [True, False]])
+        rolling.fold_gate(values, np.array([2.0, 2.0]), 1, optional=optional, into=into)
+        assert into.tolist() == expected

@@ -104,7 +104,8 @@ class Columns:
 
         def make() -> Floats:
             rows = max(1, DAY_NS // INTERVAL_NS[interval])
-            return rolling.sum_n(self.turnover(interval) * usd_per_quote(self.view, interval), rows)
+            turnover, usd = self.turnover(interval), usd_per_quote(self.view, interval)
+            return rolling.sum_n(turnover if usd is None else turnover * usd, rows)
 
         return self.once(("volume_24h_usd", interval), make)
 

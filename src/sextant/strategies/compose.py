@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sextant.model.bar import Floats
 from sextant.model.times import Interval
 from sextant.model.view import View
+from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Gate, Need, Signals, Verdict
 from sextant.strategies.gates import first_gates, missing_inputs, settled_rows, trigger_age
@@ -79,27 +80,49 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
     without a gap, and where stop and target are prices. The last row is answered only with all rows of the need.
     """
     rows_needed = max((need.rows for need in needs if need.interval == interval), default=1)
-    usable = (
-        (settled_rows(columns, interval) >= min(rows_needed, spoken.settle_rows))
-        & (spoken.stop > 0)
-        & (spoken.target > 0)
+    shape = spoken.direction.shape
+    direction, stop, target, exit_close = (np.empty(shape) for _ in range(4))
+    given = spoken.stop if spoken.exit_close is None else spoken.exit_close
+    _act(
+        float(min(rows_needed, spoken.settle_rows)),
+        (settled_rows(columns, interval), spoken.direction, spoken.strength),
+        (spoken.stop, spoken.target, given),
+        (direction, stop, target, exit_close),
     )
-    direction = np.where(usable & np.isfinite(spoken.strength), spoken.direction, 0.0)
     gates = (*first_gates(columns, interval), *spoken.gates, *_quote_gates(columns, interval, spoken))
     gates = (*gates, trigger_age(gates, direction, spoken.horizon_rows))
-    silent_rows = direction == 0
     exits = spoken.exit_flag
     signals = Signals(
         direction=direction.astype(np.int8),
         strength=spoken.strength,
-        stop=np.where(silent_rows, np.nan, spoken.stop),
-        target=np.where(silent_rows, np.nan, spoken.target),
-        exit_flag=np.zeros((*direction.shape, 2), dtype=np.bool_) if exits is None else exits,
+        stop=stop,
+        target=target,
+        exit_flag=np.zeros((*shape, 2), dtype=np.bool_) if exits is None else exits,
         horizon_rows=spoken.horizon_rows,
-        exit_close=None if spoken.exit_close is None else np.where(silent_rows, np.nan, spoken.exit_close),
+        exit_close=None if spoken.exit_close is None else exit_close,
     )
     missing = tuple(missing_inputs(columns, needs))
     return Verdict(interval, signals, gates, missing, spoken.facts, params=spoken.params)
+
+
+@rolling.compiled
+def _act(
+    settle: float, said: tuple[Floats, ...], prices: tuple[Floats, ...], out: tuple[Floats, ...]
+) -> None:
+    # Fills direction, stop, target and exit close where a row may be acted on, and 0 and NaN elsewhere.
+    behind, direction, strength = said
+    stop, target, leave = prices
+    acted, acted_stop, acted_target, acted_leave = out
+    for t in range(direction.shape[0]):
+        for s in range(direction.shape[1]):
+            d = direction[t, s]
+            able = behind[t, s] >= settle and stop[t, s] > 0 and target[t, s] > 0
+            if able and d != 0 and np.isfinite(d) and np.isfinite(strength[t, s]):
+                acted[t, s], acted_leave[t, s] = d, leave[t, s]
+                acted_stop[t, s], acted_target[t, s] = stop[t, s], target[t, s]
+            else:
+                acted[t, s], acted_leave[t, s] = 0.0, np.nan
+                acted_stop[t, s], acted_target[t, s] = np.nan, np.nan
 
 
 def _quote_gates(columns: Columns, interval: Interval, spoken: Spoken) -> tuple[Gate, ...]:

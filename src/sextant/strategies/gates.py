@@ -6,6 +6,7 @@ A gate passes where ``sense * (value - threshold) >= 0``. Its distance is
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
@@ -89,10 +90,7 @@ def trigger_age(gates: tuple[Gate, ...], direction: Floats, horizon_rows: int) -
     -----
     Counted from the first row of the present run in one direction; 0 where the other gates do not pass.
     """
-    together = _historic(gates, direction.shape)
-    age = np.zeros(direction.shape)
-    for side in (1.0, -1.0):
-        age += np.maximum(rolling.rows_since_start(together & (direction == side)), 0)
+    age = rolling.signal_age(_historic(gates, direction.shape), direction)
     return Gate("trigger_age_rows", age, max(2.0, horizon_rows / 6.0), -1, "rows")
 
 
@@ -130,7 +128,7 @@ def _historic(gates: tuple[Gate, ...], shape: tuple[int, ...]) -> Flags:
     together = np.ones(shape, dtype=np.bool_)
     for gate in gates:
         if not gate.live_only:
-            together &= passed(gate)
+            rolling.fold_gate(gate.values, limits_of(gate), gate.sense, optional=gate.optional, into=together)
     return together
 
 
@@ -149,7 +147,7 @@ def settled_rows(columns: Columns, interval: Interval) -> Floats:
     bars = columns.frame(interval)
     return columns.once(
         ("settled_rows", interval),
-        lambda: rolling.run_length(bars.open + bars.high + bars.low + bars.close).astype(np.float64),
+        lambda: rolling.complete_rows((bars.open, bars.high, bars.low, bars.close)),
     )
 
 
@@ -228,7 +226,7 @@ def assess(verdict: Verdict) -> Assessment:
     size = verdict.signals.direction.shape[1]
     empty = np.empty((0, size))
     values = np.array([gate.values[-1] for gate in gates]) if gates else empty
-    good = np.array([passed(gate)[-1] for gate in gates], dtype=np.bool_) if gates else empty > 0
+    good = np.array([passed(last)[-1] for last in _last_rows(gates)]) if gates else empty > 0
     unknown = np.isnan(values)
     required = np.array([not gate.optional for gate in gates], dtype=np.bool_)[:, None]
     return Assessment(
@@ -239,6 +237,10 @@ def assess(verdict: Verdict) -> Assessment:
         passed=good,
         unreadable=unknown & required,
     )
+
+
+def _last_rows(gates: tuple[Gate, ...]) -> list[Gate]:
+    return [dataclasses.replace(gate, values=gate.values[-1:]) for gate in gates]
 
 
 def failing_since_ns(gate: Gate, view: View, interval: Interval, column: int) -> int | None:

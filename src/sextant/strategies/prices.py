@@ -138,8 +138,13 @@ def newest_close(view: View) -> tuple[Floats, Integers]:
     return close, event_ns
 
 
-def usd_per_quote(view: View, interval: Interval) -> Floats:
-    """USD of one unit of each instrument's quote asset on every row, float64 (T, S), read-only; NaN where unknown.
+def usd_per_quote(view: View, interval: Interval) -> Floats | None:
+    """USD of one unit of each instrument's quote asset on every row, float64 (T, S); NaN where unknown.
+
+    Returns
+    -------
+    array or None
+        None where all are worth 1 USD on all rows.
 
     Notes
     -----
@@ -152,7 +157,7 @@ def usd_per_quote(view: View, interval: Interval) -> Floats:
         for spec in view.instruments
     ]
     if not any(needed):
-        return np.broadcast_to(np.float64(1.0), (frame.rows, view.size))
+        return None
     out = np.ones((frame.rows, view.size))
     for column, pair in enumerate(needed):
         if pair is not None:

@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from sextant.model.bar import Floats
 from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
@@ -21,6 +22,28 @@ from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 INTERVAL: Final[Interval] = "1h"
 
 NEEDS: Final = (Need("bars", INTERVAL, 130, 1.5 * 3600.0), Need("quotes", None, 1, 15.0))
+
+
+@rolling.compiled
+def _read(inputs: tuple[Floats, ...], outputs: tuple[Floats, ...]) -> None:
+    # Direction, nearer level, distance beyond it in atr, place of the close in its bar (1 = towards that
+    # level), and whether the close before was inside its own range; one pass, since this is most of the work.
+    close, high, low, hi, lo, atr = inputs
+    direction, level, beyond, place, first = outputs
+    for t in range(close.shape[0]):
+        for s in range(close.shape[1]):
+            c, top, bottom = close[t, s], hi[t, s], lo[t, s]
+            side = 1.0 if c - top >= bottom - c else -1.0
+            level[t, s] = top if side > 0 else bottom
+            outside = side * (c - level[t, s])
+            direction[t, s] = np.nan if np.isnan(top + bottom + c) else (side if outside > 0 else 0.0)
+            beyond[t, s] = outside / atr[t, s] if atr[t, s] > 0 else np.nan
+            span = high[t, s] - low[t, s]
+            within = (c - low[t, s]) / span if span > 0 else np.nan
+            place[t, s] = within if side > 0 else 1.0 - within
+            first[t, s] = np.nan
+            if t > 0 and not np.isnan(close[t - 1, s] + hi[t - 1, s] + lo[t - 1, s]):
+                first[t, s] = 1.0 if lo[t - 1, s] <= close[t - 1, s] <= hi[t - 1, s] else 0.0
 
 
 def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
@@ -39,26 +62,19 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     hi = columns.once(("hi", INTERVAL, window), lambda: rolling.prior(rolling.max_n, bars.high, window))
     lo = columns.once(("lo", INTERVAL, window), lambda: rolling.prior(rolling.min_n, bars.low, window))
     atr = columns.indicator(INTERVAL, "atr", "atr", window=14)
-    up = close - hi >= lo - close
-    side = np.where(np.isnan(hi + lo + close), np.nan, np.where(up, 1.0, -1.0))
-    level = np.where(up, hi, lo)
-    outside = side * (close - level)
-    d = np.where(outside > 0, side, np.where(np.isnan(side), np.nan, 0.0))
+    d, level, beyond, place, first = (np.empty(close.shape) for _ in range(5))
+    _read((close, bars.high, bars.low, hi, lo, atr), (d, level, beyond, place, first))
     active = columns.activity(INTERVAL, 1, 48)
-    place = rolling.ratio(close - bars.low, bars.high - bars.low)
-    beyond = rolling.ratio(outside, atr)
     width = rolling.ratio(hi - lo, atr)
-    was_inside = (rolling.lag(close, 1) <= rolling.lag(hi, 1)) & (rolling.lag(close, 1) >= rolling.lag(lo, 1))
-    known = ~np.isnan(rolling.lag(close + hi + lo, 1))
-    taken = side * (rolling.ratio(bars.taker_buy_volume, bars.volume) - 0.5)
+    taken = np.where(level == lo, -1.0, 1.0) * (rolling.ratio(bars.taker_buy_volume, bars.volume) - 0.5)
     gates = (
         Gate("beyond", beyond, params["beyond"], 1, "atr"),
         Gate("beyond_cap", beyond, params["beyond_cap"], -1, "atr"),
         Gate("volume", active, params["volume"], 1),
-        Gate("close_location", np.where(side > 0, place, 1.0 - place), params["close_location"], 1),
+        Gate("close_location", place, params["close_location"], 1),
         Gate("width", width, params["width_low"], 1, "atr"),
         Gate("width_cap", width, params["width_high"], -1, "atr"),
-        Gate("first", np.where(known, was_inside.astype(np.float64), np.nan), 1.0, 1),
+        Gate("first", first, 1.0, 1),
         Gate("taker", taken, 0.0, 1, optional=True),
     )
     stop = level - d * params["stop_atr"] * atr

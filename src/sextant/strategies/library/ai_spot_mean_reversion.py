@@ -48,16 +48,15 @@ def residual(columns: Columns, rows: int) -> Residual:
 
     def make() -> Residual:
         c, r = columns.log_close(INTERVAL), columns.log_return(INTERVAL)
-        median = rolling.row_median(r, LEAST_INSTRUMENTS)
-        common = np.ascontiguousarray(np.broadcast_to(median[:, None], r.shape))
-        level = np.ascontiguousarray(np.broadcast_to(rolling.running_sum(median)[:, None], r.shape))
-        _, _, _, cov, var = rolling.moments(r, common, SLOW_ROWS)
-        beta = rolling.lag(rolling.ratio(cov, var), 1)
-        mean_c, mean_level, var_c, cov_c, var_level = rolling.moments(c, level, rows)
+        common = rolling.row_median(r, LEAST_INSTRUMENTS)
+        level = rolling.running_sum(common)
+        _, _, cov, _, var = rolling.moments_with(r, common, SLOW_ROWS)
+        beta = rolling.lag(rolling.ratio(cov, var[:, None]), 1)
+        mean_c, var_c, cov_c, mean_level, var_level = rolling.moments_with(c, level, rows)
         deviation = c - mean_c
-        variance = var_c - 2.0 * beta * cov_c + beta * beta * var_level
+        variance = var_c + beta * (beta * var_level[:, None] - 2.0 * cov_c)
         spread = np.sqrt(np.maximum(variance, 0.0))
-        return Residual(deviation, beta, deviation - beta * (level - mean_level), spread)
+        return Residual(deviation, beta, deviation - beta * (level - mean_level)[:, None], spread)
 
     return columns.once(("residual", INTERVAL, rows), make)
 
