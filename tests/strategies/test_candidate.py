@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sextant.model.times import SECOND_NS
+from support.judging import BREAKOUT, mirrored, only, run
+from support.markets import breakout_market, quoted
+
+
+def test_a_short_of_a_spot_instrument_needs_a_perpetual_of_the_same_base() -> None:
+    rows, dispositions = run(BREAKOUT, mirrored(breakout_market(), perpetual=False))
+    assert not rows
+    assert (dispositions[0].kind, dispositions[0].stage) == ("gate_failed", "shortable")
+
+
+def test_the_perpetual_that_realises_a_short_is_priced_in_its_own_terms() -> None:
+    view = mirrored(breakout_market(), perpetual=True)
+    rows, dispositions = run(BREAKOUT, view)
+    (row,) = rows
+    assert dispositions[0].kind == "opportunity"
+    assert str(row.legs[0].instrument) == "binance:C000-USDT:perpetual"
+    assert (row.legs[0].side, row.direction, row.legs[0].leverage) == ("sell", "short", 1.0)
+    # The stop lies 1.05 % above the perpetual's own mid of 200, the target 3 % below.
+    assert row.stop is not None
+    assert float(row.stop) == pytest.approx(200.0 * 1.0105, rel=1e-3)
+    assert float(row.targets[0].price) == pytest.approx(200.0 * 0.9698, rel=2e-3)
+    lines = {line.item: line.bps for line in row.costs}
+    assert lines["fee_entry"] == -5.0
+    # Three settlements of 1 bp within 24 hours, paid to the short.
+    assert lines["funding"] == pytest.approx(3.0)
+    assert any("realised by" in warning for warning in row.warnings)
+
+
+def test_an_idea_keeps_its_key_while_its_row_and_parameters_stay() -> None:
+    view = breakout_market()
+    first = only(view)
+    later = dataclasses.replace(
+        view,
+        as_of_ns=view.as_of_ns + 5 * SECOND_NS,
+        quotes=quoted(view.bars["1h"].close[-1] * 1.0001, view.as_of_ns + 5 * SECOND_NS),
+    )
+    assert only(later).opportunity_key == first.opportunity_key
+    assert first.first_seen_ns == view.bars["1h"].last_close_ns
+    rows, _ = run(BREAKOUT, view, volume=1.9)
+    assert rows[0].opportunity_key != first.opportunity_key
+
+
+def test_an_idea_expires_with_its_quote_long_before_its_trigger() -> None:
+    view = breakout_market()
+    assert only(view).expires_ns == view.as_of_ns + 300 * SECOND_NS
