@@ -145,7 +145,8 @@ async def test_a_field_that_is_not_allowed_is_pointed_at(
     assert answer.status_code == 422
     problem = answer.json()
     assert problem["code"] == "input_error"
-    assert problem["errors"] == [{"pointer": pointer, "reason": reason, "value": None, "limit": None}]
+    [error] = problem["errors"]
+    assert (error["pointer"], error["reason"], error["value"]) == (pointer, reason, None)
 
 
 async def test_each_field_of_oneself_has_effect(api: Api) -> None:

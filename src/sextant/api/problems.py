@@ -90,6 +90,8 @@ TITLES: Final[Mapping[str, tuple[HTTPStatus, Retry, str]]] = MappingProxyType(
 
 _PATH: Final = re.compile(r" - at `\$([^`]*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `([^`]*)`")
+_WRONG_TYPE: Final = re.compile(r"Expected `([^`]*)`, got `")
+_BOUND: Final = re.compile(r"([<>]=? [-+.\w]+)$")
 _MISSING: Final = re.compile(r"Object missing required field `([^`]*)`")
 
 
@@ -136,22 +138,30 @@ def invalid_field(error: msgspec.ValidationError) -> InputError:
     place = _PATH.search(text)
     message = _PATH.sub("", text)
     pointer = "" if place is None else _pointer(place.group(1))
+    limit: str | None = None
     if (unknown := _UNKNOWN.search(message)) is not None:
-        pointer, reason = f"{pointer}/{unknown.group(1)}", "unknown_field"
+        pointer, reason = f"{pointer}/{_escaped(unknown.group(1))}", "unknown_field"
     elif (missing := _MISSING.search(message)) is not None:
         pointer, reason = f"{pointer}/{missing.group(1)}", "missing_field"
     elif message.startswith("Invalid enum value"):
         message, reason = "The value is not one of the choices", "not_a_choice"
-    elif "`, got `" in message:
-        reason = "wrong_type"
+    elif (kinds := _WRONG_TYPE.search(message)) is not None:
+        reason, limit = "wrong_type", kinds.group(1)
     else:
-        reason = "out_of_range"
-    return InputError(f"{message.replace('`', chr(39))}.", reason=reason, pointer=pointer or "/")
+        bound = _BOUND.search(message)
+        reason, limit = "out_of_range", None if bound is None else bound.group(1)
+    return InputError(f"{message.replace('`', chr(39))}.", reason=reason, pointer=pointer or "/", limit=limit)
 
 
 def _pointer(path: str) -> str:
     """``.a[0].b`` as the JSON pointer ``/a/0/b``."""
-    return path.replace("[", ".").replace("]", "").replace(".", "/")
+    known = path.replace("[...]", "")  # the decoder does not name the keys of free objects
+    return known.replace("[", ".").replace("]", "").replace(".", "/")
+
+
+def _escaped(name: str) -> str:
+    """A name as RFC 6901 wants it in a pointer, cut where it is no name any more."""
+    return name[:64].replace("~", "~0").replace("/", "~1")
 
 
 def _field_errors(error: SextantError) -> list[FieldError]:
@@ -160,4 +170,4 @@ def _field_errors(error: SextantError) -> list[FieldError]:
         pointer = f"/{error.facts['field']}"
     if pointer is None:
         return []
-    return [FieldError(pointer, error.reason or code_of(error))]
+    return [FieldError(pointer, error.reason or code_of(error), limit=error.facts.get("limit"))]
