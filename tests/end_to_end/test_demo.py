@@ -50,7 +50,7 @@ def test_a_scan_of_the_simulated_market_ends_with_results_that_say_so(demo: Demo
     assert results.body["asset_discovery"]["total_assets_scanned"] == demo.instruments
     assert results.body["feed"] == "demo"
     assert results.body["simulated"] is True
-    assert results.headers["Sextant-Feed"] == "demo"
+    assert results.headers["sextant-feed"] == "demo"
 
 
 def test_every_candidate_of_a_scan_has_its_reason(demo: Demo) -> None:

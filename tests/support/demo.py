@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from email.message import Message
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ _COMPLETE: Final = "Long frames are complete"
 
 @dataclass
 class Answer:
-    """What the server said."""
+    """What the server said; header names in lower case."""
 
     status: int
     body: Any
@@ -94,9 +95,9 @@ class Demo:
         request = urllib.request.Request(self.address + path, data, headers, method=method)  # noqa: S310  # loopback
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # loopback
-                return Answer(answer.status, json.loads(answer.read() or b"null"), dict(answer.headers))
+                return Answer(answer.status, json.loads(answer.read() or b"null"), _lower(answer.headers))
         except urllib.error.HTTPError as error:
-            return Answer(error.code, json.loads(error.read() or b"null"), dict(error.headers))
+            return Answer(error.code, json.loads(error.read() or b"null"), _lower(error.headers))
 
     def kill(self) -> None:
         """End it as the kernel does when memory is out: without a word."""
@@ -110,3 +111,7 @@ class Demo:
             return 0
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(30)
+
+
+def _lower(headers: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
