@@ -133,9 +133,10 @@ def window_sum(acc: WindowSum, bar_index: int, count: Integers, x: Floats, out: 
 
     Notes
     -----
-    Beyond 32 rows the window is re-added when a column is first full and whenever bar_index mod 60 = 0, and
-    between those rows the newest is added and the oldest subtracted after Neumaier (1974), so two
-    runs agree bit for bit from the next multiple of 60. A window of zeros sums to exactly 0.
+    Beyond 32 rows the window is re-added in the order of its slots when a column is first full and whenever
+    bar_index mod 60 = 0; between those rows the newest is added and the oldest subtracted. All is
+    compensated after Neumaier (1974), so a thousandfold term leaves nothing behind, and two runs agree bit for
+    bit from the next multiple of 60. A window of zeros sums to exactly 0.
     """
     slots, total, lost, live = acc
     w = slots.shape[0]
@@ -144,18 +145,32 @@ def window_sum(acc: WindowSum, bar_index: int, count: Integers, x: Floats, out: 
         add_slots(slots, out)
         return
     full = _exchange(acc, slots[bar_index % w], count, x)
-    if bar_index % REFRESH_ROWS == 0 and full > 0:
-        add_slots(slots, total)
-        lost[:] = 0.0
+    refresh = full > 0 and bar_index % REFRESH_ROWS == 0
+    for slot in range(w if refresh else 0):
+        _accumulate(total, lost, slots[slot], slot == 0)
     for s in range(out.shape[0]):
-        if count[s] == w:
-            fresh = 0.0
+        if count[s] == w and not refresh:
+            total[s], lost[s] = 0.0, 0.0
             for slot in range(w):
-                fresh = fresh + slots[slot, s]
-            total[s], lost[s] = fresh, 0.0
+                total[s], lost[s] = compensated(total[s], lost[s], slots[slot, s])
         if live[s] == 0:
             total[s], lost[s] = 0.0, 0.0
         out[s] = total[s] + lost[s]
+
+
+@compiled
+def compensated(total: float, lost: float, term: float) -> tuple[float, float]:
+    """Sum and compensation with one more term."""
+    a = total + term
+    missed = (total - a) + term if abs(total) >= abs(term) else (term - a) + total
+    return a, lost + missed
+
+
+@compiled
+def _accumulate(total: Floats, lost: Floats, row: Floats, first: bool) -> None:
+    for s in range(total.shape[0]):
+        before, missed = (0.0, 0.0) if first else (total[s], lost[s])
+        total[s], lost[s] = compensated(before, missed, row[s])
 
 
 @compiled
@@ -165,10 +180,8 @@ def _exchange(acc: WindowSum, one: Floats, count: Integers, x: Floats) -> int:
     for s in range(x.shape[0]):
         full += count[s] >= slots.shape[0]
         live[s] += (x[s] != 0) - (one[s] != 0)
-        for term in (x[s], -one[s]):
-            a = total[s] + term
-            lost[s] += (total[s] - a) + term if abs(total[s]) >= abs(term) else (term - a) + total[s]
-            total[s] = a
+        a, missed = compensated(total[s], lost[s], x[s])
+        total[s], lost[s] = compensated(a, missed, -one[s])
         one[s] = x[s]
     return full
 
