@@ -150,8 +150,14 @@ async def serve(
         ready()
 
     http = _Http(settings, up)
+
+    def stop() -> None:
+        server.rooms.health.stage = "draining"
+        server.rooms.closing.set()  # streams say goodbye now; the server waits for them
+        http.stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, http.stop)
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(server.worker.serve()), group.create_task(server.rooms.lag.watch())]
         tasks += [group.create_task(feed()) for feed in feeds]
