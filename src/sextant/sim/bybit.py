@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import orjson
 from aiohttp import web
@@ -100,6 +100,10 @@ class Simulation:
                 self._skew_ms += int(fault.number("seconds", 0) * 1_000)
             elif fault.kind == "banned":
                 self._limits.ban("127.0.0.1", self.now_ms())
+            elif fault.kind == "delist":
+                self._live.delist(
+                    str(fault.options.get("category", "linear")), str(fault.options.get("symbol", ""))
+                )
             else:
                 self._hub.strike_all(fault)
         self._hub.pump()
@@ -180,45 +184,56 @@ class Simulation:
         )
 
 
+class Scene(TypedDict, total=False):
+    """What a simulation shows; everything may be left out.
+
+    Parameters
+    ----------
+    seed
+        Seed of the market, 7 if unsaid; one seed is one world, past and present.
+    port
+        Port on 127.0.0.1; 0 or unsaid takes a free one.
+    instruments
+        Number of listings, 2..240; all if unsaid.
+    pace
+        Factor on how often each instrument trades and its book moves, 0.05..4; 1 if unsaid.
+    faults
+        Script of what goes wrong (see ``faults``).
+    """
+
+    seed: int
+    port: int
+    instruments: int
+    pace: float
+    faults: Iterable[Mapping[str, Any]]
+
+
 @contextlib.asynccontextmanager
-async def start(
-    clock: Clock,
-    seed: int = 7,
-    port: int = 0,
-    instruments: int = 240,
-    pace: float = 1.0,
-    faults: Iterable[Mapping[str, Any]] = (),
-) -> AsyncIterator[Simulation]:
+async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[Simulation]:
     """A simulated venue that runs inside the caller's loop until the context ends.
 
     Parameters
     ----------
     clock
         Whose time the market follows.
-    seed
-        Seed of the market; one seed is one world, past and present.
-    port
-        Port on 127.0.0.1; 0 takes a free one.
-    instruments
-        Number of listings, 2..240.
-    pace
-        Factor on how often each instrument trades and its book moves, 0.05..4.
-    faults
-        Script of what goes wrong (see ``faults``).
+    **scene
+        The fields of `Scene`.
 
     Raises
     ------
     InputError
         If a parameter is out of range or the script is malformed.
     """
+    pace = scene.get("pace", 1.0)
     if not 0.05 <= pace <= 4.0:
         raise InputError(f"Pace {pace} is outside 0.05..4.")
-    simulation = Simulation(clock, MarketModel(seed, instruments), pace, parse(faults))
+    model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
+    simulation = Simulation(clock, model, pace, parse(scene.get("faults", ())))
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", simulation.answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
+    site = web.TCPSite(runner, "127.0.0.1", scene.get("port", 0))
     await site.start()
     simulation.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     beat = asyncio.create_task(simulation.run(), name="simulated bybit")

@@ -76,7 +76,7 @@ class Answers:
         base, status = asked.get("baseCoin"), asked.get("status", "Trading")
         found = [
             listing
-            for listing in self._model.listings
+            for listing in self._live.listings()
             if listing.category == category
             and base in (None, "", listing.base)
             and status in ("", "Trading")
@@ -136,7 +136,7 @@ class Answers:
         if asked.get("symbol"):
             chosen = [self._listing(asked)]
         else:
-            chosen = [listing for listing in self._model.listings if listing.category == category]
+            chosen = [listing for listing in self._live.listings() if listing.category == category]
         return {"category": category, "list": [self._live.summary(listing).row(now_ms) for listing in chosen]}
 
     def _book(self, asked: Parameters, now_ms: int) -> dict[str, Any]:
@@ -239,7 +239,7 @@ class Answers:
             raise _refused("params error: symbol is required")
         if symbol != symbol.upper():
             raise _refused(f"params error: symbol invalid {symbol}")
-        found = self._model.find(asked.get("category", "linear"), symbol)
+        found = self._live.find(asked.get("category", "linear"), symbol)
         if found is None:
             raise _refused("The requested symbol is invalid.", UNKNOWN_SYMBOL)
         return found

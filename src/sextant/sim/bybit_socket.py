@@ -221,7 +221,7 @@ class Hub:
             return None
         if session.category == "spot" and shape[1] == "allLiquidation":
             return None
-        return self._live.model.find(session.category, shape[4])
+        return self._live.find(session.category, shape[4])
 
     def _join(self, session: Session, topic: str, listing: Listing) -> None:
         now_ms = self._now()
@@ -265,7 +265,7 @@ class Hub:
             due_ms, position, slot = heapq.heappop(self._due)
             listing = self._live.model.listings[position]
             topics = self._topics.get(position)
-            if topics is None:
+            if topics is None or not self._live.listed(listing):
                 continue
             if slot < 0:
                 self._close_bars(listing, topics, due_ms)
@@ -335,7 +335,7 @@ class Hub:
         if fault.kind == "frozen":
             return [self._last[key]] if key in self._last else []
         if fault.kind == "raw":
-            return [str(fault.options.get("text", ""))]
+            return [fault.text()]
         if fault.kind == "binary":
             return [bytes.fromhex(str(fault.options.get("hex", "ff")))]
         return texts
@@ -350,7 +350,7 @@ class Hub:
             elif fault.kind == "silence":
                 session.muted_until_ms = now_ms + int(fault.number("seconds", 86_400) * 1_000)
             elif fault.topic is None and fault.kind == "raw":
-                session.put(str(fault.options.get("text", "")))
+                session.put(fault.text())
             elif fault.topic is None and fault.kind == "binary":
                 session.put(bytes.fromhex(str(fault.options.get("hex", "ff"))))
 

@@ -10,10 +10,23 @@ from sextant.errors import InputError
 from sextant.sim.noise import Dice, mix
 
 REST_FAULTS: Final = frozenset(
-    {"reset", "status", "html", "truncated", "drip", "limited", "banned", "skew", "body", "redirect"}
+    [
+        "reset",
+        "status",
+        "html",
+        "truncated",
+        "drip",
+        "limited",
+        "banned",
+        "skew",
+        "body",
+        "redirect",
+        "drift",
+        "bomb",
+    ]
 )
 PUSH_FAULTS: Final = frozenset(
-    {
+    [
         "reset",
         "silence",
         "gap",
@@ -26,12 +39,14 @@ PUSH_FAULTS: Final = frozenset(
         "frozen",
         "raw",
         "binary",
-    }
+        "burst",
+        "drift",
+    ]
 )
-MOMENT_FAULTS: Final = frozenset({"reset", "silence", "close", "skew", "banned", "raw", "binary"})
+MOMENT_FAULTS: Final = frozenset(["reset", "silence", "close", "skew", "banned", "raw", "binary", "delist"])
 
 _OPTIONS: Final = frozenset(
-    {
+    [
         "byte",
         "status",
         "retry_after",
@@ -39,11 +54,18 @@ _OPTIONS: Final = frozenset(
         "times",
         "text",
         "hex",
+        "repeat",
         "code",
         "location",
         "bytes_a_second",
         "messages",
-    }
+        "field",
+        "value",
+        "renamed",
+        "symbol",
+        "category",
+        "megabytes",
+    ]
 )
 
 
@@ -82,6 +104,10 @@ class Fault:
     def number(self, name: str, otherwise: float) -> float:
         """A numeric detail."""
         return float(self.options.get(name, otherwise))
+
+    def text(self) -> str:
+        """The text it sends, as often as told."""
+        return str(self.options.get("text", "")) * int(self.options.get("repeat", 1))
 
     def draw(self, below: int) -> int:
         """A whole number in [0, below) that follows from the seed."""

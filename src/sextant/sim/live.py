@@ -26,6 +26,26 @@ class Live:
         self._tapes: dict[int, Tape] = {}
         self._summaries: dict[int, Summary] = {}
         self._feeds: dict[tuple[int, int], DepthFeed] = {}
+        self._gone: set[int] = set()
+
+    def listings(self) -> list[Listing]:
+        """The instruments that trade now."""
+        return [listing for listing in self.model.listings if self.listed(listing)]
+
+    def listed(self, listing: Listing) -> bool:
+        """Whether the instrument still trades."""
+        return listing.position not in self._gone
+
+    def find(self, category: str, symbol: str) -> Listing | None:
+        """The instrument of that spelling if it trades now, else None."""
+        found = self.model.find(category, symbol)
+        return found if found is not None and self.listed(found) else None
+
+    def delist(self, category: str, symbol: str) -> None:
+        """End the trading of an instrument; an unknown one changes nothing."""
+        found = self.model.find(category, symbol)
+        if found is not None:
+            self._gone.add(found.position)
 
     def tape(self, listing: Listing) -> Tape:
         """The tape of an instrument."""

@@ -195,7 +195,7 @@ class MarketModel:
         for base, led_by in FOLLOWS.items():
             lane, ahead = leader[base], leader[led_by]
             if lane < lanes:
-                distance = self._reverting(lane, days, 0.022, 0.35)
+                distance = self._reverting(lane, days, 0.022, 0.55)
                 columns[:, lane] = (
                     columns[:, ahead] + math.log(by_lane[lane].price / by_lane[ahead].price) + distance
                 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, Final
 
 from sextant.sim.books import Level
+from sextant.sim.drift import drifted
 from sextant.sim.faults import Fault
 from sextant.sim.live import Live
 from sextant.sim.tape import MINUTE_MS
@@ -91,11 +93,19 @@ class Pushes:
         if (ended - _shift(minutes)) % minutes:
             return None
         bar = self._live.tape(listing).forming(now_ms, minutes, ended - minutes)
-        row = bar_push(listing, interval, (ended - minutes) * MINUTE_MS, bar, now_ms, final=True)
-        return _bar_frame(listing, topic, row, now_ms)
+        row = bar_push(listing, interval, (ended - minutes) * MINUTE_MS, bar)
+        return _bar_frame(listing, topic, row | {"confirm": True, "timestamp": now_ms})
 
     def bend(self, listing: Listing, topic: str, frame: dict[str, Any], fault: Fault) -> dict[str, Any]:
         """The frame with a fault of content in it."""
+        if fault.kind == "drift":
+            changed: dict[str, Any] = drifted(frame, fault.options)
+            return changed
+        if fault.kind == "burst" and topic.startswith("publicTrade."):
+            return {
+                **frame,
+                "data": _split(listing, frame["data"], int(fault.number("messages", _LARGEST_FRAME))),
+            }
         if not topic.startswith("orderbook."):
             return frame
         depth = _depth(topic)
@@ -172,8 +182,8 @@ class Pushes:
         shift = _shift(minutes)
         first = (now_ms // MINUTE_MS - shift) // minutes * minutes + shift
         bar = self._live.tape(listing).forming(now_ms, minutes, first)
-        row = bar_push(listing, interval, first * MINUTE_MS, bar, now_ms, final=False)
-        return _bar_frame(listing, topic, row, now_ms)
+        row = bar_push(listing, interval, first * MINUTE_MS, bar)
+        return _bar_frame(listing, topic, row | {"confirm": False, "timestamp": now_ms})
 
     def _forced(self, listing: Listing, topic: str, slot: int, now_ms: int) -> dict[str, Any] | None:
         forced = self._live.tape(listing).forced(slot)
@@ -198,13 +208,28 @@ def _shift(minutes: int) -> int:
     return WEEK_SHIFT_MINUTES if minutes > 1_440 else 0
 
 
+def _split(listing: Listing, rows: list[dict[str, Any]], wanted: int) -> list[dict[str, Any]]:
+    """The same volume at the same prices in up to ``wanted`` trades, each of one lot at least."""
+    spare = max(0, min(wanted, _LARGEST_FRAME) - len(rows))
+    found = []
+    for row in rows:
+        lots = round(float(row["v"]) / listing.lot)
+        parts = min(lots, spare + 1)
+        spare -= parts - 1
+        for part in range(parts):
+            size = lots // parts + (1 if part < lots % parts else 0)
+            name = row["i"] if part == 0 else str(uuid.uuid5(uuid.NAMESPACE_OID, f"{row['i']} {part}"))
+            found.append({**row, "v": size_text(listing, size), "i": name})
+    return found
+
+
 def _trade_frame(listing: Listing, topic: str, rows: list[dict[str, Any]], now_ms: int) -> dict[str, Any]:
     if listing.category == "spot":
         return {"topic": topic, "ts": now_ms, "type": "snapshot", "data": rows}
     return {"topic": topic, "type": "snapshot", "ts": now_ms, "data": rows}
 
 
-def _bar_frame(listing: Listing, topic: str, row: dict[str, Any], now_ms: int) -> dict[str, Any]:
+def _bar_frame(listing: Listing, topic: str, row: dict[str, Any]) -> dict[str, Any]:
     if listing.category == "spot":
-        return {"type": "snapshot", "topic": topic, "data": [row], "ts": now_ms}
-    return {"topic": topic, "data": [row], "ts": now_ms, "type": "snapshot"}
+        return {"type": "snapshot", "topic": topic, "data": [row], "ts": row["timestamp"]}
+    return {"topic": topic, "data": [row], "ts": row["timestamp"], "type": "snapshot"}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from typing import Final
 
+import orjson
 from aiohttp import web
 
+from sextant.sim.drift import drifted
 from sextant.sim.faults import Fault
 
 _PAGE: Final = (
@@ -42,7 +45,8 @@ async def spoilt(request: web.Request, answer: web.Response, fault: Fault) -> we
     ``reset``: the connection dies after ``byte`` bytes of the body (drawn from the seed if unsaid). ``status``: that HTTP status
     with a plain body. ``html``: a page of the venue's front, with ``status`` (200 if unsaid). ``limited``: 429 with Retry-After.
     ``truncated``: promises the whole length, closes after half. ``drip``: ``bytes_a_second``. ``body``: ``text`` in place of the
-    body. ``redirect``: 302 to ``location``.
+    body. ``redirect``: 302 to ``location``. ``drift``: one ``field`` of the body changed (see ``drift``). ``bomb``: a small gzip body
+    of ``megabytes`` once unpacked.
     """
     status = int(fault.number("status", 200))
     if fault.kind == "redirect":
@@ -53,6 +57,12 @@ async def spoilt(request: web.Request, answer: web.Response, fault: Fault) -> we
         return web.Response(
             status=status, text=str(fault.options.get("text", "")), content_type="application/json"
         )
+    if fault.kind == "drift":
+        body = answer.body if isinstance(answer.body, bytes) else b"null"
+        changed = orjson.dumps(drifted(orjson.loads(body), fault.options))
+        return web.Response(status=answer.status, body=changed, content_type="application/json")
+    if fault.kind == "bomb":
+        return _bomb(int(fault.number("megabytes", 64)))
     if fault.kind == "html":
         page = _PAGE.format(status=status, title=_TITLES.get(status, "Error"))
         return web.Response(status=status, text=page, content_type="text/html", headers=_wait(fault))
@@ -67,6 +77,13 @@ async def spoilt(request: web.Request, answer: web.Response, fault: Fault) -> we
 def _wait(fault: Fault) -> dict[str, str]:
     wait = fault.options.get("retry_after")
     return {} if wait is None else {"Retry-After": str(wait)}
+
+
+def _bomb(megabytes: int) -> web.Response:
+    packer = zlib.compressobj(9, wbits=31)
+    blank = b" " * (1 << 20)
+    body = b"".join(packer.compress(blank) for _ in range(megabytes)) + packer.flush()
+    return web.Response(body=body, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
 
 
 async def _hurt(request: web.Request, answer: web.Response, fault: Fault) -> web.StreamResponse:

@@ -110,10 +110,8 @@ def bar_row(listing: Listing, open_ms: int, bar: Forming) -> list[str]:
     ]
 
 
-def bar_push(
-    listing: Listing, interval: str, open_ms: int, bar: Forming, now_ms: int, *, final: bool
-) -> dict[str, Any]:
-    """The element of ``data`` of a bar push."""
+def bar_push(listing: Listing, interval: str, open_ms: int, bar: Forming) -> dict[str, Any]:
+    """The element of ``data`` of a bar push, but for ``confirm`` and ``timestamp``, which come last."""
     start, open_, high, low, close, volume, turnover = bar_row(listing, open_ms, bar)
     return {
         "start": int(start),
@@ -125,8 +123,6 @@ def bar_push(
         "low": low,
         "volume": volume,
         "turnover": turnover,
-        "confirm": final,
-        "timestamp": now_ms,
     }
 
 
