@@ -9,7 +9,7 @@ import pytest
 from sextant.model.account import Account
 from sextant.model.opportunity import Opportunity
 from support.cards import proven
-from support.judging import only
+from support.judging import answer, only
 from support.markets import breakout_market
 
 
@@ -66,3 +66,11 @@ def test_an_opportunity_survives_the_wire() -> None:
     row = only(breakout_market(), proven())
     again = msgspec.json.decode(msgspec.json.encode(row), type=Opportunity)
     assert again == row
+
+
+def test_analytic_evidence_has_no_letter_and_needs_a_lower_bound_above_zero() -> None:
+    sure = only(breakout_market(), proven(kind="analytic"))
+    assert (sure.grade, sure.rank_group) == ("analytic", 0)
+    unsure = answer(breakout_market(), proven(kind="analytic", gross_se_bps=200.0))
+    assert (unsure.kind, unsure.stage) == ("gate_failed", "edge_lcb_bps")
+    assert unsure.value == pytest.approx(98.0 - 0.84 * 160.0, abs=1e-3)

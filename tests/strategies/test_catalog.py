@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from sextant.errors import InputError, NotFound
-from sextant.strategies.catalog import strategies, strategy
+from sextant.errors import ConfigError, InputError, NotFound
+from sextant.strategies.catalog import in_order, strategies, strategy
 
 
 def test_the_spot_strategies_lead_the_catalogue() -> None:
@@ -33,3 +35,14 @@ def test_parameters_outside_their_bounds_are_refused_by_name() -> None:
         momentum.defaults(trend=0.95)
     with pytest.raises(InputError, match="hope"):
         momentum.defaults(hope=1.0)
+
+
+def test_strategies_outside_the_catalogue_follow_by_name() -> None:
+    momentum = strategy("ai_spot_momentum_strategy")
+    found = {name: dataclasses.replace(momentum, id=name) for name in ("zebra", "apple", momentum.id)}
+    assert list(in_order(found)) == [momentum.id, "apple", "zebra"]
+
+
+def test_a_strategy_that_bears_another_name_than_its_file_is_refused() -> None:
+    with pytest.raises(ConfigError, match="apple"):
+        in_order({"apple": strategy("ai_spot_momentum_strategy")})

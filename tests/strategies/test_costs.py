@@ -164,3 +164,22 @@ def test_the_curve_never_rises_and_leaves_out_what_cannot_be_priced() -> None:
 def test_assumptions_outside_their_bounds_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError):
         CostAssumptions(**wrong)
+
+
+def test_a_depth_under_the_smallest_size_has_no_capacity() -> None:
+    tiny = dataclasses.replace(law(), volume_24h_usd=900.0)
+    base = dataclasses.replace(terms(flat_market()), entry=tiny, leave=tiny)
+    assert base.greatest_usd == 9.0
+    assert capacity(base, 1_000.0).largest_usd is None
+
+
+def test_each_line_says_what_it_rests_on() -> None:
+    view = with_book(flat_market("perpetual"), LEVELS, BELOW - 0.02, TWENTY)
+    pricing = Pricing(view, Account(), NOTHING)
+    lines = {line.item: line for line in waterfall(pricing, terms(view), None, 5_000.0)}
+    assert lines["gross"].bps is None
+    assert lines["gross"].basis == "unproven: too few past events"
+    assert lines["slippage"].basis == "book walk at 5000 USD, exit x 1.50 for stops"
+    assert lines["funding"].basis == "unknown: no funding rate"
+    assert lines["funding"].bps is None
+    assert lines["fee_entry"].basis == "taker, binance perpetual tier 'entry' assumed"

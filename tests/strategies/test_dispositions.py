@@ -1,7 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
+import numpy as np
 import pytest
 
+from sextant.model.bar import BAR_FIELDS
+from sextant.model.view import bar_frame
+from sextant.strategies.catalog import strategy
+from sextant.strategies.columns import Columns
+from sextant.strategies.dispositions import from_gates
+from sextant.strategies.gates import assess
 from support.cards import proven
 from support.judging import BREAKOUT, answer, run
 from support.markets import breakout_market, broad_fall_market, momentum_market
@@ -33,3 +43,32 @@ def test_every_instrument_of_a_skipped_verdict_is_disposed() -> None:
     assert not rows
     assert len(dispositions) == view.size
     assert {item.stage for item in dispositions} == {"no 1h bars"}
+
+
+def test_a_gate_that_cannot_be_read_is_insufficient_and_named() -> None:
+    view = breakout_market()
+    bars = view.bars["1h"]
+    fields = {name: getattr(bars, name).copy() for name in BAR_FIELDS}
+    fields["quote_volume"][-5] = np.nan
+    fields["volume"][-5] = np.nan
+    lost = answer(dataclasses.replace(view, bars={"1h": bar_frame("1h", bars.open_ns, fields)}))
+    assert (lost.kind, lost.stage) == ("insufficient_data", "gate.volume_24h_usd")
+    assert len(lost.gates) == 16
+
+
+def test_a_row_without_direction_is_no_candidate_even_if_its_gates_pass() -> None:
+    view = breakout_market()
+    chosen = strategy(BREAKOUT)
+    verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
+    verdict.signals.direction[-1] = 0
+    lost = from_gates(verdict, assess(verdict), view, 0)
+    assert lost is not None
+    assert (lost.kind, lost.stage) == ("gate_failed", "direction")
+
+
+def test_unknown_costs_are_insufficient_and_named() -> None:
+    view = breakout_market()
+    stranger = msgspec.structs.replace(view.instruments[0].instrument, venue="unheard_of")
+    specs = (msgspec.structs.replace(view.instruments[0], instrument=stranger),)
+    lost = answer(dataclasses.replace(view, instruments=specs))
+    assert (lost.kind, lost.stage) == ("insufficient_data", "cost.fees")

@@ -161,19 +161,14 @@ def _figures(offer: Offer, sized: Sized) -> Figures:
     return Figures(
         edge_bps=edge,
         edge_lcb_bps=lcb,
-        grade=_grade(offer.card, edge, lcb),
+        grade="analytic"
+        if offer.card.kind == "analytic"
+        else grade_of(offer.card.n_eff, edge, lcb, offer.card.deflated_p),
         rank_score=score,
         capacity_usd=sized.largest_usd,
         curve=capacity_curve(offer.terms, gross, sized.notional_usd),
         size_min_usd=capacity(offer.terms, gross).smallest_usd,
     )
-
-
-def _grade(card: Scorecard, edge_bps: float, edge_lcb_bps: float) -> Grade:
-    """The letter of past events; analytic evidence has none, and is proven only with a lower bound above 0."""
-    if card.kind == "analytic":
-        return "analytic" if edge_lcb_bps > 0 else "unproven"
-    return grade_of(card.n_eff, edge_bps, edge_lcb_bps, card.deflated_p)
 
 
 def _risk(offer: Offer, sized: Sized, size: Size) -> tuple[RiskLevel, dict[str, float]]:

@@ -39,13 +39,23 @@ def strategies() -> Mapping[str, Strategy]:
     ConfigError
         If a file of the library is broken or its strategy bears another name than the file.
     """
-    found = collect("sextant.strategies.library", "STRATEGY", Strategy)
-    for module, strategy in found.items():
-        if strategy.id != module:
-            raise ConfigError(f"Strategy file {module} defines the id '{strategy.id}'; they must be equal.")
+    return MappingProxyType(in_order(collect("sextant.strategies.library", "STRATEGY", Strategy)))
+
+
+def in_order(found: Mapping[str, Strategy]) -> dict[str, Strategy]:
+    """Strategies by module name, as they stand in the catalogue; others follow by name.
+
+    Raises
+    ------
+    ConfigError
+        If a strategy bears another name than its module.
+    """
+    for module, one in found.items():
+        if one.id != module:
+            raise ConfigError(f"Strategy file {module} defines the id '{one.id}'; they must be equal.")
     known = [name for name in CATALOGUE_ORDER if name in found]
-    others = [name for name in found if name not in CATALOGUE_ORDER]
-    return MappingProxyType({name: found[name] for name in (*known, *others)})
+    others = sorted(name for name in found if name not in CATALOGUE_ORDER)
+    return {name: found[name] for name in (*known, *others)}
 
 
 def strategy(name: str) -> Strategy:

@@ -288,6 +288,7 @@ def waterfall(
     fee_basis = "unknown" if fee is None else _fee_basis(fee)
     fee_source = "unknown" if fee is None else fee.source
     slip = -float(terms.slippage_bps(np.array([size_usd]))[0])
+    funding = None if terms.pays_funding and terms.funding is None else terms.funding_bps
     touched = pricing.touch
     quote_ns = int(touched.event_ns[terms.column]) or None
     as_of_ns = pricing.view.as_of_ns
@@ -300,7 +301,7 @@ def waterfall(
         ("fee_exit", taker, fee_source, None, f"taker, {fee_basis}; stop and time exits cross"),
         ("spread", -terms.spread_bps, "assumption" if touched.assumed else "quote", quote_ns, spread_basis),
         ("slippage", slip, terms.entry.kind, quote_ns, _slippage_basis(terms, size_usd)),
-        ("funding", terms.funding_bps, "derivatives", as_of_ns, _funding_basis(terms)),
+        ("funding", funding, "derivatives", as_of_ns, _funding_basis(terms)),
         ("borrow", 0.0, "none", None, "nothing is borrowed"),
         ("transfer", 0.0, "none", None, "traded with what lies at the venue"),
         ("delivery", 0.0, "none", None, "left before any delivery"),

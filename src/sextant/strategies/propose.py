@@ -141,6 +141,9 @@ def _checked(
     if not offer.means.illustrative:
         least = candidate.strategy.min_capital_usd
         checks.append(Economic("min_capital", offer.means.equity_usd, least, 1, "USD"))
+    if offer.card.kind == "analytic" and gross is not None and offer.proof.error_bps is not None:
+        lcb = gross - cost_bps - CAUTION * offer.proof.error_bps
+        checks.append(Economic("edge_lcb_bps", lcb, 0.0, 1, "bps"))
     readings = candidate.readings
     for check in checks:
         if not check.reading.passed:
