@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from sextant.errors import VenueError
 from sextant.model.bar import BarBlock
@@ -48,6 +48,7 @@ class SymbolTable:
     def __init__(self, listings: Iterable[Listing] = ()) -> None:
         self._by_category: dict[Category, dict[str, Instrument]] = {}
         self._listings: dict[Instrument, Listing] = {}
+        self._routes: dict[Category, dict[bytes, Any]] = {}
         for listing in listings:
             self.add(listing)
 
@@ -61,6 +62,7 @@ class SymbolTable:
 
     def add(self, listing: Listing) -> None:
         """Know the listing, or its changed rules."""
+        self._routes.clear()
         symbols = self._by_category.setdefault(listing.category, {})
         known = symbols.get(listing.symbol)
         if known is not None and known != listing.instrument:
@@ -76,6 +78,11 @@ class SymbolTable:
     def instrument(self, category: Category, symbol: str) -> Instrument | None:
         """The instrument behind a symbol; None when the venue never listed it."""
         return self.instruments(category).get(symbol)
+
+    def routes(self, category: Category) -> dict[bytes, Any]:
+        """Where a venue's parser may keep what a topic of known instruments leads to; emptied when one is added."""
+        routes = self._routes.get(category)
+        return self._routes.setdefault(category, {}) if routes is None else routes
 
     def listing(self, instrument: Instrument) -> Listing | None:
         """The venue's spelling and rules of an instrument; None when unknown."""

@@ -20,11 +20,11 @@ from sextant.model.events import (
     Event,
     Liquidation,
     QuoteUpdate,
-    Stream,
     Trade,
 )
 from sextant.venues.library.bybit import VENUE
-from sextant.venues.library.bybit.frames import command, parse_control, parse_frame, topics
+from sextant.venues.library.bybit.frames import parse_frame
+from sextant.venues.library.bybit.talk import parse_control
 from sextant.venues.port import Control, SymbolTable
 from support.listings import BTC, BTC_SPOT, ETH, listing
 from support.recordings import read_quoted_frames, read_session
@@ -316,25 +316,25 @@ def test_the_recorded_books_have_no_gap_and_end_uncrossed(data_dir: Path) -> Non
         ({"topic": "orderbook.50.BTCUSDT", "type": "snapshot", "ts": 1}, "data"),
         ({"topic": "orderbook.50.BTCUSDT", "type": "delta", "data": {"b": [], "a": [], "u": 2}}, "ts"),
         (book(2, "patch", [], []), "type"),
-        (book(2, "delta", {"a": 1}, []), "b"),
-        (book(2, "delta", [["1"]], []), "b[0]"),
-        (book(2, "delta", [["NaN", "1"]], []), "b[0][0]"),
-        (book(2, "delta", [["1e400", "1"]], []), "b[0][0]"),
-        (book(2, "delta", [["Infinity", "1"]], []), "b[0][0]"),
-        (book(2, "delta", [["-1", "1"]], []), "b[0][0]"),
-        (book(2, "delta", [["0", "1"]], []), "b[0][0]"),
-        (book(2, "delta", [], [["1", ""]]), "a[0][1]"),
-        (book(2, "delta", [], [["1", None]]), "a[0][1]"),
-        (book(2, "delta", [], [["1", "1" + "0" * 30]]), "a[0][1]"),
-        (book(-1, "delta", [], []), "u"),
-        (tickers("delta", markPrice="nan"), "markPrice"),
-        (tickers("delta", markPrice="-5"), "markPrice"),
-        (tickers("delta", fundingRate="7"), "fundingRate"),
-        (tickers("delta", lastPrice="n/a"), "lastPrice"),
-        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": {}}, ""),
-        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": [{"T": 1, "S": "Long", "v": "1", "p": "1", "i": "x"}]}, "[0].S"),
-        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": [{"T": 1, "S": "Buy", "v": "0", "p": "1", "i": "x"}]}, "[0].v"),
-        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": [{"T": 1, "S": "Buy", "v": "1", "i": "x"}]}, "[0].p"),
+        (book(2, "delta", {"a": 1}, []), "data.b"),
+        (book(2, "delta", [["1"]], []), "data.b[0]"),
+        (book(2, "delta", [["NaN", "1"]], []), "data.b[0][0]"),
+        (book(2, "delta", [["1e400", "1"]], []), "data.b[0][0]"),
+        (book(2, "delta", [["Infinity", "1"]], []), "data.b[0][0]"),
+        (book(2, "delta", [["-1", "1"]], []), "data.b[0][0]"),
+        (book(2, "delta", [["0", "1"]], []), "data.b[0][0]"),
+        (book(2, "delta", [], [["1", ""]]), "data.a[0][1]"),
+        (book(2, "delta", [], [["1", None]]), "data.a[0][1]"),
+        (book(2, "delta", [], [["1", "1" + "0" * 30]]), "data.a[0][1]"),
+        (book(-1, "delta", [], []), "data.u"),
+        (tickers("delta", markPrice="nan"), "data.markPrice"),
+        (tickers("delta", markPrice="-5"), "data.markPrice"),
+        (tickers("delta", fundingRate="7"), "data.fundingRate"),
+        (tickers("delta", lastPrice="n/a"), "data.lastPrice"),
+        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": {}}, "data"),
+        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": [{"T": 1, "S": "Long", "v": "1", "p": "1", "i": "x"}]}, "data[0].S"),
+        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": [{"T": 1, "S": "Buy", "v": "0", "p": "1", "i": "x"}]}, "data[0].v"),
+        ({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": [{"T": 1, "S": "Buy", "v": "1", "i": "x"}]}, "data[0].p"),
         ({"topic": ["x"], "ts": 1}, "topic"),
         ({"topic": "tickers.BTCUSDT", "ts": 10**30, "data": {}}, "ts"),
     ],
@@ -351,52 +351,3 @@ def test_what_cannot_be_is_refused_by_name(message: object, field: str) -> None:
 def test_broken_text_is_a_wire_error(text: bytes) -> None:
     with pytest.raises(WireError):
         parse_frame("linear", text, AT, TABLE)
-
-
-def test_answers_unknown_topics_and_unlisted_symbols_give_no_events() -> None:
-    said = {
-        '{"success":true,"ret_msg":"","conn_id":"d8","req_id":"3","op":"subscribe"}': Control(
-            "acknowledged", "3"
-        ),
-        '{"success":true,"ret_msg":"pong","conn_id":"0970","req_id":"","op":"ping"}': Control("pong"),
-        '{"req_id":"1","op":"pong","args":["1675418560633"],"conn_id":"c"}': Control("pong", "1"),
-        '{"success":false,"ret_msg":"error:handler not found,topic:x","conn_id":"d","req_id":"4","op":"subscribe"}': Control(
-            "refused", "4", "error:handler not found,topic:x"
-        ),
-        '{"topic":"priceLimit.BTCUSDT","data":{},"ts":1}': Control(
-            "unknown_topic", detail="priceLimit.BTCUSDT"
-        ),
-        '{"topic":"kline.15.BTCUSDT","data":{},"ts":1}': Control("unknown_topic", detail="kline.15.BTCUSDT"),
-        '{"topic":"tickers.SOLUSDT","data":{},"ts":1}': Control("unlisted", detail="tickers.SOLUSDT"),
-    }
-    for text, control in said.items():
-        assert parse_frame("linear", text.encode(), AT, TABLE) == []
-        assert parse_control("linear", text.encode(), TABLE) == control
-    with pytest.raises(WireError):
-        parse_control("linear", b'{"op":"order.create"}', TABLE)
-
-
-def test_topics_follow_what_each_category_offers() -> None:
-    every: tuple[Stream, ...] = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
-    assert topics(BTC, every) == (
-        "orderbook.50.BTCUSDT",
-        "publicTrade.BTCUSDT",
-        "tickers.BTCUSDT",
-        "kline.1.BTCUSDT",
-        "allLiquidation.BTCUSDT",
-    )
-    assert topics(BTC_SPOT, every) == (
-        "orderbook.50.BTCUSDT",
-        "publicTrade.BTCUSDT",
-        "orderbook.1.BTCUSDT",
-        "kline.1.BTCUSDT",
-        "tickers.BTCUSDT",
-    )
-
-
-def test_the_subscribe_message_is_the_documented_one() -> None:
-    assert json.loads(command("subscribe", ("orderbook.50.BTCUSDT",), "1")) == {
-        "req_id": "1",
-        "op": "subscribe",
-        "args": ["orderbook.50.BTCUSDT"],
-    }

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.model.times import INTERVALS
-from sextant.venues.library.bybit import frames, rest
+from sextant.venues.library.bybit import frames, instruments, rest, talk
 from sextant.venues.library.bybit.wire import NAME
 from sextant.venues.port import Capabilities, History, Limits, Ping, Venue
 
@@ -42,12 +42,12 @@ VENUE: Final = Venue(
         frame_bytes=2 * 1024 * 1024,
     ),
     ping=Ping(text=b'{"op":"ping"}', every_s=20.0, silent_s=30.0),
-    topics=frames.topics,
-    command=frames.command,
+    topics=talk.topics,
+    command=talk.command,
     parse_frame=frames.parse_frame,
-    parse_control=frames.parse_control,
-    instruments_request=rest.instruments_request,
-    parse_instruments=rest.parse_instruments,
+    parse_control=talk.parse_control,
+    instruments_request=instruments.instruments_request,
+    parse_instruments=instruments.parse_instruments,
     quotes_request=rest.quotes_request,
     parse_quotes=rest.parse_quotes,
     history=History(

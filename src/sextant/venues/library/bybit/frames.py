@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -21,7 +20,6 @@ from sextant.model.events import (
     Level,
     Liquidation,
     QuoteUpdate,
-    Stream,
     Trade,
 )
 from sextant.model.instrument import Instrument
@@ -39,9 +37,8 @@ from sextant.venues.library.bybit.wire import (
     maybe,
     positive,
 )
-from sextant.venues.port import Category, Control, Listing, Operation, SymbolTable
+from sextant.venues.port import Category, SymbolTable
 
-BOOK_LEVELS: Final = 50  # pushed every 20 ms; deep enough for 10 levels a side and the depth bands
 HOUR_S: Final = 3_600
 
 INTERVAL_OF: Final[dict[str, Interval]] = {
@@ -54,29 +51,24 @@ INTERVAL_OF: Final[dict[str, Interval]] = {
 }
 
 
-class Frame(msgspec.Struct, gc=False):
-    """The envelope of every frame; the data stay undecoded until the topic has said what they are."""
+class _Head(msgspec.Struct, gc=False):
+    """The one field that says what a frame is."""
 
     topic: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
-    ts: Milliseconds | UnsetType = UNSET
-    cts: Milliseconds | UnsetType = UNSET
-    data: msgspec.Raw | UnsetType = UNSET
 
 
-class _Answer(msgspec.Struct, gc=False):
-    """An acknowledgement, refusal or pong; option and private sockets spell the pong differently."""
-
-    op: str = ""
-    success: bool | UnsetType = UNSET
-    ret_msg: str = ""
-    req_id: str = ""
-
-
-class _Book(msgspec.Struct, gc=False):
+class _Levels(msgspec.Struct, gc=False):
     b: list[tuple[Price, Amount]]
     a: list[tuple[Price, Amount]]
     u: Count
+
+
+class _Book(msgspec.Struct, gc=False):
+    topic: str
+    type: Literal["snapshot", "delta"]
+    ts: Milliseconds
+    data: _Levels
+    cts: Milliseconds = 0
 
 
 class _Trade(msgspec.Struct, gc=False):
@@ -88,11 +80,21 @@ class _Trade(msgspec.Struct, gc=False):
     BT: bool = False
 
 
+class _Trades(msgspec.Struct, gc=False):
+    topic: str
+    data: list[_Trade]
+
+
 class _Liquidation(msgspec.Struct, gc=False):
     T: Milliseconds
     S: Literal["Buy", "Sell"]
     v: Price
     p: Price
+
+
+class _Liquidations(msgspec.Struct, gc=False):
+    topic: str
+    data: list[_Liquidation]
 
 
 class _Bar(msgspec.Struct, gc=False):
@@ -104,6 +106,12 @@ class _Bar(msgspec.Struct, gc=False):
     volume: Amount
     turnover: Amount
     confirm: bool
+
+
+class _Bars(msgspec.Struct, gc=False):
+    topic: str
+    ts: Milliseconds
+    data: list[_Bar]
 
 
 class Facts(msgspec.Struct, gc=False):
@@ -126,33 +134,21 @@ class Facts(msgspec.Struct, gc=False):
     ask1Size: Amount | Nothing | UnsetType = UNSET  # noqa: N815
 
 
-_FRAME: Final = msgspec.json.Decoder(Frame, strict=False)
-_ANSWER: Final = msgspec.json.Decoder(_Answer, strict=False)
+class _Facts(msgspec.Struct, gc=False):
+    topic: str
+    ts: Milliseconds
+    data: Facts
+
+
+HEAD: Final = msgspec.json.Decoder(_Head, strict=False)
 _BOOK: Final = msgspec.json.Decoder(_Book, strict=False)
-_TRADES: Final = msgspec.json.Decoder(list[_Trade], strict=False)
-_LIQUIDATIONS: Final = msgspec.json.Decoder(list[_Liquidation], strict=False)
-_BARS: Final = msgspec.json.Decoder(list[_Bar], strict=False)
-_FACTS: Final = msgspec.json.Decoder(Facts, strict=False)
+_TRADES: Final = msgspec.json.Decoder(_Trades, strict=False)
+_LIQUIDATIONS: Final = msgspec.json.Decoder(_Liquidations, strict=False)
+_BARS: Final = msgspec.json.Decoder(_Bars, strict=False)
+_FACTS: Final = msgspec.json.Decoder(_Facts, strict=False)
 
 _NO_SIDES: Final = (UNSET,) * 4
-_NO_REST: Final = (UNSET,) * 10
-
-
-def _data(frame: Frame) -> msgspec.Raw:
-    if frame.data is UNSET:
-        raise WireError(f"Bybit {frame.topic}: the field data is missing.", reason="shape", field="data")
-    return frame.data
-
-
-def _ts_ns(frame: Frame) -> int:
-    if frame.ts is UNSET:
-        raise WireError(f"Bybit {frame.topic}: the field ts is missing.", reason="shape", field="ts")
-    return frame.ts * MILLISECOND_NS
-
-
-def _book_ns(frame: Frame) -> int:
-    """The matching time where the venue states it: the time of sending moves even when the book is frozen."""
-    return _ts_ns(frame) if frame.cts is UNSET else frame.cts * MILLISECOND_NS
+_NO_REST: Final = (UNSET,) * 11
 
 
 def _standing(levels: list[Level]) -> list[Level]:
@@ -160,42 +156,27 @@ def _standing(levels: list[Level]) -> list[Level]:
     return [level for level in levels if level[1] > 0.0]
 
 
-def _replaces(frame: Frame, update: int) -> bool:
-    """Whether the message replaces the book: a snapshot, or update number 1 after a restart of the service."""
-    if frame.type == "delta":
-        return update == 1
-    if frame.type == "snapshot":
-        return True
-    raise WireError(
-        f"Bybit {frame.topic}: type is {frame.type!r}, neither snapshot nor delta.",
-        reason="shape",
-        field="type",
-    )
+def _book(frame: _Book, instrument: Instrument, receive_ns: int, levels: int) -> list[Event]:
+    """A change, or a whole book: a snapshot, or update number 1 after a restart of the service.
 
-
-def _book(frame: Frame, instrument: Instrument, receive_ns: int, *, levels: int) -> list[Event]:
-    book = decode(_BOOK, _data(frame), "orderbook")
-    event_ns = _book_ns(frame)
-    if not _replaces(frame, book.u):
-        return [BookDelta(instrument, event_ns, receive_ns, book.u, book.u, None, book.b, book.a)]
-    if not book.b and not book.a:
+    The matching time dates it where it is sent: the time of sending moves even when the book is frozen.
+    """
+    data = frame.data
+    update, event_ns = data.u, (frame.cts or frame.ts) * MILLISECOND_NS
+    if frame.type == "delta" and update != 1:
+        return [BookDelta(instrument, event_ns, receive_ns, update, update, None, data.b, data.a)]
+    if not data.b and not data.a:
         return [BookCleared(instrument, event_ns, receive_ns, "empty_book")]
-    bids, asks = _standing(book.b), _standing(book.a)
-    return [BookSnapshot(instrument, event_ns, receive_ns, book.u, levels, bids, asks)]
+    bids, asks = _standing(data.b), _standing(data.a)
+    return [BookSnapshot(instrument, event_ns, receive_ns, update, levels, bids, asks)]
 
 
-def _best(frame: Frame, instrument: Instrument, receive_ns: int) -> list[Event]:
+def _best(frame: _Book, instrument: Instrument, receive_ns: int, _: None) -> list[Event]:
     """A quote from the one-level book, which is never the instrument's book."""
-    book = decode(_BOOK, _data(frame), "orderbook.1")
-    whole = _replaces(frame, book.u)
-    update = QuoteUpdate(
-        instrument,
-        _book_ns(frame),
-        receive_ns,
-        *_side(book.b, max, whole=whole),
-        *_side(book.a, min, whole=whole),
-    )
-    return [update]
+    data, event_ns = frame.data, (frame.cts or frame.ts) * MILLISECOND_NS
+    whole = frame.type == "snapshot" or data.u == 1
+    bid, ask = _side(data.b, max, whole=whole), _side(data.a, min, whole=whole)
+    return [QuoteUpdate(instrument, event_ns, receive_ns, *bid, *ask)]
 
 
 def _side(
@@ -208,7 +189,7 @@ def _side(
     return (None, None) if whole or levels else (UNSET, UNSET)
 
 
-def _trades(frame: Frame, instrument: Instrument, receive_ns: int) -> list[Event]:
+def _trades(frame: _Trades, instrument: Instrument, receive_ns: int, _: None) -> list[Event]:
     return [
         Trade(
             instrument,
@@ -220,11 +201,11 @@ def _trades(frame: Frame, instrument: Instrument, receive_ns: int) -> list[Event
             1 if row.S == "Buy" else -1,
             row.BT,
         )
-        for row in decode(_TRADES, _data(frame), "publicTrade")
+        for row in frame.data
     ]
 
 
-def _liquidations(frame: Frame, instrument: Instrument, receive_ns: int) -> list[Event]:
+def _liquidations(frame: _Liquidations, instrument: Instrument, receive_ns: int, _: None) -> list[Event]:
     """Bybit's side is the side of the position: Buy says that a long was liquidated."""
     return [
         Liquidation(
@@ -235,14 +216,14 @@ def _liquidations(frame: Frame, instrument: Instrument, receive_ns: int) -> list
             row.p,
             row.v,
         )
-        for row in decode(_LIQUIDATIONS, _data(frame), "allLiquidation")
+        for row in frame.data
     ]
 
 
-def _bars(frame: Frame, instrument: Instrument, receive_ns: int, *, interval: Interval) -> list[Event]:
-    event_ns = _ts_ns(frame)
+def _bars(frame: _Bars, instrument: Instrument, receive_ns: int, interval: Interval) -> list[Event]:
+    event_ns = frame.ts * MILLISECOND_NS
     events: list[Event] = []
-    for row in decode(_BARS, _data(frame), "kline"):
+    for row in frame.data:
         open_ns = row.start * MILLISECOND_NS
         if open_ns % INTERVAL_NS[interval]:
             raise WireError(
@@ -256,8 +237,8 @@ def _bars(frame: Frame, instrument: Instrument, receive_ns: int, *, interval: In
     return events
 
 
-def _facts(frame: Frame, instrument: Instrument, receive_ns: int) -> list[Event]:
-    return facts_events(decode(_FACTS, _data(frame), "tickers"), instrument, _ts_ns(frame), receive_ns)
+def _facts(frame: _Facts, instrument: Instrument, receive_ns: int, _: None) -> list[Event]:
+    return facts_events(frame.data, instrument, frame.ts * MILLISECOND_NS, receive_ns)
 
 
 def facts_events(facts: Facts, instrument: Instrument, event_ns: int, receive_ns: int) -> list[Event]:
@@ -269,15 +250,44 @@ def facts_events(facts: Facts, instrument: Instrument, event_ns: int, receive_ns
     which sums both sides.
     """
     events: list[Event] = []
-    sides = (
-        positive(facts.bid1Price),
-        maybe(facts.bid1Size),
-        positive(facts.ask1Price),
-        maybe(facts.ask1Size),
-    )
+    # Most messages mention two or four fields; the rest is not touched for them.
+    sides = (facts.bid1Price, facts.bid1Size, facts.ask1Price, facts.ask1Size)
     if sides != _NO_SIDES:
-        events.append(QuoteUpdate(instrument, event_ns, receive_ns, *sides))
+        bid, bid_size, ask, ask_size = sides
+        events.append(
+            QuoteUpdate(
+                instrument,
+                event_ns,
+                receive_ns,
+                positive(bid),
+                maybe(bid_size),
+                positive(ask),
+                maybe(ask_size),
+            )
+        )
     rest = (
+        facts.lastPrice,
+        facts.volume24h,
+        facts.turnover24h,
+        facts.price24hPcnt,
+        facts.markPrice,
+        facts.indexPrice,
+        facts.fundingRate,
+        facts.fundingIntervalHour,
+        facts.nextFundingTime,
+        facts.singleOpenInterest,
+        facts.openInterest,
+    )
+    if rest != _NO_REST:
+        events.append(_derivatives(facts, instrument, event_ns, receive_ns))
+    return events
+
+
+def _derivatives(facts: Facts, instrument: Instrument, event_ns: int, receive_ns: int) -> DerivativesUpdate:
+    return DerivativesUpdate(
+        instrument,
+        event_ns,
+        receive_ns,
         positive(facts.lastPrice),
         maybe(facts.volume24h),
         maybe(facts.turnover24h),
@@ -289,9 +299,6 @@ def facts_events(facts: Facts, instrument: Instrument, event_ns: int, receive_ns
         _times(facts.nextFundingTime, MILLISECOND_NS),
         _one_side(facts),
     )
-    if rest != _NO_REST:
-        events.append(DerivativesUpdate(instrument, event_ns, receive_ns, *rest))
-    return events
 
 
 def _times(value: int | Nothing | UnsetType, unit: int) -> int | None | UnsetType:
@@ -309,18 +316,27 @@ def _one_side(facts: Facts) -> float | None | UnsetType:
     return both / 2 if isinstance(both, float) else both
 
 
-_Read = Callable[[Frame, Instrument, int], list[Event]]
+class _Reader(NamedTuple):
+    """How a kind of topic is read: its documented shape, what builds events of it, and what the topic states."""
 
-_READERS: Final[dict[str, _Read]] = {
-    "orderbook.1": _best,
-    "orderbook.50": partial(_book, levels=50),
-    "orderbook.200": partial(_book, levels=200),
-    "orderbook.1000": partial(_book, levels=1000),
-    "publicTrade": _trades,
-    "tickers": _facts,
-    "allLiquidation": _liquidations,
-    **{f"kline.{text}": partial(_bars, interval=interval) for text, interval in INTERVAL_OF.items()},
+    decoder: msgspec.json.Decoder[Any]
+    build: Callable[[Any, Instrument, int, Any], list[Event]]
+    stated: int | Interval | None = None
+
+
+READERS: Final[dict[str, _Reader]] = {
+    "orderbook.1": _Reader(_BOOK, _best),
+    "orderbook.50": _Reader(_BOOK, _book, 50),
+    "orderbook.200": _Reader(_BOOK, _book, 200),
+    "orderbook.1000": _Reader(_BOOK, _book, 1000),
+    "publicTrade": _Reader(_TRADES, _trades),
+    "tickers": _Reader(_FACTS, _facts),
+    "allLiquidation": _Reader(_LIQUIDATIONS, _liquidations),
+    **{f"kline.{text}": _Reader(_BARS, _bars, interval) for text, interval in INTERVAL_OF.items()},
 }
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_MARK: Final = b'"topic":"'
+_MARK_BYTES: Final = len(_MARK)
 
 
 def parse_frame(category: Category, data: bytes, receive_ns: int, symbols: SymbolTable) -> list[Event]:
@@ -337,70 +353,41 @@ def parse_frame(category: Category, data: bytes, receive_ns: int, symbols: Symbo
     symbols
         Instruments by symbol.
 
+    Notes
+    -----
+    The topic is guessed by searching the bytes, so that a frame is decoded once and not twice; the guess is
+    believed only when the decoded frame bears that topic. Every other frame is read from its head.
+
     Raises
     ------
     WireError
         If the frame does not have the documented shape or a number is not possible; names the field.
     """
-    frame = decode(_FRAME, data, "frame")
-    topic = frame.topic
+    start = data.find(_MARK) + _MARK_BYTES
+    guess = data[start : data.find(b'"', start)]
+    route = symbols.routes(category).get(guess)
+    if route is not None:
+        topic, unpack, build, instrument, stated = route
+        try:
+            frame = unpack(data)
+        except _UNREADABLE:
+            return _read_slowly(category, data, receive_ns, symbols)
+        if frame.topic == topic:
+            events: list[Event] = build(frame, instrument, receive_ns, stated)
+            return events
+    return _read_slowly(category, data, receive_ns, symbols)
+
+
+def _read_slowly(category: Category, data: bytes, receive_ns: int, symbols: SymbolTable) -> list[Event]:
+    topic = decode(HEAD, data, "frame").topic
     if topic is UNSET:
         return []
     kind, _, symbol = topic.rpartition(".")
-    read = _READERS.get(kind)
-    if read is None:
-        return []
+    reader = READERS.get(kind)
     instrument = symbols.instruments(category).get(symbol)
-    if instrument is None:
+    if reader is None or instrument is None:
         return []
-    return read(frame, instrument, receive_ns)
-
-
-def parse_control(category: Category, data: bytes, symbols: SymbolTable) -> Control:
-    """What a frame without model events was.
-
-    Raises
-    ------
-    WireError
-        If it is neither an answer nor a message of a topic.
-    """
-    frame = decode(_FRAME, data, "frame")
-    if frame.topic is not UNSET:
-        topic = str(frame.topic)
-        kind, _, symbol = topic.rpartition(".")
-        if kind not in _READERS:
-            return Control("unknown_topic", detail=topic)
-        listed = symbols.instrument(category, symbol) is not None
-        return Control("quiet" if listed else "unlisted", detail=topic)
-    answer = decode(_ANSWER, data, "answer")
-    if answer.op in ("ping", "pong"):
-        return Control("pong", answer.req_id)
-    if answer.op in ("subscribe", "unsubscribe") and answer.success is not UNSET:
-        return Control("acknowledged" if answer.success else "refused", answer.req_id, answer.ret_msg)
-    raise WireError("Bybit frame: neither a topic nor an answer.", reason="shape", field="topic")
-
-
-def topics(listing: Listing, streams: Sequence[Stream]) -> tuple[str, ...]:
-    """The topics that carry the streams of an instrument, without duplicates, in the order asked.
-
-    Notes
-    -----
-    Spot facts carry no quote, so a spot quote comes from the one-level book; liquidations exist only
-    where there are positions.
-    """
-    spot = listing.category == "spot"
-    prefixes: dict[Stream, str | None] = {
-        "book": f"orderbook.{BOOK_LEVELS}",
-        "trades": "publicTrade",
-        "quote": "orderbook.1" if spot else "tickers",
-        "bars": "kline.1",
-        "derivatives": "tickers",
-        "liquidations": None if spot else "allLiquidation",
-    }
-    wanted = dict.fromkeys(prefixes[stream] for stream in streams)
-    return tuple(f"{prefix}.{listing.symbol}" for prefix in wanted if prefix is not None)
-
-
-def command(operation: Operation, args: Sequence[str], request_id: str) -> bytes:
-    """The message that subscribes to topics or leaves them."""
-    return msgspec.json.encode({"req_id": request_id, "op": operation, "args": list(args)})
+    frame = decode(reader.decoder, data, kind)
+    route = (topic, reader.decoder.decode, reader.build, instrument, reader.stated)
+    symbols.routes(category)[topic.encode()] = route
+    return reader.build(frame, instrument, receive_ns, reader.stated)

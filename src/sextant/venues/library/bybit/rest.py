@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
 from typing import Final, TypeVar
 
 import msgspec
@@ -10,84 +9,40 @@ import numpy as np
 
 from sextant.errors import InputError, Rejected, Throttled, Unreachable, VenueError, WireError
 from sextant.model.bar import BarBlock
-from sextant.model.events import DerivativesUpdate, Event, FundingSettled, Listed, OpenInterestPoint
-from sextant.model.instrument import Instrument, InstrumentSpec, Kind, Status
+from sextant.model.events import DerivativesUpdate, Event, FundingSettled, OpenInterestPoint
+from sextant.model.instrument import Instrument
 from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, Interval
 from sextant.venues.library.bybit.frames import INTERVAL_OF, Facts, facts_events
 from sextant.venues.library.bybit.wire import (
     NAME,
     Amount,
     Milliseconds,
-    MillisecondsOrNone,
     Nothing,
     Price,
     Rate,
     decode,
 )
-from sextant.venues.port import Category, Listing, Listings, Request, SymbolTable
+from sextant.venues.port import Category, Listing, Request, SymbolTable
 
 BARS_ROWS: Final = 1000
 FUNDING_ROWS: Final = 200
 OPEN_INTEREST_ROWS: Final = 200
 ACCOUNT_RATIO_ROWS: Final = 500
-INSTRUMENTS_ROWS: Final = 1000
 
 BAN_S: Final = 600.0  # "access too frequent": the venue asks for at least ten minutes of silence
 RATE_S: Final = 1.0  # the venue's rate limits roll over one second
 
 _TEXT_OF: Final[dict[Interval, str]] = {interval: text for text, interval in INTERVAL_OF.items()}
-_STATUS: Final[dict[str, Status]] = {
-    "Trading": "trading",
-    "PreLaunch": "halted",
-    "Delivering": "delisted",
-    "Settling": "delisted",
-    "Closed": "delisted",
-}
-_KIND: Final[dict[str, Kind]] = {"LinearPerpetual": "perpetual", "LinearFutures": "future"}
-_LARGEST_STEP: Final = Decimal(10) ** 18
-
 T = TypeVar("T")
 
 
-class _Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct):
+    """What every answer comes in; the result stays undecoded until its kind is known."""
+
     retCode: int  # noqa: N815  # Bybit's own names, here and below
     time: Milliseconds
     retMsg: str = ""  # noqa: N815
     result: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class _Rows(msgspec.Struct):
-    rows: list[msgspec.Raw] = msgspec.field(name="list")
-    category: str = ""
-    nextPageCursor: str = ""  # noqa: N815
-
-
-class _PriceFilter(msgspec.Struct):
-    tickSize: str  # noqa: N815
-
-
-class _LotFilter(msgspec.Struct):
-    qtyStep: str | None = None  # noqa: N815
-    basePrecision: str | None = None  # noqa: N815
-    minNotionalValue: str | None = None  # noqa: N815
-    minOrderAmt: str | None = None  # noqa: N815
-
-
-class _LeverageFilter(msgspec.Struct):
-    maxLeverage: str | None = None  # noqa: N815
-
-
-class _Instrument(msgspec.Struct):
-    symbol: str
-    baseCoin: str  # noqa: N815
-    quoteCoin: str  # noqa: N815
-    status: str
-    priceFilter: _PriceFilter  # noqa: N815
-    lotSizeFilter: _LotFilter  # noqa: N815
-    contractType: str | None = None  # noqa: N815
-    deliveryTime: MillisecondsOrNone | Nothing | None = None  # noqa: N815
-    leverageFilter: _LeverageFilter = msgspec.field(default_factory=_LeverageFilter)  # noqa: N815
-    fundingInterval: int | None = None  # noqa: N815
 
 
 class _Quote(Facts):
@@ -134,9 +89,7 @@ class _RatioRows(msgspec.Struct):
     rows: list[_Ratio] = msgspec.field(name="list")
 
 
-_ENVELOPE: Final = msgspec.json.Decoder(_Envelope, strict=False)
-_ROWS: Final = msgspec.json.Decoder(_Rows, strict=False)
-_INSTRUMENT: Final = msgspec.json.Decoder(_Instrument, strict=False)
+_ENVELOPE: Final = msgspec.json.Decoder(Envelope, strict=False)
 _BARS: Final = msgspec.json.Decoder(_Bars, strict=False)
 _QUOTES: Final = msgspec.json.Decoder(_Quotes, strict=False)
 _FUNDING: Final = msgspec.json.Decoder(_FundingRows, strict=False)
@@ -190,7 +143,14 @@ def refusal(status: int, body: bytes) -> VenueError | None:
     return Rejected("Bybit answered 403: this address is not served.", reason="region", venue=NAME)
 
 
-def _open(body: bytes, what: str) -> _Envelope:
+def opened(body: bytes, what: str) -> Envelope:
+    """The envelope of an answer that is no error.
+
+    Raises
+    ------
+    VenueError
+        The error its return code stands for, or ``WireError`` when it is no envelope.
+    """
     envelope = decode(_ENVELOPE, body, what)
     if envelope.retCode != 0:
         raise _refused(envelope.retCode, envelope.retMsg)
@@ -198,86 +158,7 @@ def _open(body: bytes, what: str) -> _Envelope:
 
 
 def _result(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
-    return decode(decoder, _open(body, what).result, what)
-
-
-def instruments_request(category: Category, cursor: str | None) -> Request:
-    """The question for one page of a category's instruments."""
-    query = [("category", category), ("limit", str(INSTRUMENTS_ROWS))]
-    if category != "spot":
-        query.append(("status", "Trading"))
-    if cursor is not None:
-        query.append(("cursor", cursor))
-    return Request("/v5/market/instruments-info", tuple(query))
-
-
-def parse_instruments(body: bytes, receive_ns: int) -> Listings:
-    """One page of instruments.
-
-    Raises
-    ------
-    WireError
-        If a row lacks the documented shape. A well-formed row that the model cannot hold (a kind it does
-        not know, an asset code it refuses) is left out with its reason, so that one odd listing does not
-        hide the others.
-    """
-    envelope = _open(body, "instruments-info")
-    page = decode(_ROWS, envelope.result, "instruments-info")
-    event_ns = envelope.time * MILLISECOND_NS
-    listings: list[Listing] = []
-    left_out: list[tuple[str, str]] = []
-    for raw in page.rows:
-        row = decode(_INSTRUMENT, raw, "instruments-info")
-        try:
-            listings.append(Listing(page.category, row.symbol, _spec(row, event_ns)))
-        except InputError as error:
-            left_out.append((row.symbol, error.message))
-    return Listings(
-        tuple(listings),
-        tuple(Listed(listing.spec, event_ns, receive_ns) for listing in listings),
-        page.nextPageCursor or None,
-        tuple(left_out),
-    )
-
-
-def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
-    kind: Kind | None = "spot" if row.contractType is None else _KIND.get(row.contractType)
-    if kind is None:
-        raise InputError(f"Contract type '{row.contractType}' is not read.", field="contractType")
-    if row.status not in _STATUS:
-        raise InputError(f"Status '{row.status}' is not known.", field="status")
-    lot = row.lotSizeFilter.qtyStep if kind != "spot" else row.lotSizeFilter.basePrecision
-    least = row.lotSizeFilter.minNotionalValue if kind != "spot" else row.lotSizeFilter.minOrderAmt
-    if lot is None:
-        raise InputError("The lot size is missing.", field="lotSizeFilter")
-    expiry_ns = row.deliveryTime * MILLISECOND_NS if kind == "future" and row.deliveryTime else None
-    instrument = Instrument(NAME, row.baseCoin, row.quoteCoin, kind, expiry_ns)
-    leverage = row.leverageFilter.maxLeverage
-    return InstrumentSpec(
-        instrument=instrument,
-        tick=_number(row.priceFilter.tickSize, "tickSize"),
-        lot=_number(lot, "lotSizeFilter"),
-        min_notional=_number(least, "lotSizeFilter") if least else None,
-        contract_size=Decimal(1),
-        status=_STATUS[row.status],
-        funding_interval_s=row.fundingInterval * 60 if row.fundingInterval and kind == "perpetual" else None,
-        max_leverage=_number(leverage, "maxLeverage") if leverage else None,
-        as_of_ns=as_of_ns,
-    )
-
-
-def _number(text: str, field: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise WireError(
-            f"Bybit instruments-info: {field} '{text[:40]}' is no number.", reason="value", field=field
-        ) from None
-    if not (value.is_finite() and 0 <= value < _LARGEST_STEP):
-        raise WireError(
-            f"Bybit instruments-info: {field} {text[:40]} is not in 0..1e18.", reason="value", field=field
-        )
-    return value
+    return decode(decoder, opened(body, what).result, what)
 
 
 def quotes_request(category: Category) -> Request:
@@ -293,7 +174,7 @@ def parse_quotes(body: bytes, receive_ns: int, symbols: SymbolTable) -> list[Eve
     WireError
         If the answer lacks the documented shape.
     """
-    envelope = _open(body, "tickers")
+    envelope = opened(body, "tickers")
     quotes = decode(_QUOTES, envelope.result, "tickers")
     known = symbols.instruments(quotes.category)
     events: list[Event] = []
@@ -337,7 +218,7 @@ def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: I
     WireError
         If a row lacks the documented shape, is out of order, or states a price outside its own low and high.
     """
-    envelope = _open(body, "kline")
+    envelope = opened(body, "kline")
     answered_ns = envelope.time * MILLISECOND_NS
     rows = decode(_BARS, envelope.result, "kline").rows
     table = np.array(rows[::-1], dtype=np.float64).reshape(len(rows), 7)
@@ -345,10 +226,10 @@ def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: I
     open_ns = table[:, 0].astype(np.int64) * MILLISECOND_NS
     final = open_ns + INTERVAL_NS[interval] <= answered_ns
     table, open_ns = table[final], open_ns[final]
-    opened, high, low, close, volume, turnover = (
+    first, high, low, close, volume, turnover = (
         np.ascontiguousarray(table[:, column : column + 1]) for column in range(1, 7)
     )
-    broken = (low > np.minimum(opened, close)) | (high < np.maximum(opened, close))
+    broken = (low > np.minimum(first, close)) | (high < np.maximum(first, close))
     if broken.any():
         at = int(open_ns[broken[:, 0]][0])
         raise WireError(
@@ -359,7 +240,7 @@ def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: I
             interval=interval,
             instruments=(instrument,),
             open_ns=open_ns,
-            open=opened,
+            open=first,
             high=high,
             low=low,
             close=close,
