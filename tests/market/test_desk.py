@@ -106,6 +106,31 @@ def test_forming_bar_is_kept_until_its_final_one_or_a_later_one(desk: Desk, coun
     assert (counters.get("bars_forming"), counters.get("bars_forming_old")) == (2, 2)
 
 
+def test_minute_bar_gets_its_taker_volume_from_trades_that_add_up_to_it(
+    desk: Desk, counters: Counters
+) -> None:
+    for name, size, aggressor in (("a", 2.0, 1), ("b", 1.0, -1), ("c", 1.0, 1)):
+        desk.take_trade(trade(name, 10 * INTERVAL_NS["1m"] + 5, size=size, aggressor=aggressor))
+    assert desk.with_takers(bar_update(10, volume=4.0)).bar.taker_buy_volume == 3.0
+    assert desk.with_takers(bar_update(10, volume=4.02)).bar.taker_buy_volume == 3.0
+    assert counters.get("bars_takers_added") == 2
+    for volume in (4.03, 3.97):
+        unknown = bar_update(10, volume=volume)
+        assert desk.with_takers(unknown) is unknown
+    assert counters.get("bars_unreconciled") == 2
+    for other in (bar_update(11), bar_update(10, "5m"), bar_update(10, volume=4.0, taker=1.0)):
+        assert desk.with_takers(other) is other
+
+
+def test_minute_without_any_volume_has_no_taker_volume_either(desk: Desk) -> None:
+    assert desk.with_takers(bar_update(10, volume=0.0)).bar.taker_buy_volume == 0.0
+
+
+def test_taker_volume_never_exceeds_the_volume_of_its_bar(desk: Desk) -> None:
+    desk.take_trade(trade("a", 5, size=4.01))
+    assert desk.with_takers(bar_update(0, volume=4.0)).bar.taker_buy_volume == 4.0
+
+
 def test_smallest_interval_that_comes_sets_the_cadence_of_bars(desk: Desk) -> None:
     desk.note_bars("1h", 1_000, 1_000)
     assert desk.pulses["bars"].cadence_ns == 3_600 * SECOND_NS

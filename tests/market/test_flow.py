@@ -127,6 +127,8 @@ def test_minutes_are_kept_in_a_ring() -> None:
     kept = flow.minutes()
     assert [row.open_ns // MINUTE_NS for row in kept] == list(range(5, KEEP_MINUTES + 5))
     assert kept[-1].delta == -(KEEP_MINUTES + 5.0)
+    assert flow.minute(9 * MINUTE_NS) == kept[4]
+    assert flow.minute(4 * MINUTE_NS) is None
     flow.take(trade("gone", 0))
     assert flow.minutes() == kept
     assert flow.minutes(2) == kept[-2:]

@@ -116,6 +116,26 @@ def test_stated_bar_wins_over_a_folded_one_whichever_comes_first() -> None:
     assert _frame(ring).close[0].tolist() == [102.0, 100.0]
 
 
+@pytest.mark.parametrize("grid", [False, True])
+def test_volume_that_a_repeated_statement_leaves_out_stays_known(*, grid: bool) -> None:
+    ring = _ring()
+    full = (100.0, 101.0, 99.0, 100.0, 1.0, 50.0, 0.5)
+
+    def put(values: BarValues) -> str:
+        if not grid:
+            return ring.put(1, 0, values, STATED)
+        tally = ring.put_grid(1, np.array(values).reshape(7, 1, 1), np.array([0]), STATED)
+        return "duplicate" if tally.duplicate else "repaired"
+
+    ring.put(1, 0, full, STATED)
+    assert put((*full[:5], math.nan, math.nan)) == "duplicate"
+    assert put((*full[:5], math.nan, 0.25)) == "repaired"
+    frame = _frame(ring)
+    assert (frame.quote_volume[0, 0], frame.taker_buy_volume[0, 0]) == (50.0, 0.25)
+    assert put((100.0, 101.0, 99.0, 100.0, 2.0, math.nan, math.nan)) == "repaired"
+    assert np.isnan(_frame(ring).taker_buy_volume[0, 0])
+
+
 def test_bar_before_the_ring_is_too_old() -> None:
     ring = _ring(keep=4)  # and eight rows of slack
     ring.put(100, 0, _values(100.0), STATED)

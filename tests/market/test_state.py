@@ -27,7 +27,7 @@ from sextant.model.events import (
 )
 from sextant.model.times import INTERVAL_NS, MINUTE_NS, SECOND_NS
 from sextant.model.view import View, bar_frame
-from support.market import bar_update, block, delta, instrument, listed, snapshot, state_of, trade
+from support.market import bar_update, block, block_of, delta, instrument, listed, snapshot, state_of, trade
 
 LATER = 2**62
 BIDS, ASKS = [(100.0, 1.0)], [(100.5, 1.0)]
@@ -160,6 +160,21 @@ def test_forming_bars_stay_out_of_every_view() -> None:
     state.apply(bar_update(3, final=False))
     assert state.desk(instrument()).forming == {}
     assert state.counters["bars_forming_old"] == 1
+
+
+def test_taker_volume_from_trades_is_folded_and_survives_a_back_fill_without_it() -> None:
+    first = 20_000 * 1_440
+    state = state_of(listed())
+    updates = []
+    for row in range(first, first + 5):
+        state.apply(trade(str(row), row * MINUTE_NS + 7, size=2.0, aggressor=1 if row % 2 else -1))
+        updates.append(bar_update(row, volume=2.0))
+        state.apply(updates[-1])
+    state.apply(block_of(updates))
+    bars = state.view(LATER).bars
+    assert bars["1m"].taker_buy_volume[:, 0].tolist() == [0.0, 2.0, 0.0, 2.0, 0.0]
+    assert bars["5m"].taker_buy_volume.tolist() == [[4.0]]
+    assert (state.counters["bars_duplicate"], state.counters["bars_repaired"]) == (5, 0)
 
 
 def test_block_takes_known_columns_settles_forming_bars_and_notes_the_stream() -> None:

@@ -22,6 +22,8 @@ NAMES: Final = (
     "bars_late",
     "bars_too_old",
     "bars_refused",
+    "bars_takers_added",
+    "bars_unreconciled",
     "bars_forming",
     "bars_forming_old",
     "trades_duplicate",
@@ -39,7 +41,8 @@ NAMES: Final = (
 """Every count besides the events by type.
 
 ``bars_confirmed`` and ``bars_replaced`` are stated bars that equal, or differ from, the bar folded before;
-``book_waiting`` are changes met while a book waits for its snapshot.
+``bars_takers_added`` are 1m bars without taker volume that got it from the trades seen, ``bars_unreconciled``
+those whose trades do not add up to the bar's volume; ``book_waiting`` are changes met while a book waits for its snapshot.
 """
 
 

@@ -132,16 +132,13 @@ class Flow:
     def minutes(self, count: int = KEEP_MINUTES) -> tuple[TakerFlow, ...]:
         """The newest minutes with trades, oldest first, at most ``count`` and 240."""
         order = sorted((minute, slot) for slot, minute in enumerate(self._minutes) if minute >= 0)
-        return tuple(
-            TakerFlow(
-                minute * MINUTE_NS,
-                self._buys[slot],
-                self._sells[slot],
-                self._counts[slot],
-                self._inferred[slot],
-            )
-            for minute, slot in order[-count:]
-        )
+        return tuple(self._row(slot) for _, slot in order[-count:])
+
+    def minute(self, open_ns: int) -> TakerFlow | None:
+        """What takers did in the minute that opened then; None where no trade of it is known any more."""
+        minute = open_ns // MINUTE_NS
+        slot = minute % KEEP_MINUTES
+        return self._row(slot) if self._minutes[slot] == minute else None
 
     def last(self) -> tuple[float, int] | None:
         """Price and time of the newest trade; None before any."""
@@ -153,6 +150,15 @@ class Flow:
         tape = tuple(column[-KEEP_TRADES:].tobytes() for column in columns)
         ids = (sorted(self._ids), sorted(self._earlier_ids))
         return (tape, ids, self._last_price, self._last_sign, self.minutes())
+
+    def _row(self, slot: int) -> TakerFlow:
+        return TakerFlow(
+            self._minutes[slot] * MINUTE_NS,
+            self._buys[slot],
+            self._sells[slot],
+            self._counts[slot],
+            self._inferred[slot],
+        )
 
     def _insert(self, trade: Trade) -> TradeTrouble:
         """Put a trade that came late where its time belongs."""

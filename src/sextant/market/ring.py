@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
@@ -30,6 +31,7 @@ LEAST_SLACK_ROWS: Final = 8
 SLACK_SHARE: Final = 8  # one eighth of the kept rows: a view stays free of copies for three hours of 1m bars
 
 _CLOSE: Final = BAR_FIELDS.index("close")
+_OPTIONAL: Final = BAR_FIELDS.index("quote_volume")  # the first of those a venue may leave out
 _DIGEST_BYTES: Final = 16
 _NOTHING: Final = -1
 
@@ -63,7 +65,8 @@ class BarRing:
     Notes
     -----
     A frame that was handed out never changes. A write that would touch one of its rows first moves
-    the ring to new arrays and leaves the old ones to the frame.
+    the ring to new arrays and leaves the old ones to the frame. A bar stated again without its quote
+    or taker volume, and otherwise equal, keeps those that are known.
     """
 
     def __init__(self, interval: Interval, keep: int) -> None:
@@ -118,6 +121,7 @@ class BarRing:
             if had > origin:
                 return "kept"
             present = self._data[:, slot, column].tolist()
+            values = _completed(values, present)
             same = all(a == b or (a != a and b != b) for a, b in zip(present, values, strict=True))  # noqa: PLR0124  # NaN
             if same:
                 self._origin[slot, column] = self._origin[slot + self.capacity, column] = origin
@@ -175,6 +179,11 @@ class BarRing:
         wanted = present & (had <= origin)
         changed = wanted
         if not absent.all():
+            # A statement without a taker or quote volume says nothing against the one that is known.
+            unsaid = np.isnan(values[_OPTIONAL:]) & (old[:_OPTIONAL] == values[:_OPTIONAL]).all(axis=0)
+            values = np.concatenate(
+                (values[:_OPTIONAL], np.where(unsaid, old[_OPTIONAL:], values[_OPTIONAL:]))
+            )
             same = ((old == values) | (np.isnan(old) & np.isnan(values))).all(axis=0)
             changed = wanted & (absent | ~same)
             known = wanted & ~absent
@@ -352,3 +361,12 @@ class BarRing:
             for place in (slot, slot + self.capacity):
                 self._digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES] = digest
             self._dirty[slot] = False
+
+
+def _completed(values: BarValues, present: list[float]) -> BarValues:
+    """A statement with the volumes it leaves out, where it otherwise repeats what is present."""
+    first, high, low, close, volume, quote_volume, taker = values
+    if [first, high, low, close, volume] == present[:_OPTIONAL]:
+        quote_volume = present[_OPTIONAL] if math.isnan(quote_volume) else quote_volume
+        taker = present[_OPTIONAL + 1] if math.isnan(taker) else taker
+    return (first, high, low, close, volume, quote_volume, taker)

@@ -283,7 +283,7 @@ class MarketState:
         column = self._columns[event.instrument]
         desk.note_bars(event.interval, event.event_ns, event.receive_ns)
         if event.final:
-            if self._bars.update(event, column):
+            if self._bars.update(desk.with_takers(event), column):
                 desk.settle_forming(event.interval, event.bar.open_ns)
             return
         desk.take_forming(event, self._bars.newest_ns(event.interval, column))
