@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sextant.errors import InputError
+from sextant.kit import frames
 from sextant.kit.clock import ManualClock
 from sextant.kit.frames import FLUSH_BYTES, Frame, FrameLog, FrameReader, read_frames
 
@@ -33,7 +34,7 @@ def written(folder: Path, count: int, flush_every: int = 1) -> Path:
 
 
 def test_every_kind_of_frame_comes_back_as_it_was(tmp_path: Path) -> None:
-    frames = [
+    items = [
         Frame(NOON_NS, "bybit.http", "http", "https://api.example/v5/time", b"{}"),
         Frame(NOON_NS + 1, "bybit.linear.1", "open", "wss://stream.example/v5", b""),
         Frame(NOON_NS + 2, "bybit.linear.1", "sent", "wss://stream.example/v5", b'{"op":"ping"}'),
@@ -41,22 +42,22 @@ def test_every_kind_of_frame_comes_back_as_it_was(tmp_path: Path) -> None:
         Frame(NOON_NS + 4, "bybit.linear.1", "closed", "", b"1006"),
     ]
     with FrameLog(tmp_path, "mine", ManualClock(NOON_NS)) as log:
-        for item in frames:
+        for item in items:
             log.write(item)
         assert (log.frames_count, log.path) == (5, None)  # held back: no block was due
-    assert list(read_frames(tmp_path / NOON)) == frames
+    assert list(read_frames(tmp_path / NOON)) == items
 
 
 @given(st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1), st.text(max_size=8), st.binary(max_size=40))))
 def test_any_bytes_come_back(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[int, str, bytes]]
 ) -> None:
-    frames = [Frame(time, name, "received", name[::-1], data) for time, name, data in parts]
+    items = [Frame(time, name, "received", name[::-1], data) for time, name, data in parts]
     folder = tmp_path_factory.mktemp("frames")
     with FrameLog(folder, "mine", ManualClock(NOON_NS)) as log:
-        for item in frames:
+        for item in items:
             log.write(item)
-    assert (list(read_frames(folder / NOON)) if frames else []) == frames
+    assert (list(read_frames(folder / NOON)) if items else []) == items
 
 
 def test_a_block_is_written_when_a_second_has_passed(tmp_path: Path) -> None:
@@ -237,3 +238,57 @@ def test_a_killed_process_loses_only_what_was_not_yet_flushed(tmp_path: Path) ->
     reader = FrameReader(tmp_path / NOON)
     assert [item.receive_ns - NOON_NS for item in reader] == list(range(7))
     assert reader.cut_bytes == 0
+
+
+def test_frames_that_lead_begin_every_file_and_are_counted_once(tmp_path: Path) -> None:
+    clock = ManualClock(NOON_NS)
+    with FrameLog(tmp_path, "mine", clock) as log:
+        log.write(frame(0), lead=True)
+        log.write(frame(1))
+        clock.advance(3_600)
+        log.write(frame(2))
+        clock.advance(3_600)
+        log.write(frame(3))
+        assert log.frames_count == 4
+    held = [[item.receive_ns - NOON_NS for item in read_frames(path)] for path in sorted(tmp_path.iterdir())]
+    assert held == [[0, 1], [0, 2], [0, 3]]
+
+
+def test_frames_that_lead_have_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MOST_LEAD", 60)
+    with FrameLog(tmp_path, "mine", ManualClock(NOON_NS)) as log:
+        log.write(frame(0), lead=True)
+        with pytest.raises(InputError, match="over 60 bytes"):
+            log.write(frame(1), lead=True)
+        assert log.frames_count == 1
+
+
+def test_while_the_disk_is_full_what_is_held_stays_bounded(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    log = FrameLog(
+        tmp_path / "file", "mine", ManualClock(NOON_NS), flush_bytes=100
+    )  # no folder can be made here
+    for _ in range(5):
+        with pytest.raises(OSError, match="File exists"):
+            log.write(frame(0, b"x" * 200))
+    assert log.frames_count == 1
+
+
+def test_a_block_whose_records_do_not_add_up_is_damaged(tmp_path: Path) -> None:
+    path = written(tmp_path, 1)
+    header = path.read_bytes()[: frames._HEADER.size - 4]
+    too_short = frames._RECORD.pack(0, 0, 0, 0, 9)
+    for body in (b"\0" * 5, b"\xff" * 40, too_short, frames._RECORD.pack(0, 0, 1, 0, 0) + b"\xff"):
+        block = zstandard.ZstdCompressor().compress(body)
+        path.write_bytes(header + len(block).to_bytes(4, "little") + block)
+        with pytest.raises(InputError, match="byte 0 is damaged; 0 frames"):
+            list(read_frames(path))
+
+
+def test_a_damaged_header_before_the_last_block_is_damage(tmp_path: Path) -> None:
+    path = written(tmp_path, 2)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="1 frames were read"):
+        list(read_frames(path))

@@ -29,5 +29,10 @@ def test_the_channel_is_named_in_the_venues_words(data: bytes, channel: str) -> 
     assert channel_of(data) == channel
 
 
+@pytest.mark.parametrize("start", [b'{"topic":', b'{"x":'])
+def test_a_bottomless_message_is_told_and_does_no_harm(start: bytes) -> None:
+    assert channel_of(start + b"[" * 100_000 + b"]" * 100_000 + b"}") == "nested too deep"
+
+
 def test_a_name_has_a_bound() -> None:
     assert len(channel_of(b'{"channel":"' + b"x" * 500 + b'"}')) == LONGEST

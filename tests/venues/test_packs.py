@@ -195,6 +195,66 @@ def test_bars_out_of_order_are_refused(tmp_path: Path) -> None:
         bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [100, 101])[::-1]))
 
 
+def test_bars_off_the_interval_are_refused(tmp_path: Path) -> None:
+    rows = rows_of("BTCUSDT", [100, 101])
+    for row in rows:
+        row["date"] += datetime.timedelta(minutes=1)
+    with pytest.raises(InputError, match="no multiple of 1h"):
+        bar_pack_events(pack(tmp_path, rows))
+
+
+def test_a_single_bar_has_no_interval(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="fewer than two bars"):
+        bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [100])))
+
+
+def test_a_row_without_its_time_is_refused(tmp_path: Path) -> None:
+    rows = rows_of("BTCUSDT", [100, 101, 102])
+    rows[2]["date"] = None
+    with pytest.raises(InputError, match="column date has 1 empty rows"):
+        bar_pack_events(pack(tmp_path, rows))
+
+
+def test_a_date_that_is_no_time_is_refused(tmp_path: Path) -> None:
+    rows = [{**row, "date": 5} for row in rows_of("BTCUSDT", [100, 101])]
+    with pytest.raises(InputError, match="column date is int64, not a time"):
+        bar_pack_events(pack(tmp_path, rows))
+
+
+def test_too_many_symbols_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "MOST_SYMBOLS", 1)
+    with pytest.raises(InputError, match="over 1 symbols"):
+        bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [100, 101]) + rows_of("ETHUSDT", [1, 2])))
+
+
+def test_a_pack_of_numbers_without_any_decimal_step_holds_nothing_usable(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="its numbers show no decimal step"):
+        bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [math.pi, math.e])))
+
+
+def test_a_stretch_without_any_bar_gives_no_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packs, "MOST_CELLS", 2)
+    path = pack(tmp_path, rows_of("BTCUSDT", [100, 101]) + rows_of("BTCUSDT", [102, 103], 6))
+    blocks = read(bar_pack_events(path))[1]
+    assert [((block.open_ns - DAY_NS) // HOUR_NS).tolist() for block in blocks] == [[0, 1], [6, 7]]
+
+
+@pytest.mark.parametrize("name", ["binance_spot_1h.parquet", "binance_spot-1h.feather"])
+def test_a_damaged_pack_is_an_error_of_ours_wherever_the_damage_is(tmp_path: Path, name: str) -> None:
+    path = pack(tmp_path, rows_of("BTCUSDT", [100.0 + hour for hour in range(50)]), name)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), 7):
+        broken = bytearray(whole)
+        broken[place] ^= 0xFF
+        path.write_bytes(broken)
+        try:
+            read(bar_pack_events(path))
+        except InputError:
+            refused += 1
+    assert refused > 0
+
+
 def test_a_time_before_the_first_close_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no bar that had closed"):
         bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [100, 101])), until_ns=DAY_NS)

@@ -142,6 +142,35 @@ def test_files_packed_in_several_members_are_read_on(tmp_path: Path) -> None:
     assert len(list(read_recording(placed(tmp_path, content)))) == 2
 
 
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEADER + b'{"t":"recv","x":' + DEEP + b"}",
+        b'1680652800005184 {"x":' + DEEP + b"}",
+        b'{"init":{},"updates":[{"data":' + DEEP + b"}]}",
+        b'{"t":"header","x":' + DEEP + b"}",
+    ],
+)
+def test_bottomless_content_is_an_error_like_any_other(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError):
+        list(read_recording(placed(tmp_path, content)))
+
+
+def test_blank_lines_between_records_are_nothing(tmp_path: Path) -> None:
+    assert len(list(read_recording(placed(tmp_path, HEADER + b"\n" + RECV + b"\n")))) == 1
+    assert len(list(read_recording(placed(tmp_path, b'1680652800005184 {"stream":"a"}\n\n')))) == 1
+
+
+def test_a_dump_larger_than_any_answer_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recordings, "MOST_DATA", 1_000)
+    path = placed(tmp_path, b"{\n" + b'"init":1,\n' * 200)
+    with pytest.raises(InputError, match="one JSON object of more than 1000 bytes"):
+        read_recording(path)
+
+
 def test_a_line_longer_than_any_frame_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recordings, "MOST_DATA", 1_000)
     path = placed(tmp_path, HEADER + b"x" * 2_000)

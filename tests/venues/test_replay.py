@@ -13,7 +13,7 @@ from sextant.market.ingest import ingest
 from sextant.market.state import MarketState
 from sextant.model.events import Event, Listed, StreamAlive, StreamDown, Trade
 from sextant.venues.recordings import read_recording
-from sextant.venues.replay import Replay, replay_events
+from sextant.venues.replay import MOST_CAUSES, Replay, replay_events
 
 BYBIT = "cryptofeed/v3/BYBIT_btc_eth.jsonl.zst"
 SOCKET = "wss://stream.bybit.com/v5/public/linear"
@@ -87,9 +87,66 @@ def test_an_instrument_is_listed_just_before_its_first_event_and_only_then(tmp_p
     assert (first.price, first.size, first.aggressor, first.receive_ns) == (100.5, 1.5, 1, 1)
 
 
-def test_changed_rules_of_a_known_instrument_are_told(tmp_path: Path) -> None:
-    path = log_of(tmp_path, LISTED, (LINK, "received", "", trade()), LISTED)
-    assert [type(event) for event in taken(replay_events([path]))] == [Listed, Trade, Listed]
+def test_changed_rules_of_a_known_instrument_are_told_and_repeated_ones_are_not(tmp_path: Path) -> None:
+    changed = instruments("BTC").replace(b"0.10", b"0.50")
+    path = log_of(
+        tmp_path,
+        LISTED,
+        (LINK, "received", "", trade()),
+        LISTED,
+        ("bybit.http", "http", CATALOGUE_URL, changed),
+    )
+    first, traded, again = taken(replay_events([path]))
+    assert isinstance(first, Listed)
+    assert isinstance(traded, Trade)
+    assert isinstance(again, Listed)
+    assert (str(first.spec.tick), str(again.spec.tick)) == ("0.10", "0.50")
+
+
+def test_each_hour_of_a_log_whose_listings_lead_replays_alone_and_all_replay_together(tmp_path: Path) -> None:
+    clock = ManualClock(0)
+    with FrameLog(tmp_path, "mine", clock) as log:
+        log.write(Frame(0, *LISTED), lead=True)  # type: ignore[arg-type]  # spelled above
+        log.write(Frame(1, LINK, "received", "", trade()))
+        clock.advance(3_600)
+        log.write(Frame(2, LINK, "received", "", trade(number=2)))
+    for path in sorted(tmp_path.iterdir()):
+        assert [type(event) for event in taken(replay_events([path]))] == [Listed, Trade]
+    assert [type(event) for event in taken(replay_events([tmp_path]))] == [Listed, Trade, Trade]
+
+
+def test_reading_ends_before_the_first_later_frame(tmp_path: Path) -> None:
+    received = [(LINK, "received", "", trade(number=number)) for number in range(1, 4)]
+    replay = replay_events([log_of(tmp_path, LISTED, *received)], until_ns=2)
+    assert [event.receive_ns for event in taken(replay) if isinstance(event, Trade)] == [1, 2]
+    assert replay.period() == (0, 2)
+
+
+def test_recorded_latest_facts_are_told(tmp_path: Path) -> None:
+    row = {"symbol": "BTCUSDT", "lastPrice": "100.5", "bid1Price": "100", "ask1Price": "101"}
+    body = {"retCode": 0, "result": {"category": "linear", "list": [row]}, "time": 1_700_000_000_000}
+    url = "https://api.bybit.com/v5/market/tickers?category=linear"
+    path = log_of(tmp_path, LISTED, ("bybit.http", "http", url, json.dumps(body).encode()))
+    events = taken(replay_events([path]))
+    assert [type(event).__name__ for event in events] == ["Listed", "QuoteUpdate", "DerivativesUpdate"]
+
+
+def test_a_recorded_refusal_is_counted_and_told(tmp_path: Path) -> None:
+    path = log_of(
+        tmp_path, ("bybit.http", "http", CATALOGUE_URL, b'{"retCode":10006,"retMsg":"Too many visits!"}')
+    )
+    replay = replay_events([path])
+    assert taken(replay) == []
+    assert len(replay.notes()) == 1
+    assert replay.untranslated() == {"bybit": 1}
+
+
+def test_of_very_many_causes_only_the_number_is_told(tmp_path: Path) -> None:
+    unlisted = [(LINK, "received", "", trade(f"X{number}USDT")) for number in range(25)]
+    replay = replay_events([log_of(tmp_path, *unlisted)])
+    taken(replay)
+    assert len(replay.notes()) == MOST_CAUSES + 1
+    assert replay.notes()[-1] == "5 further causes are not told."
 
 
 def test_a_frame_of_an_unlisted_instrument_is_counted_and_told(tmp_path: Path) -> None:

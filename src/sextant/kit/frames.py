@@ -38,7 +38,8 @@ FLUSH_BYTES: Final = 256 * 1024  # a second of a few hundred instruments, and en
 FLUSH_NS: Final = 1_000_000_000
 MOST_DATA: Final = 64 * 1024 * 1024  # larger than any answer of any venue
 MOST_NAME: Final = 65_535
-MOST_BLOCK: Final = FLUSH_BYTES + MOST_DATA + 2 * MOST_NAME + _RECORD.size
+MOST_LEAD: Final = 16 * 1024 * 1024  # a few answers of near a megabyte, repeated each hour
+MOST_BLOCK: Final = FLUSH_BYTES + MOST_LEAD + MOST_DATA + 2 * MOST_NAME + _RECORD.size
 
 
 class Frame(msgspec.Struct, frozen=True, gc=False):
@@ -94,6 +95,7 @@ class FrameLog:
         self._flush_bytes = flush_bytes
         self._compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self._held = bytearray()
+        self._lead = bytearray()
         self._held_since_ns = 0
         self._file: BinaryIO | None = None
         self._hour = ""
@@ -105,13 +107,21 @@ class FrameLog:
         """The file being written; None before the first frame and after the end."""
         return None if self._file is None else Path(self._file.name)
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame, *, lead: bool = False) -> None:
         """Add a frame, and write a block when one is due.
+
+        Parameters
+        ----------
+        frame
+            What happened.
+        lead
+            Whether every later file begins with it, so that each can be read alone; for answers that name
+            what the others speak of.
 
         Raises
         ------
         InputError
-            If the frame's parts are longer than the format holds.
+            If the frame's parts are longer than the format holds, or too many frames lead.
         OSError
             If the block cannot be written, as on a full disk; at most ``flush_bytes`` and one frame are kept
             and tried again.
@@ -120,6 +130,10 @@ class FrameLog:
         self._turn()
         if len(self._held) >= self._flush_bytes:
             self.flush()  # only after a failed write; the frame is refused while the disk is full
+        if lead:
+            if len(self._lead) + len(record) > MOST_LEAD:
+                raise InputError(f"The frames that lead every file are over {MOST_LEAD} bytes.")
+            self._lead += record
         if not self._held:
             self._held_since_ns = self._clock.monotonic_ns()
         self._held += record
@@ -176,6 +190,7 @@ class FrameLog:
         if hour != self._hour:
             self.close()
             self._hour = hour
+            self._held += self._lead
 
     def _opened(self) -> BinaryIO:
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import msgspec
 
 UNNAMED: Final = "unnamed"
 NO_JSON: Final = "no JSON"
+TOO_DEEP: Final = "nested too deep"
 LONGEST: Final = 64
 
 
@@ -49,6 +50,8 @@ def channel_of(data: bytes) -> str:
         named = _DECODER.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return NO_JSON
+    except RecursionError:
+        return TOO_DEEP
     if isinstance(named, list):
         return _of_list(named)
     kind = next((word for word in (named.type, named.action) if isinstance(word, str)), "")

@@ -33,6 +33,7 @@ SUM_NOISE: Final = 1e-13  # about 450 roundings of float64
 QUIET_NS: Final = DAY_NS  # no bar for a day before the end: not trading any more
 MOST_DECIMALS: Final = 12  # finer prices are rounding noise of a computation, not a venue's step
 
+_DAMAGE: Final = (pa.ArrowException, OSError, ValueError)  # what pyarrow raises over damaged bytes
 _KIND_OF_WORD: Final[Mapping[str, Kind]] = {
     "spot": "spot",
     "usdm": "perpetual",
@@ -103,19 +104,20 @@ class _Table:
             with path.open("rb") as file:
                 self.parquet = file.read(4) == b"PAR1"
             schema = pq.read_schema(path) if self.parquet else pa.ipc.open_file(path).schema
-        except (pa.ArrowInvalid, OSError) as error:
+            names = schema.names
+        except _DAMAGE as error:
             raise InputError(f"{path} is no Parquet or Feather file: {error}.", reason="format") from error
-        missing = [name for name in ("date", *COLUMNS) if name not in schema.names]
+        missing = [name for name in ("date", *COLUMNS) if name not in names]
         if missing:
             raise InputError(
-                f"{path} is no pack of bars: it lacks {', '.join(missing)} and has {', '.join(schema.names)}.",
+                f"{path} is no pack of bars: it lacks {', '.join(missing)} and has {', '.join(names)}.",
                 reason="format",
             )
         if not pa.types.is_timestamp(schema.field("date").type):
             raise InputError(
                 f"{path}: column date is {schema.field('date').type}, not a time.", reason="format"
             )
-        self.own_symbol = None if "symbol" in schema.names else path.name.split("-")[0]
+        self.own_symbol = None if "symbol" in names else path.name.split("-")[0]
         self.symbols: dict[str, int] = {}
 
     def batches(self) -> Iterator[_Rows]:
@@ -130,9 +132,10 @@ class _Table:
         read = 0
         try:
             for batch in self._record_batches(names):
+                batch.validate(full=True)  # damaged offsets are not seen in reading, and read foreign memory
                 read += batch.num_rows
                 yield self._rows(batch)
-        except (pa.ArrowInvalid, OSError) as error:
+        except _DAMAGE as error:
             raise InputError(
                 f"{self.path} is damaged after {read} rows: {error}.", reason="damaged"
             ) from error

@@ -313,7 +313,7 @@ def _again(first: Line, lines: Iterator[Line]) -> Iterator[Line]:
 def _json_recording(path: Path, first: Line, lines: Iterator[Line]) -> Recording:
     try:
         header = _HEADER.decode(first[1])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _kraken_recording(path, first, lines)
     if header.format != 2:
         raise InputError(
@@ -329,7 +329,7 @@ def _record_frames(path: Path, lines: Iterator[Line]) -> Iterator[Frame]:
             continue
         try:
             record = _RECORD.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _damaged(path, number, f"no record of cryptofeed's format 2 ({error})") from error
         yield Frame(
             int(record.ts * SECOND_NS),
@@ -351,7 +351,7 @@ def _local_frames(path: Path, first: Line, lines: Iterator[Line]) -> Iterator[Fr
         data = line[found.end() :]
         try:
             envelope = _ENVELOPE.decode(data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _damaged(path, number, f"no JSON behind the local time ({error})") from error
         unit = MICROSECOND_NS if len(found[1]) == 16 else 1
         venue = "hyperliquid" if envelope.channel else "binance"
@@ -371,7 +371,7 @@ def _kraken_recording(path: Path, first: Line, lines: Iterator[Line]) -> Recordi
     try:
         dump = _DUMP.decode(bytes(content))
         stamps = [_STAMPED.decode(raw).data[0].timestamp for raw in dump.updates]
-    except (msgspec.DecodeError, IndexError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, IndexError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"{path} is one JSON object, but no dump of Kraken's book: {error}.", reason="format"
         ) from error

@@ -74,6 +74,8 @@ class Replay:
         Merged by time of arrival; the order inside each is kept.
     catalogue
         The venues that can be translated.
+    until_ns
+        Frames that arrived later are not read; None for all.
 
     Notes
     -----
@@ -81,8 +83,11 @@ class Replay:
     that a thousand listings of which two were recorded make two columns.
     """
 
-    def __init__(self, recordings: Sequence[Recording], catalogue: Mapping[str, Venue]) -> None:
+    def __init__(
+        self, recordings: Sequence[Recording], catalogue: Mapping[str, Venue], until_ns: int | None = None
+    ) -> None:
         self._recordings = recordings
+        self._until_ns = until_ns
         self._catalogue = catalogue
         self._connections: dict[str, _Connection] = {}
         self._symbols: dict[str, SymbolTable] = {name: SymbolTable() for name in catalogue}
@@ -128,6 +133,8 @@ class Replay:
 
     def _events(self) -> Iterator[Event]:
         for frame in heapq.merge(*self._recordings, key=lambda item: item.receive_ns):
+            if self._until_ns is not None and frame.receive_ns > self._until_ns:
+                return
             if self._first_ns is None:
                 self._first_ns = frame.receive_ns
             self._last_ns = frame.receive_ns
@@ -203,8 +210,10 @@ class Replay:
                 page = venue.parse_instruments(frame.data, frame.receive_ns)
                 for listing, listed in zip(page.listings, page.events, strict=True):
                     symbols.add(listing)
+                    known = self._listed.get(listing.instrument)
                     self._listed[listing.instrument] = listed
-                    if listing.instrument in self._told:
+                    # Each file of a log begins with the same listings; only other rules are news.
+                    if listing.instrument in self._told and (known is None or known.spec != listed.spec):
                         yield listed
             elif path in {venue.quotes_request(category).path for category in venue.sockets}:
                 for event in venue.parse_quotes(frame.data, frame.receive_ns, symbols):
@@ -242,13 +251,15 @@ class Replay:
         self._reasons[f"frames of {venue} are not as documented: {error.message}"] += 1
 
 
-def replay_events(paths: Sequence[Path]) -> Replay:
+def replay_events(paths: Sequence[Path], until_ns: int | None = None) -> Replay:
     """The recordings as model events, merged by time of arrival.
 
     Parameters
     ----------
     paths
         Files that ``read_recording`` knows; a folder stands for its files.
+    until_ns
+        Reading ends before the first frame that arrived later; None for all.
 
     Raises
     ------
@@ -258,7 +269,7 @@ def replay_events(paths: Sequence[Path]) -> Replay:
     files = [file for path in paths for file in _files(Path(path))]
     if not files:
         raise InputError("There is no recording to replay.", reason="format")
-    return Replay([read_recording(file) for file in files], venues())
+    return Replay([read_recording(file) for file in files], venues(), until_ns)
 
 
 def _files(path: Path) -> list[Path]:
