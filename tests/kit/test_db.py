@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.errors import ConfigError
+from sextant.evidence import store as evidence_store
 from sextant.kit.db import METADATA, exclusive, migrate, open_engine
 from sextant.scans import store as scans_store
 from sextant.vault import store as vault_store
@@ -50,7 +51,8 @@ async def test_the_migrated_schema_equals_the_tables_of_the_code(db: AsyncEngine
             )
         )
     assert found == []
-    assert {vault_store.USERS.name, scans_store.SCANS.name} <= await tables(db)
+    owned = {vault_store.USERS.name, scans_store.SCANS.name, evidence_store.EVENTS.name}
+    assert owned <= await tables(db)
 
 
 async def test_the_schema_goes_up_down_and_up_again(db: AsyncEngine) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from scipy.special import betaincinv
 
-from sextant.evidence.clusters import clustered, effective_count, wilson
+from sextant.evidence.clusters import clustered, effective, effective_count, wilson
 from sextant.evidence.outcomes import BUCKETS
 from sextant.model.bar import Floats, Integers
 from sextant.model.scorecard import ReliabilityRow
@@ -128,20 +128,12 @@ def calibrate(results: Results, size: int) -> Calibration | None:
     ``p_b = (K_b + 30 p_0)/(N_b + 30)``, pooled with adjacent violators so that it rises with strength; per instrument
     ``(k_ib + M p_b)/(n_ib + M)``. Counts are scaled by n_eff/n of their cell.
     """
-    if not len(results.won) or effective_count(clustered(results.cluster, results.gross)) < PROVEN_EVENTS:
+    if not len(results.won):
+        return None
+    counts, hits, worth = _tally(results, size)
+    if worth < PROVEN_EVENTS:
         return None
     overall = float(results.won.mean())
-    slot = results.column * CELLS + results.cell
-    counts = np.bincount(slot, minlength=size * CELLS).reshape(size, CELLS).astype(np.float64)
-    won = results.won.astype(np.float64)
-    hits = np.bincount(slot, weights=won, minlength=size * CELLS).astype(np.float64).reshape(size, CELLS)
-    for cell in range(CELLS):
-        mine = results.cell == cell
-        if mine.any():
-            groups = clustered(results.cluster[mine], results.gross[mine])
-            worth = effective_count(groups) / groups.events
-            counts[:, cell] *= worth
-            hits[:, cell] *= worth
     total = counts.sum(axis=0)
     fractions = (hits.sum(axis=0) + PRIOR_EVENTS * overall) / (total + PRIOR_EVENTS)
     for side in (slice(0, BUCKETS), slice(BUCKETS, CELLS)):
@@ -149,6 +141,32 @@ def calibrate(results: Results, size: int) -> Calibration | None:
         fractions[side] = rising(fractions[side], np.maximum(total[side], _NOTHING))
     spread = _likeliest_spread(hits, counts, fractions, np.array(SPREADS))
     return Calibration(overall, fractions, total, spread, hits, counts)
+
+
+@njit(cache=True, nogil=True)
+def _tally(results: Results, size: int) -> tuple[Floats, Floats, float]:
+    """Independent events and profits among them by instrument and cell, and the independent events of all."""
+    groups = results.cluster.max() + 1
+    sizes, sums = np.zeros((CELLS + 1, groups)), np.zeros((CELLS + 1, groups))
+    mean, spread = np.zeros(CELLS + 1), np.zeros(CELLS + 1)
+    counts, hits = np.zeros((size, CELLS)), np.zeros((size, CELLS))
+    for event in range(len(results.won)):
+        cell = results.cell[event]
+        counts[results.column[event], cell] += 1.0
+        hits[results.column[event], cell] += results.won[event]
+        for slot in (cell, CELLS):
+            sizes[slot, results.cluster[event]] += 1.0
+            sums[slot, results.cluster[event]] += results.gross[event]
+    for slot in range(CELLS + 1):
+        mean[slot] = sums[slot].sum() / max(1.0, sizes[slot].sum())
+    for event in range(len(results.won)):
+        for slot in (results.cell[event], CELLS):
+            spread[slot] += (results.gross[event] - mean[slot]) ** 2
+    for cell in range(CELLS):
+        worth = effective(sizes[cell], sums[cell], spread[cell]) / max(1.0, sizes[cell].sum())
+        counts[:, cell] *= worth
+        hits[:, cell] *= worth
+    return counts, hits, effective(sizes[CELLS], sums[CELLS], spread[CELLS])
 
 
 def rising(values: Floats, weights: Floats) -> Floats:

@@ -6,6 +6,7 @@ import math
 from typing import Final, NamedTuple
 
 import numpy as np
+from numba import njit
 from scipy.special import stdtrit
 
 from sextant.model.bar import Floats, Integers
@@ -67,20 +68,33 @@ def effective_count(groups: Clustered) -> float:
     ``n/(1 + (sum m_c^2/n - 1) icc)`` with ``icc = max(0, (MSB - MSW)/(MSB + (m0 - 1) MSW))``. All values in one
     cluster are worth one event; where every cluster holds one value, n.
     """
-    n, g = groups.events, groups.groups
-    if n == 0:
-        return 0.0
-    if g == 1:
-        return 1.0
+    return float(effective(groups.sizes, groups.sums, groups.spread))
+
+
+@njit(cache=True, nogil=True)
+def effective(sizes: Floats, sums: Floats, spread: float) -> float:
+    """:func:`effective_count` of sizes and sums of clusters, empty ones allowed, and the values' squared deviations."""
+    n, total, squares, g = 0.0, 0.0, 0.0, 0
+    for c in range(len(sizes)):
+        if sizes[c] > 0:
+            n += sizes[c]
+            total += sums[c]
+            squares += sizes[c] * sizes[c]
+            g += 1
+    if g <= 1:
+        return min(n, 1.0)
     if n == g:
-        return float(n)
-    between = float((groups.sizes * (groups.means - groups.mean) ** 2).sum())
+        return n
+    between = 0.0
+    for c in range(len(sizes)):
+        if sizes[c] > 0:
+            between += sizes[c] * (sums[c] / sizes[c] - total / n) ** 2
     msb = between / (g - 1)
-    msw = max(0.0, groups.spread - between) / (n - g)
-    m0 = (n - float((groups.sizes**2).sum()) / n) / (g - 1)
+    msw = max(0.0, spread - between) / (n - g)
+    m0 = (n - squares / n) / (g - 1)
     scale = msb + (m0 - 1.0) * msw
     icc = max(0.0, (msb - msw) / scale) if scale > 0 else 0.0
-    return n / (1.0 + (float((groups.sizes**2).sum()) / n - 1.0) * icc)
+    return n / (1.0 + (squares / n - 1.0) * icc)
 
 
 def standard_error(groups: Clustered) -> float | None:

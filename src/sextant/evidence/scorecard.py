@@ -54,6 +54,7 @@ class Scorer:
         self._net: Floats = table.gross - cost_bps[table.column] / _BPS
         self._figures: dict[tuple[int, ...], dict[str, Any]] = {}
         self._worth: dict[tuple[int, ...], float] = {}
+        self._masks: dict[tuple[int, ...], Flags] = {}
 
     def card(self, column: int, direction: int, strength: float) -> Scorecard:
         """The evidence for a signal of the last row.
@@ -188,8 +189,11 @@ class Scorer:
         return found
 
     def _members(self, cells: tuple[int, ...]) -> Flags:
-        member: Flags = np.isin(np.arange(CELLS), cells)[self.table.cell]
-        return member
+        if cells not in self._masks:
+            chosen = np.zeros(CELLS, dtype=np.bool_)
+            chosen[list(cells)] = True
+            self._masks[cells] = chosen[self.table.cell]
+        return self._masks[cells]
 
     def _n_eff(self, cells: tuple[int, ...]) -> float:
         if cells not in self._worth:
