@@ -221,6 +221,21 @@ def test_a_date_that_is_no_time_is_refused(tmp_path: Path) -> None:
         bar_pack_events(pack(tmp_path, rows))
 
 
+@pytest.mark.parametrize("symbol", [5, b"BTCUSDT"])
+def test_a_symbol_that_is_no_text_is_refused(tmp_path: Path, symbol: object) -> None:
+    rows = [{**row, "symbol": symbol} for row in rows_of("", [100, 101])]
+    with pytest.raises(InputError, match=r"column symbol is .*, not text"):
+        bar_pack_events(pack(tmp_path, rows))
+
+
+def test_symbols_may_be_spelled_in_full_or_by_index(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(rows_of("BTCUSDT", [100, 101]))
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())):
+        path = tmp_path / "binance_spot.parquet"
+        pq.write_table(table.set_column(0, "symbol", pc.cast(table["symbol"], kind)), path)
+        assert [item.base for item in bar_pack_events(path).instruments] == ["BTC"]
+
+
 def test_too_many_symbols_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packs, "MOST_SYMBOLS", 1)
     with pytest.raises(InputError, match="over 1 symbols"):

@@ -117,6 +117,10 @@ class _Table:
             raise InputError(
                 f"{path}: column date is {schema.field('date').type}, not a time.", reason="format"
             )
+        if "symbol" in names and not _is_text(schema.field("symbol").type):
+            raise InputError(
+                f"{path}: column symbol is {schema.field('symbol').type}, not text.", reason="format"
+            )
         self.own_symbol = None if "symbol" in names else path.name.split("-")[0]
         self.symbols: dict[str, int] = {}
 
@@ -179,6 +183,11 @@ class _Table:
                 f"{self.path}: column {name} has {column.null_count} empty rows.", reason="format"
             )
         return np.from_dlpack(column)
+
+
+def _is_text(kind: Any) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _with_nan(column: Any) -> Any:
