@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import talib
 
-from sextant.indicators.catalog import compute
+from sextant.indicators.catalog import compute, indicators
 from sextant.model.bar import Floats
 from sextant.model.view import Flags
 from support import indicators as market
@@ -152,6 +152,20 @@ def test_equals_talib_on_a_thousand_random_columns(peer: Peer) -> None:
 @every
 def test_equals_talib_on_recorded_minutes(peer: Peer, recorded: market.Columns) -> None:
     compare(peer, recorded)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", list(indicators()))
+def test_recorded_minutes_keep_the_declared_range(name: str, recorded: market.Columns) -> None:
+    indicator = indicators()[name]
+    constants = {key: market.CONSTANTS[key] for key in indicator.constants}
+    found = compute(name, recorded, bar_index=FIRST, **constants)
+    warmups = indicator.warmups(indicator.values(**constants))
+    for out in indicator.outputs:
+        x = found[out.name]
+        assert np.isnan(x[: warmups[out.name]]).all()
+        assert (x[warmups[out.name] :] >= out.low).all()
+        assert (x[warmups[out.name] :] <= out.high).all()
 
 
 @pytest.fixture(scope="module")
