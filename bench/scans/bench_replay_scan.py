@@ -21,7 +21,7 @@ from sextant.strategies.prices import CostAssumptions
 from sextant.venues.packs import bar_pack_events
 
 ROWS = 1_440
-AS_OF = "2024-06-01T00:00Z"
+AS_OF = "2024-09-06T04:00Z"
 STRATEGIES = ("ai_spot_momentum_strategy", "ai_spot_mean_reversion", "ai_spot_breakout_strategy")
 
 

@@ -61,7 +61,7 @@ class Demo:
             str(self.instruments),
         ]
         with told.open("wb") as output:
-            self.process = subprocess.Popen(command, stderr=output, stdout=output, env=environ)  # noqa: S603  # ourselves
+            self.process = subprocess.Popen(command, stderr=output, stdout=output, env=environ)
         end = time.monotonic() + START_S
         while _COMPLETE not in (text := told.read_text()):
             if self.process.poll() is not None or time.monotonic() > end:

@@ -109,7 +109,7 @@ def scan(
     *,
     replay: Path | None = None,
     as_of: str | None = None,
-    assume_spread_bps: float | None = None,
+    assume_spread_bps: float = 5.0,
     equity: float | None = None,
     profile: Literal["conservative", "balanced", "aggressive", "beast_mode"] = "balanced",
     instruments: list[str] | None = None,
@@ -129,7 +129,7 @@ def scan(
     as_of
         Only bars closed by then are known; the end of the pack when absent.
     assume_spread_bps
-        Spread to assume where the recording has no quotes; stated in every cost line. Without it such candidates end as insufficient data.
+        Spread assumed where the recording has no quotes, 0 to 1000; stated in every answer made with it.
     equity
         Account equity in USD; without it sizes are illustrative.
     profile

@@ -13,6 +13,7 @@ from sextant.errors import (
     Insufficient,
     MarketError,
     NotFound,
+    RateLimited,
     SextantError,
     Unauthenticated,
     VenueError,
@@ -47,6 +48,7 @@ _BY_ERROR: Final[tuple[tuple[type[SextantError], int], ...]] = (
     (BudgetExceeded, UNREACHABLE),
     (Unauthenticated, REFUSED),
     (Denied, REFUSED),
+    (RateLimited, REFUSED),
     (Conflict, REFUSED),
     (ConfigError, CONFIG),
 )

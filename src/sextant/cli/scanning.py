@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from rich.console import Console
 from sextant.errors import InputError, Unauthenticated
 from sextant.model.account import Account, Profile
 from sextant.model.times import parse_time_ns
-from sextant.scans.records import GradeFilter, ScanRequest, StrategyReport
+from sextant.scans.records import GradeFilter, ScanRequest, ScanResults, StrategyReport
 
 POLL_S: Final = 0.25  # a scan takes well under a second; status answers are nearly free
 WAIT_S: Final = 75.0  # a scan's hard stop and some grace
@@ -48,12 +49,37 @@ class Wanted:
         )
 
 
-def scan_replay(
-    path: Path, as_of: str | None, spread_bps: float | None, wanted: Wanted, *, as_json: bool
-) -> None:
+def scan_replay(path: Path, as_of: str | None, spread_bps: float, wanted: Wanted, *, as_json: bool) -> None:
     """Scan a bar pack as of a time and print what was found."""
     from sextant.api.scans import results_body
     from sextant.cli import render
+
+    with Console(stderr=True).status(f"scanning {path.name}") as shown:
+
+        def told(report: StrategyReport) -> None:
+            shown.update(f"{report.strategy_id}: {report.opportunities} of {report.candidates}")
+
+        results, notes = replay_results(path, as_of, spread_bps, wanted, told)
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(results_body(results), indent=2) + b"\n")
+    else:
+        render.scan(Console(), results, notes)
+
+
+def replay_results(
+    path: Path,
+    as_of: str | None,
+    spread_bps: float,
+    wanted: Wanted,
+    told: Callable[[StrategyReport], None] = lambda _: None,
+) -> tuple[ScanResults, tuple[str, ...]]:
+    """What a scan of a bar pack finds as of a time, and what was assumed to find it.
+
+    Raises
+    ------
+    InputError
+        If the file is no pack of bars, no bar had closed by then, or the spread is out of bounds.
+    """
     from sextant.cli.version import code_version
     from sextant.market.ingest import ingest
     from sextant.market.state import MarketState
@@ -63,27 +89,21 @@ def scan_replay(
     from sextant.strategies.prices import CostAssumptions
     from sextant.venues.packs import bar_pack_events
 
-    if spread_bps is not None and not 0 <= spread_bps <= 1_000:
+    if not 0 <= spread_bps <= 1_000:
         raise InputError(f"--assume-spread-bps is {spread_bps}; allowed are 0..1000.")
-    progress = Console(stderr=True)
-    pack = bar_pack_events(path, until_ns=None if as_of is None else parse_time_ns(as_of))
+    until_ns = None if as_of is None else parse_time_ns(as_of)
+    pack = bar_pack_events(path, until_ns=until_ns)
     state = MarketState("replay", simulated=False)
-    with progress.status(f"reading {path.name}"):
-        ingest(state, pack.events)
-    as_of_ns = pack.period[1] if as_of is None else parse_time_ns(as_of)
-    part = MarketPart(state.view(as_of_ns), CostAssumptions(spread_bps_assumed=spread_bps), EvidenceShelf())
-    with progress.status("scanning") as shown:
+    ingest(state, pack.events)
+    view = state.view(pack.period[1] if until_ns is None else until_ns)
+    part = MarketPart(view, CostAssumptions(spread_bps_assumed=spread_bps), EvidenceShelf())
+    account = wanted.account(pack.instruments[0].venue)
+    results, _ = scan_view(part, wanted.request(), account, strategies(), code_version(), told)
+    return results, (*pack.notes, _assumed(spread_bps))
 
-        def told(report: StrategyReport) -> None:
-            shown.update(f"{report.strategy_id}: {report.opportunities} of {report.candidates}")
 
-        results, _ = scan_view(
-            part, wanted.request(), wanted.account("binance"), strategies(), code_version(), told
-        )
-    if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(results_body(results), indent=2) + b"\n")
-    else:
-        render.scan(Console(), results, pack.notes)
+def _assumed(spread_bps: float) -> str:
+    return f"A spread of {spread_bps:g} bps is assumed everywhere: the recording has no quotes (--assume-spread-bps)."
 
 
 async def scan_server(server: str, wanted: Wanted, *, as_json: bool) -> None:
