@@ -4,12 +4,14 @@ import json
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sextant.vault.users import UserChange
-from support.api import Api, filled
+from support.api import Api, api_on, filled
+from support.database import sqlite
 from support.people import HERE, PASSWORD
 
 LOGIN = "/api/v1/auth/login"
@@ -86,9 +88,28 @@ async def test_a_path_spelled_otherwise_is_404_for_everyone(api: Api, path: str)
 
 
 async def test_a_wrong_method_names_the_right_ones(api: Api) -> None:
-    answer = await api.client.delete(ME)
-    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, PATCH")
+    for method in ("DELETE", "HEAD", "OPTIONS", "TRACE", "PUT"):
+        answer = await api.client.request(method, ME)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, PATCH"), method
     assert answer.json()["code"] == "method_not_allowed"
+
+
+async def test_pages_of_other_origins_may_call_only_if_configured(tmp_path: Path, api: Api) -> None:
+    asked = {"Origin": "https://page.example", "Access-Control-Request-Method": "GET"}
+    closed = await api.client.get("/api/v1/health/ping", headers=asked)
+    assert "Access-Control-Allow-Origin" not in closed.headers
+    assert (await api.client.options(ME, headers=asked)).status_code == 405
+    (tmp_path / "other").mkdir()
+    async with (
+        sqlite(tmp_path / "other") as db,
+        api_on(db, cors_origins=("https://page.example",)) as open_api,
+    ):
+        answer = await open_api.client.get("/api/v1/health/ping", headers=asked)
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://page.example"
+        preflight = await open_api.client.options(ME, headers=asked)
+        assert preflight.status_code == 204
+        other = await open_api.client.get("/api/v1/health/ping", headers={"Origin": "https://evil.example"})
+        assert "Access-Control-Allow-Origin" not in other.headers
 
 
 @pytest.mark.parametrize(

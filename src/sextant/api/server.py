@@ -112,7 +112,8 @@ class Edge:
         """The application of all routes."""
         origins = list(self._rooms.cors_origins)
         return Litestar(
-            [self._route(endpoint) for endpoint in self.endpoints],
+            # Refusals come first: a path that has no handler of OPTIONS yet is given one of the library's.
+            [*self._refuse_options(), *(self._route(endpoint) for endpoint in self.endpoints)],
             openapi_config=None,
             logging_config=None,
             request_max_body_size=None,  # the gate bounds bodies before it reads them
@@ -155,6 +156,15 @@ class Edge:
         route = HTTPRouteHandler(path, http_method=endpoint.method, status_code=200, name=endpoint.name)
         handler: HTTPRouteHandler = route(handle)
         return handler
+
+    def _refuse_options(self) -> list[HTTPRouteHandler]:
+        """Handlers that refuse OPTIONS; otherwise the library would answer it for everybody."""
+
+        async def refuse(request: Request[Any, Any, Any]) -> Response[bytes]:
+            raise Refused("method_not_allowed", f"The path has no {request.method}.")
+
+        paths = dict.fromkeys(_PARAMETER.sub(r"{\1:str}", endpoint.path) for endpoint in self.endpoints)
+        return [HTTPRouteHandler(list(paths), http_method="OPTIONS", status_code=200)(refuse)]
 
     def _answer(self, request: Request[Any, Any, Any], result: Result) -> Response[bytes]:
         if isinstance(result, EventStream):
@@ -242,8 +252,6 @@ def _failure_headers(error: SextantError) -> dict[str, str]:
     if error.code == "unauthenticated":
         kind = "" if error.reason == "token_missing" else ' error="invalid_token"'
         headers["WWW-Authenticate"] = f"Bearer{kind}"
-    if isinstance(error, Refused) and error.wire_code == "too_large":
-        headers["Connection"] = "close"  # the rest of the body is not read
     return headers
 
 
