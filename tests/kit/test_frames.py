@@ -231,7 +231,7 @@ def test_a_killed_process_loses_only_what_was_not_yet_flushed(tmp_path: Path) ->
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     source = str(Path(__file__).parents[2] / "src")
-    ended = subprocess.run(  # noqa: S603  # the program is written above
+    ended = subprocess.run(
         [sys.executable, "-c", program, str(tmp_path)], env={**os.environ, "PYTHONPATH": source}, check=False
     )
     assert ended.returncode == -signal.SIGKILL
