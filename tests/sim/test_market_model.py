@@ -121,6 +121,21 @@ def test_turnover_spans_four_orders_of_magnitude(market: MarketModel) -> None:
     assert max(turnover) > 1.0e9
 
 
+@pytest.mark.parametrize(("minutes", "least"), [(1, 0.99), (5, 1.0), (30, 1.0), (240, 1.0)])
+def test_the_mean_price_of_a_bar_lies_within_its_range(
+    market: MarketModel, minutes: int, least: float
+) -> None:
+    inside = total = 0
+    for listing in market.listings[::8]:
+        bars = market.bars(listing, minutes, DAY * DAY_MINUTES // minutes, DAY_MINUTES // minutes)
+        mean = bars.turnover / (bars.lots * listing.lot)
+        fits = (mean >= bars.low * listing.tick * (1 - 1e-9)) & (
+            mean <= bars.high * listing.tick * (1 + 1e-9)
+        )
+        inside, total = inside + int(fits.sum()), total + len(bars)
+    assert inside >= least * total
+
+
 def test_moments_outside_the_known_days_are_refused(market: MarketModel) -> None:
     with pytest.raises(InputError, match="outside the simulated"):
         market.bars(_listing(market, "BTCUSDT"), 1_440, FIRST_DAY - 1, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import OrderedDict
 from typing import Final
@@ -37,8 +38,8 @@ _CROWD: Final = 22
 _CUTS: Final = {
     240: Cut(1, 6, 6, FEWEST_LOTS * 240),
     30: Cut(2, 8, 48, FEWEST_LOTS * 30),
-    5: Cut(3, 6, 288, FEWEST_LOTS * 5),
-    1: Cut(4, 5, 1_440, FEWEST_LOTS),
+    5: Cut(3, 6, 288, FEWEST_LOTS * 5, balanced=True),
+    1: Cut(4, 5, 1_440, FEWEST_LOTS, balanced=True),
 }
 """Levels below the day by their length in minutes, largest first."""
 
@@ -59,8 +60,8 @@ class MarketModel:
     volatility, own returns, jumps, and by character a drift that changes sign every few weeks, a quick return to its level, or a
     stationary distance from another base. Each day is cut into 4 h, each of these into 30 min, 5 min and 1 min bars, and a minute
     into slots that live trading plays; every cut folds back exactly in prices and lots (see ``paths``). Rounding to ticks is
-    monotone, so it keeps the fold exact. Turnover is stated at 5 min and shared out among its minutes, so that it
-    adds up in every frame.
+    monotone, so it keeps the fold exact. Turnover is stated at 30 min and shared out below, so that it adds up in every
+    frame; the mean price of a bar stays within its range.
     """
 
     def __init__(self, seed: int, instruments: int = 240) -> None:
@@ -138,7 +139,7 @@ class MarketModel:
         nodes = Nodes(prices[0], prices[1], prices[2], prices[3], bar.lots.astype(np.float64))
         cut = Cut(5, parts, parts * DAY_MINUTES, 3)
         fine = refine(self.noise, nodes, self._voice(listing), np.array([minute * parts]), cut)
-        return whole(fine, tick, np.full(parts, np.nan))
+        return whole(fine, tick)
 
     def basis(self, listing: Listing, day: float) -> float:
         """(derivative - index) / index at a moment given in days since 1970; 0 for spot."""
@@ -276,7 +277,7 @@ class MarketModel:
         chain = {length: nodes}
         first = days
         for size, cut in _CUTS.items():
-            if size < min(level, 5):
+            if size < min(level, 30):
                 break
             first = (
                 first * cut.parts if length == DAY_MINUTES else _children(first, _parts(length), cut.parts)
@@ -284,15 +285,15 @@ class MarketModel:
             nodes = refine(self.noise, nodes, voice, first, cut)
             length = size
             chain[size] = nodes
-        turnover = _turnover(listing, chain[5])
-        if level == 1:
-            nodes = chain[1]
-            rough = _turnover(listing, nodes).reshape(-1, 5)
-            turnover = (rough * (turnover / rough.sum(axis=1))[:, None]).ravel()
+        stated = _turnover(listing, whole(chain[30], listing.tick))
+        turnover: Floats
+        if level >= 30:
+            turnover = np.asarray(stated.reshape(-1, level // 30).sum(axis=1), dtype=np.float64)
         else:
-            nodes = chain[level]
-            turnover = turnover.reshape(-1, level // 5).sum(axis=1)
-        return whole(nodes, listing.tick, turnover)
+            turnover = _shared(listing, stated, whole(chain[5], listing.tick))
+            if level == 1:
+                turnover = _shared(listing, turnover, whole(chain[1], listing.tick))
+        return dataclasses.replace(whole(chain[level], listing.tick), turnover=turnover)
 
 
 def _children(first: Integers, siblings: int, parts: int) -> Integers:
@@ -311,10 +312,37 @@ def _common(lane: int) -> float:
     return 0.75 if lane < 2 else 0.3 + 0.3 * ((lane * 37) % 10) / 10.0
 
 
-def _turnover(listing: Listing, nodes: Nodes) -> Floats:
-    middle = np.exp((nodes.open + nodes.high + nodes.low + nodes.close) / 4.0)
-    found: Floats = nodes.lots * listing.lot * middle
+def _middle(listing: Listing, bars: Bars) -> Floats:
+    found: Floats = (bars.open + bars.high + bars.low + bars.close).astype(np.float64) * (listing.tick / 4.0)
     return found
+
+
+def _turnover(listing: Listing, bars: Bars) -> Floats:
+    found: Floats = bars.lots * listing.lot * _middle(listing, bars)
+    return found
+
+
+def _shared(listing: Listing, totals: Floats, bars: Bars) -> Floats:
+    """Turnover of each bar so that those of one parent sum to its total; shape of the bars.
+
+    Notes
+    -----
+    Each starts at its middle price and moves towards its high or low by one fraction for all, so its mean price stays within its
+    range. Where even the extremes do not reach the total the rest is scaled in: measured for one
+    minute in 300.
+    """
+    shape = (len(totals), len(bars) // len(totals))
+    size = (bars.lots * listing.lot).reshape(shape)
+    middle = _middle(listing, bars).reshape(shape)
+    up = size * (bars.high.reshape(shape) * listing.tick - middle)
+    down = size * (middle - bars.low.reshape(shape) * listing.tick)
+    rough = size * middle
+    missing = totals - rough.sum(axis=1)
+    room = np.where(missing[:, None] > 0.0, up, down)
+    part = np.clip(missing / np.maximum(room.sum(axis=1), 1e-300), -1.0, 1.0)
+    found = rough + part[:, None] * room
+    found *= (totals / found.sum(axis=1))[:, None]
+    return np.asarray(found.ravel(), dtype=np.float64)
 
 
 def _category(text: str) -> Category:

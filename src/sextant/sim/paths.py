@@ -81,12 +81,15 @@ class Cut:
         Children in a day; for the pattern of the day.
     fewest
         Whole lots that every child trades at least.
+    balanced
+        Whether volume leans so that the children's mean price comes near the parent's.
     """
 
     level: int
     parts: int
     a_day: int
     fewest: int
+    balanced: bool = False
 
 
 def refine(noise: Noise, parents: Nodes, voice: Voice, first: Integers, cut: Cut) -> Nodes:
@@ -127,6 +130,10 @@ def refine(noise: Noise, parents: Nodes, voice: Voice, first: Integers, cut: Cut
     loudness = noise.normal(stream + _SIZE, voice.leader, index)
     weight = np.exp(0.4 * loudness) * season * np.where(loud, 4.0, 1.0)
     weight = weight.reshape(rows, parts) * (0.35 + np.minimum(ranges, 4.0))
+    if cut.balanced:
+        middles = (opens + high + low + closes) * 0.25
+        target = (parents.open + parents.high + parents.low + parents.close) * 0.25
+        weight = _tilted(weight, middles, target)
     lots = _partition(parents.lots, weight, cut.fewest)
     return Nodes(opens.ravel(), high.ravel(), low.ravel(), closes.ravel(), lots.ravel())
 
@@ -167,6 +174,22 @@ def _extremes(
     high[rows, np.argmax(high, axis=1)] = parents.high
     low[rows, np.argmin(low, axis=1)] = parents.low
     return high, low
+
+
+def _tilted(weight: Floats, middles: Floats, target: Floats) -> Floats:
+    """Weights leaning so that the mean of ``middles`` comes near ``target``: one Newton step of an exponential tilt.
+
+    Notes
+    -----
+    Without it the mean price of the children is not that of the parent, and no turnover would suit both.
+    """
+    total = weight.sum(axis=1)
+    away = middles - ((weight * middles).sum(axis=1) / total)[:, None]
+    spread = (weight * away * away).sum(axis=1) / total
+    missing = target - (weight * middles).sum(axis=1) / total
+    lean = missing / np.maximum(spread, 1e-18)
+    found: Floats = weight * np.exp(np.clip(lean[:, None] * away, -2.0, 2.0))
+    return found
 
 
 def _partition(lots: Floats, weight: Floats, fewest: int) -> Floats:
@@ -218,15 +241,15 @@ class Bars:
         )
 
 
-def whole(nodes: Nodes, tick: float, turnover: Floats) -> Bars:
-    """The bars rounded to ticks of ``tick`` quote units, with a stated turnover."""
+def whole(nodes: Nodes, tick: float) -> Bars:
+    """The bars rounded to ticks of ``tick`` quote units; their turnover is not stated (NaN)."""
     return Bars(
         _ticks(nodes.open, tick),
         _ticks(nodes.high, tick),
         _ticks(nodes.low, tick),
         _ticks(nodes.close, tick),
         nodes.lots.astype(np.int64),
-        turnover,
+        np.full(len(nodes.lots), np.nan),
     )
 
 
