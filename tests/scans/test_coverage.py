@@ -34,6 +34,29 @@ def test_the_funnel_chains_from_all_candidates_to_the_opportunities() -> None:
     ]
 
 
+def test_the_net_edge_is_one_stage_also_when_it_is_among_the_readings() -> None:
+    edge = gate("min_edge_bps", passed=True)
+    lost = gate("min_edge_bps", passed=False, distance=2.0)
+    funnel = funnel_of(
+        [
+            disposition("a", "negative_net_edge", stage="min_edge_bps", distance=2.0, gates=(*_PASSED, lost)),
+            disposition(
+                "b", "gate_failed", stage="payoff", gates=(*_PASSED, edge, gate("payoff", passed=False))
+            ),
+            disposition("c", "opportunity", gates=(*_PASSED, edge, gate("payoff", passed=True))),
+        ]
+    )
+    assert [(stage.gate, stage.entered, stage.passed) for stage in funnel] == [
+        ("inputs", 3, 3),
+        ("trend", 3, 3),
+        ("volume", 3, 3),
+        ("min_edge_bps", 3, 2),
+        ("payoff", 2, 1),
+        ("min_notional", 1, 1),
+        ("request_filters", 1, 1),
+    ]
+
+
 def test_near_misses_are_those_whose_every_failed_gate_is_near() -> None:
     near = disposition("b", "gate_failed", stage="trend", distance=0.2, failed_count=1, gates=_FAILED_FIRST)
     far = disposition("c", "gate_failed", stage="volume", distance=0.5, failed_count=1, gates=_FAILED_SECOND)

@@ -176,3 +176,11 @@ def test_folding_a_gate_keeps_what_passed_before_and_passes_it() -> None:
         into = np.array([[True, True], [True, False]])
         rolling.fold_gate(values, np.array([2.0, 2.0]), 1, optional=optional, into=into)
         assert into.tolist() == expected
+
+
+def test_a_gate_fails_from_the_first_row_of_its_last_run() -> None:
+    values = np.array([[1.0, 0.0], [9.0, 0.0], [1.0, 0.0], [2.0, 9.0]])
+    assert rolling.failing_from(values, 0, 5.0, 1) == 2
+    assert rolling.failing_from(values, 1, 5.0, 1) == 4
+    assert rolling.failing_from(values[:3], 1, 5.0, 1) == 0
+    assert rolling.failing_from(np.array([[1.0], [np.nan], [1.0]]), 0, 5.0, 1) == 2

@@ -76,7 +76,7 @@ def _stages(dispositions: Sequence[Disposition]) -> list[str]:
     """All stages in the order a candidate meets them; gates as declared, read from the longest list of readings."""
     present = {_stage(item) for item in dispositions if item.kind != "opportunity"}
     longest = max((item.gates for item in dispositions), key=len, default=())
-    gates = [reading.gate for reading in longest]
+    gates = [reading.gate for reading in longest if reading.gate != "min_edge_bps"]
     gates += sorted({item.stage for item in dispositions if item.kind == "gate_failed"} - set(gates))
     outside = [kind for kind in _OUTSIDE_GATES if kind in present]
     first = [gate for gate in gates if gate not in _ECONOMIC]

@@ -21,7 +21,7 @@ from sextant.model.opportunity import (
 from sextant.model.scorecard import Scorecard
 from sextant.model.times import MILLISECOND_NS
 from sextant.strategies.candidate import Candidate, expires_ns, first_seen_ns, opportunity_key
-from sextant.strategies.costs import Pricing, Terms, capacity, capacity_curve
+from sextant.strategies.costs import Capacity, Pricing, Terms, capacity_curve
 from sextant.strategies.proof import CAUTION, Proof, grade_of
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
@@ -69,7 +69,7 @@ class Sized:
     quantity: Decimal
     notional_usd: float
     binding: Binding
-    largest_usd: float
+    room: Capacity
     payoff: float
     lines: tuple[CostLine, ...]
     readings: tuple[GateReading, ...]
@@ -165,9 +165,9 @@ def _figures(offer: Offer, sized: Sized) -> Figures:
         if offer.card.kind == "analytic"
         else grade_of(offer.card.n_eff, edge, lcb, offer.card.deflated_p),
         rank_score=score,
-        capacity_usd=sized.largest_usd,
+        capacity_usd=sized.room.largest_usd,
         curve=capacity_curve(offer.terms, gross, sized.notional_usd),
-        size_min_usd=capacity(offer.terms, gross).smallest_usd,
+        size_min_usd=sized.room.smallest_usd,
     )
 
 

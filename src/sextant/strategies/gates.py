@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -176,6 +177,10 @@ def _quotes_missing(columns: Columns, need: Need) -> list[Missing]:
     return found
 
 
+Row = tuple[float, float, bool, float]
+"""Value, threshold, passed and distance of one gate for one instrument."""
+
+
 @dataclass(frozen=True, eq=False)
 class Assessment:
     """What the gates of a verdict say about its last row.
@@ -201,18 +206,17 @@ class Assessment:
 
     def readings(self, column: int) -> tuple[GateReading, ...]:
         """All gates of one instrument, in declared order."""
-        rows = zip(
-            self.gates,
-            self.values[:, column].tolist(),
-            self.limits[:, column].tolist(),
-            self.passed[:, column].tolist(),
-            self.distances[:, column].tolist(),
-            strict=True,
-        )
         return tuple(
             GateReading(gate.name, _known(value), limit, good, _known(distance))
-            for gate, value, limit, good, distance in rows
+            for gate, (value, limit, good, distance) in zip(self.gates, self._rows[column], strict=True)
         )
+
+    @cached_property
+    def _rows(self) -> list[list[Row]]:
+        """By instrument, what each gate read, as plain numbers."""
+        parts = (self.values, self.limits, self.passed, self.distances)
+        by_instrument = zip(*(part.T.tolist() for part in parts), strict=True)
+        return [list(zip(*row, strict=True)) for row in by_instrument]
 
     def first(self, flags: Flags, column: int) -> int | None:
         """The first gate whose flag is set for an instrument."""
@@ -248,9 +252,7 @@ def failing_since_ns(gate: Gate, view: View, interval: Interval, column: int) ->
     if gate.live_only:
         return None
     frame = view.bars[interval]
-    failing = gate.sense * (gate.values[:, column] - limits_of(gate)[column]) < 0
-    clear = np.flatnonzero(~failing)
-    first = int(clear[-1]) + 1 if len(clear) else 0
+    first = rolling.failing_from(gate.values, column, float(limits_of(gate)[column]), gate.sense)
     return int(frame.open_ns[first]) + INTERVAL_NS[interval] if first < frame.rows else None
 
 

@@ -13,7 +13,15 @@ from sextant.model.view import View
 from sextant.strategies.assemble import Offer, Sized, assemble, cost_of
 from sextant.strategies.candidate import Candidate, candidate_of
 from sextant.strategies.contract import Strategy, Verdict
-from sextant.strategies.costs import SMALLEST_USD, CostAssumptions, Pricing, capacity, terms_of, waterfall
+from sextant.strategies.costs import (
+    SMALLEST_USD,
+    Capacity,
+    CostAssumptions,
+    Pricing,
+    capacity,
+    terms_of,
+    waterfall,
+)
 from sextant.strategies.dispositions import (
     Economic,
     below_least,
@@ -109,24 +117,22 @@ def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportun
     offer = Offer(
         candidate, card, pricing, terms, proof_of(card), means_of(pricing.account, traded.instrument.venue)
     )
-    largest = terms.greatest_usd
-    if offer.proof.gross_bps is not None:
-        room = capacity(terms, offer.proof.gross_bps).largest_usd
-        if room is None:
-            cost = terms.cost_bps(min(SMALLEST_USD, largest))
-            return negative_edge(spec, offer.proof.gross_bps, cost, candidate.readings)
-        largest = room
-    wanted, binding = _wanted(offer, largest)
+    gross = offer.proof.gross_bps
+    room = Capacity(None, terms.greatest_usd) if gross is None else capacity(terms, gross)
+    if gross is not None and room.largest_usd is None:
+        cost = terms.cost_bps(min(SMALLEST_USD, terms.greatest_usd))
+        return negative_edge(spec, gross, cost, candidate.readings)
+    wanted, binding = _wanted(offer, room.largest_usd or terms.greatest_usd)
     quantity = quantity_of(wanted, offer.mid, offer.usd, traded)
     notional = float(quantity) * offer.mid * offer.usd
     need = least_usd(traded, offer.mid, offer.usd)
     if quantity <= 0 or notional < need:
         return below_least(spec, notional, need, binding, candidate.readings)
-    return _checked(offer, quantity, notional, binding, largest)
+    return _checked(offer, quantity, notional, binding, room)
 
 
 def _checked(
-    offer: Offer, quantity: Decimal, notional: float, binding: Binding, largest: float
+    offer: Offer, quantity: Decimal, notional: float, binding: Binding, room: Capacity
 ) -> Opportunity | Disposition:
     """The opportunity at its size, if its edge and its economic gates hold there."""
     candidate, gross = offer.candidate, offer.proof.gross_bps
@@ -145,11 +151,13 @@ def _checked(
         lcb = gross - cost_bps - CAUTION * offer.proof.error_bps
         checks.append(Economic("edge_lcb_bps", lcb, 0.0, 1, "bps"))
     readings = candidate.readings
+    if gross is not None:
+        readings = (*readings, Economic("min_edge_bps", gross - cost_bps, MIN_EDGE_BPS, 1, "bps").reading)
     for check in checks:
         if not check.reading.passed:
             return economic(spec, check, readings)
         readings = (*readings, check.reading)
-    return assemble(offer, Sized(quantity, notional, binding, largest, payoff, lines, readings))
+    return assemble(offer, Sized(quantity, notional, binding, room, payoff, lines, readings))
 
 
 def _wanted(offer: Offer, largest: float) -> tuple[float, Binding]:

@@ -215,6 +215,12 @@ def fold_gate(values: Floats, limits: Floats, sense: int, *, optional: bool, int
     _fold_gate(_readable(values), np.ascontiguousarray(limits), float(sense), optional, into)
 
 
+def failing_from(values: Floats, column: int, limit: float, sense: int) -> int:
+    """The first row of the run of rows up to the last on which a gate of one column failed; T if the last row did not."""
+    first: int = _failing_from(_readable(values), column, limit, float(sense))
+    return first
+
+
 def _readable(x: Floats) -> Floats:
     # One type for every caller's array, so that a kernel is compiled once.
     view = np.ascontiguousarray(x, dtype=np.float64).view()
@@ -265,6 +271,14 @@ def _fold_gate(values: Floats, limits: Floats, sense: float, optional: bool, int
             value = values[t, s]
             good = sense * (value - limits[s]) >= 0.0 or (optional and np.isnan(value))
             into[t, s] = into[t, s] and good
+
+
+@compiled
+def _failing_from(values: Floats, column: int, limit: float, sense: float) -> int:
+    row: int = values.shape[0]
+    while row > 0 and sense * (values[row - 1, column] - limit) < 0.0:
+        row -= 1
+    return row
 
 
 @compiled
