@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import zstandard
@@ -261,6 +262,30 @@ def test_frames_that_lead_have_a_bound(tmp_path: Path, monkeypatch: pytest.Monke
         with pytest.raises(InputError, match="over 60 bytes"):
             log.write(frame(1), lead=True)
         assert log.frames_count == 1
+
+
+def test_a_file_that_takes_little_at_a_time_gets_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = FrameLog(tmp_path, "mine", ManualClock(NOON_NS))
+    log.write(frame(0))
+    log.flush()
+
+    class Slow:
+        def __init__(self, inner: BinaryIO) -> None:
+            self.inner = inner
+
+        def write(self, data: memoryview) -> int:
+            return self.inner.write(data[:7])
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.inner, name)
+
+    assert log._file is not None
+    monkeypatch.setattr(log, "_file", Slow(log._file))
+    log.write(frame(1))
+    log.close()
+    assert list(read_frames(tmp_path / NOON)) == [frame(0), frame(1)]
 
 
 def test_while_the_disk_is_full_what_is_held_stays_bounded(tmp_path: Path) -> None:

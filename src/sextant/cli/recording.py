@@ -79,7 +79,8 @@ async def _write_directory(venue: Venue, clock: Clock, frames: FrameLog) -> None
                 answer = await client.get(request.path, request.query, deadline)
                 query = "&".join(f"{name}={value}" for name, value in request.query)
                 address = f"{venue.rest}{request.path}?{query}"
-                frames.write(Frame(answer.receive_ns, f"{venue.name}.http", "http", address, answer.body))
+                found = Frame(answer.receive_ns, f"{venue.name}.http", "http", address, answer.body)
+                frames.write(found, lead=True)  # so that each hour replays alone
                 cursor = venue.parse_instruments(answer.body, answer.receive_ns).cursor
                 if cursor is None:
                     break

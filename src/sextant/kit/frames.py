@@ -154,8 +154,9 @@ class FrameLog:
         start = file.tell()
         block = self._compressor.compress(bytes(self._held))
         try:
-            file.write(_HEADER.pack(_SKIPPABLE, _HEADER.size - 8, MARK, FORMAT, len(block)) + block)
-            file.flush()
+            rest = memoryview(_HEADER.pack(_SKIPPABLE, _HEADER.size - 8, MARK, FORMAT, len(block)) + block)
+            while rest:
+                rest = rest[file.write(rest) :]  # an unbuffered file may take less than it is given
         except OSError:
             # A half-written block in the middle would end every later reading there.
             os.ftruncate(file.fileno(), start)
