@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -11,9 +14,9 @@ from sextant.kit.clock import Deadline, ManualClock
 from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.retry import Retrying
 from sextant.model.events import DerivativesUpdate, QuoteUpdate
-from sextant.venues.directory import Directory, read_directory, read_quotes
+from sextant.venues.directory import Directory, changes, read_directory, read_quotes
 from sextant.venues.library.bybit import VENUE
-from sextant.venues.port import SymbolTable
+from sextant.venues.port import Listing, SymbolTable
 from support.listings import BTC, BTC_SPOT, ETH
 from support.loopback import serving
 
@@ -105,3 +108,29 @@ async def test_latest_facts_are_read_once_a_category() -> None:
         (DerivativesUpdate, BTC_SPOT.instrument),
     ]
     assert asked == ["/v5/market/tickers?category=linear", "/v5/market/tickers?category=spot"]
+
+
+def _directory(*listings: Listing) -> Directory:
+    return Directory(SymbolTable(listings), (), ())
+
+
+def test_changed_rules_and_vanished_instruments_are_told() -> None:
+    finer = dataclasses.replace(BTC, spec=msgspec.structs.replace(BTC.spec, tick=Decimal("0.05"), as_of_ns=9))
+    later = dataclasses.replace(ETH, spec=msgspec.structs.replace(ETH.spec, as_of_ns=9))
+    told = changes([BTC, ETH, BTC_SPOT], _directory(finer, later), at_ns=77)
+    assert [(listing.instrument, listing.spec.status) for listing in told] == [
+        (BTC.instrument, "trading"),
+        (BTC_SPOT.instrument, "delisted"),
+    ]
+    assert told[0].spec.tick == Decimal("0.05")
+    assert told[1].spec.as_of_ns == 77
+
+
+def test_a_delisting_is_told_once() -> None:
+    (gone,) = changes([BTC, ETH], _directory(ETH), at_ns=77)
+    assert changes([gone, ETH], _directory(ETH), at_ns=99) == []
+
+
+def test_a_directory_that_lost_most_of_its_rows_is_not_believed() -> None:
+    with pytest.raises(WireError, match="2 of 3"):
+        changes([BTC, ETH, BTC_SPOT], _directory(BTC), at_ns=77)

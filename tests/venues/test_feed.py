@@ -29,6 +29,8 @@ class Whole:
     def __init__(self) -> None:
         self.spoken = SpokenVenue()
         self.away = False
+        self.bases = list(TURNOVER)
+        self.tick = "0.1"
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/v5/public"):
@@ -38,7 +40,7 @@ class Whole:
         query = request.query
         rows: list[object] = []
         if query.get("category") == "linear" and request.path.endswith("/instruments-info"):
-            rows = [self._listing(base) for base in TURNOVER]
+            rows = [self._listing(base) for base in self.bases]
         elif query.get("category") == "linear" and request.path.endswith("/tickers"):
             rows = [{"symbol": f"{base}USDT", "turnover24h": amount} for base, amount in TURNOVER.items()]
         elif request.path.endswith("/kline"):
@@ -54,7 +56,7 @@ class Whole:
             "status": "Closed" if base == "DOGE" else "Trading",
             "baseCoin": base,
             "quoteCoin": "USDT",
-            "priceFilter": {"tickSize": "0.1"},
+            "priceFilter": {"tickSize": self.tick},
             "lotSizeFilter": {"qtyStep": "0.1"},
         }
 
@@ -135,3 +137,25 @@ async def test_a_venue_that_is_away_at_the_start_is_found_when_it_is_back() -> N
         await advance_until(stage.clock, 0.5, lambda: stage.count(StreamAlive) > 0)
         assert (stage.clock.monotonic_ns() - back_ns) / 1e9 <= 15  # a wait of ten, repeats of a read, a start
         assert stage.count(StreamDown) == 0
+
+
+async def test_changed_rules_and_a_delisting_are_told_within_ten_minutes() -> None:
+    async with fed(Wanted(most=3, history=None)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: stage.count(StreamAlive) > 0)
+        assert stage.count(Listed) == 3
+        stage.whole.bases.remove("ETH")
+        stage.whole.tick = "0.5"
+        changed_ns = stage.clock.monotonic_ns()
+        await advance_until(stage.clock, 5.0, lambda: stage.count(Listed) == 6)
+        assert (stage.clock.monotonic_ns() - changed_ns) / 1e9 <= 610
+        told = [event.spec for event in stage.events if isinstance(event, Listed)][3:]
+        assert {(spec.instrument.base, spec.status, str(spec.tick)) for spec in told} == {
+            ("ETH", "delisted", "0.1"),
+            ("BTC", "trading", "0.5"),
+            ("SOL", "trading", "0.5"),
+        }
+        stage.whole.away = True
+        await advance_until(
+            stage.clock, 5.0, lambda: stage.clock.monotonic_ns() - changed_ns > 1300e9, most=400
+        )
+        assert stage.count(Listed) == 6

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
 
 from sextant.errors import WireError
 from sextant.kit.clock import Deadline
 from sextant.kit.http import RestClient
 from sextant.model.events import Event, Listed
-from sextant.venues.port import Category, SymbolTable, Venue
+from sextant.venues.port import Category, Listing, SymbolTable, Venue
 
 PAGES: Final = 50  # of one category; more would be a cursor that does not advance
 
@@ -65,6 +67,39 @@ async def read_directory(
                 f"{venue.name} lists more than {PAGES} pages of {category}.", reason="pages", field="cursor"
             )
     return Directory(symbols, tuple(events), tuple(left_out))
+
+
+def changes(held: Sequence[Listing], found: Directory, at_ns: int) -> list[Listing]:
+    """The held listings whose rules changed, or that are listed no more; the latter with status ``delisted``.
+
+    Parameters
+    ----------
+    held
+        What was known before.
+    found
+        What the venue lists now.
+    at_ns
+        When it was read; dates a delisting, which the venue tells by silence.
+
+    Raises
+    ------
+    WireError
+        If more than half of the held listings are gone: an answer that has lost its rows is likelier.
+    """
+    changed: list[Listing] = []
+    gone = 0
+    for known in held:
+        now = found.symbols.listing(known.instrument)
+        if now is None:
+            gone += 1
+            if known.spec.status != "delisted":
+                spec = msgspec.structs.replace(known.spec, status="delisted", as_of_ns=at_ns)
+                changed.append(replace(known, spec=spec))
+        elif msgspec.structs.replace(now.spec, as_of_ns=known.spec.as_of_ns) != known.spec:
+            changed.append(now)
+    if gone > 1 and gone > len(held) / 2:
+        raise WireError(f"{gone} of {len(held)} instruments are listed no more.", reason="rows", field="list")
+    return changed
 
 
 async def read_quotes(

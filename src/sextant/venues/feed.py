@@ -13,16 +13,17 @@ from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.retry import Backoff, Retrying
-from sextant.model.events import DerivativesUpdate, Event, Stream
+from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
 from sextant.model.instrument import Instrument
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
-from sextant.venues.directory import read_directory, read_quotes
+from sextant.venues.directory import changes, read_directory, read_quotes
 from sextant.venues.link import Outlet, Subscription, Tap
 from sextant.venues.port import Listing, SymbolTable, Venue
 from sextant.venues.session import Session, runtime
 
 DIRECTORY_S: Final = 30.0  # a few answers of near a megabyte
 BACKFILL_S: Final = 900.0  # the whole history of a thousand instruments at a hundred reads a second
+REFRESH_S: Final = 600.0  # the venue's list is read again, for changed rules and delistings
 START_AGAIN: Final = Backoff(first_s=1.0, longest_s=10.0)  # a healed venue is found within ten seconds
 STREAMS: Final[tuple[Stream, ...]] = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
 
@@ -126,6 +127,7 @@ class Feed:
             self._watcher.listed(len(listings))
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._session.run())
+                group.create_task(self._refresh(client, listings))
                 if self._wanted.history is not None:
                     group.create_task(self._fill(client, listings, self._wanted.history))
 
@@ -158,6 +160,22 @@ class Feed:
         self._learn([event for event in directory.events if event.spec.instrument in stay])
         self._learn([event for event in facts if getattr(event, "instrument", None) in stay])
         return kept
+
+    async def _refresh(self, client: RestClient, listings: Sequence[Listing]) -> None:
+        """Tell changed rules and delistings; a directory that cannot be read changes nothing."""
+        held = {listing.instrument: listing for listing in listings}
+        while True:
+            await self._clock.sleep(REFRESH_S)
+            try:
+                found = await read_directory(self._venue, client, Deadline(self._clock, DIRECTORY_S))
+                changed = changes(tuple(held.values()), found, self._clock.now_ns())
+            except SextantError as error:
+                _LOG.warning("venue.directory", venue=self._venue.name, code=error.code, detail=error.message)
+                continue
+            held |= {listing.instrument: listing for listing in changed}
+            now_ns = self._clock.now_ns()
+            if changed:
+                self._learn([Listed(listing.spec, now_ns, now_ns) for listing in changed])
 
     def _fits(self, listing: Listing) -> bool:
         instrument = listing.instrument
