@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
 JOBS ?= 2
+ARGS ?=
 
 .PHONY: help setup run test check bench format clean
 
@@ -21,7 +22,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 setup: $(VENV)/.ready ## virtual environment with the locked dependencies
 
 run: setup       ## demo: simulated venue, market state, API (Ctrl-C ends it)
-	@$(BIN)/sextant demo
+	@$(BIN)/sextant demo $(ARGS)
 
 test: setup      ## all tests
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal -q
