@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sextant.api.scan_schemas import AssetDiscovery, Cursor, Percent, ScanProfile
+from sextant.api.opportunity_schemas import Percent
+from sextant.api.scan_schemas import AssetDiscovery, Cursor, ScanProfile
 from sextant.api.schemas import Time
 from sextant.scans.records import PhaseName, Status, StepStatus
 

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Awaitable, Callable, Mapping
 
 from sextant.api.endpoint import Answer, Call, Endpoint, NoBody, NoQuery, Result
+from sextant.api.opportunity_schemas import OpportunityDetail
+from sextant.api.opportunity_wire import age_s, opportunity_detail
 from sextant.api.scan_schemas import (
     Advice,
     DiscoverAnswer,
@@ -16,7 +18,6 @@ from sextant.api.scan_schemas import (
     OnboardBody,
     OnboardingStatus,
     OnboardResults,
-    OpportunityDetail,
     ResultsBody,
     StartProgress,
     StatusBody,
@@ -24,9 +25,7 @@ from sextant.api.scan_schemas import (
 )
 from sextant.api.scan_wire import (
     BASE,
-    age_s,
     filters,
-    opportunity_detail,
     results,
     scan_request,
     status_body,

@@ -7,22 +7,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar, get_args
 
-import msgspec
-
+from sextant.api.opportunity_wire import age_s, opportunity, percent
 from sextant.api.scan_schemas import (
     AssetDiscovery,
-    Calibration,
     CandidateBody,
-    CapacityBody,
     DiscoverBody,
-    EvidenceFact,
     Filters,
     FunnelBody,
-    GateBody,
-    LegBody,
     NearMiss,
-    OpportunityBody,
-    OpportunityDetail,
     PerformanceMetrics,
     Progress,
     RecommendationBody,
@@ -31,18 +23,14 @@ from sextant.api.scan_schemas import (
     ScanErrorBody,
     ScanProfile,
     ScanStateWord,
-    SeenBefore,
     StatusBody,
     StrategyCoverage,
     StrategyPerformance,
-    WaterfallLine,
 )
 from sextant.errors import InputError
 from sextant.model.opportunity import Disposition, Opportunity
-from sextant.model.scorecard import Scorecard
 from sextant.model.times import iso_ms
 from sextant.scans.budget import NOT_ENTITLED
-from sextant.scans.filters import timeframe_of
 from sextant.scans.records import (
     AssetTier,
     Found,
@@ -55,8 +43,6 @@ from sextant.scans.records import (
 
 BASE: Final = "/api/v1"
 OUTCOMES: Final = ("ok", "empty", "skipped", "late", "failed")
-SEVERAL: Final = "multiple"
-WHOLE: Final = "PORTFOLIO"
 MOST_ENTRIES: Final = 200  # api.md 1.6
 
 _T = TypeVar("_T")
@@ -144,11 +130,6 @@ def stamps(status: ScanStatus, now_ns: int) -> dict[str, Any]:
     return {"as_of": iso_ms(status.as_of_ns), "age_s": age_s(status.as_of_ns, now_ns)}
 
 
-def age_s(as_of_ns: int, now_ns: int) -> float:
-    """Seconds from a source's time to now."""
-    return round(max(0, now_ns - as_of_ns) / 1e9, 3)
-
-
 def status_body(status: ScanStatus, best: Sequence[Found], now_ns: int) -> StatusBody:
     """The answer to a poll."""
     further: dict[str, Any] = {}
@@ -229,54 +210,6 @@ def results(answer: ScanResults, now_ns: int) -> ResultsBody:
     )
 
 
-def opportunity(found: Found, now_ns: int) -> OpportunityBody:
-    """A row of results."""
-    return OpportunityBody(**_row(found, now_ns))
-
-
-def opportunity_detail(
-    status: ScanStatus, found: Found, before: tuple[int, int] | None, now_ns: int
-) -> OpportunityDetail:
-    """One opportunity with everything behind it."""
-    row = found.opportunity
-    return OpportunityDetail(
-        **_row(found, now_ns),
-        scan_id=status.scan_id,
-        break_even_s=row.break_even_s,
-        waterfall=[
-            WaterfallLine(
-                item=line.item,
-                bps=line.bps,
-                basis=line.basis,
-                source=line.source,
-                as_of=None if line.as_of_ns is None else iso_ms(line.as_of_ns),
-            )
-            for line in row.costs
-        ],
-        capacity=[CapacityBody(point.size_usd, point.edge_bps) for point in row.capacity_curve],
-        calibration=_calibration(row.evidence),
-        evidence=[
-            EvidenceFact(
-                fact_id=f"f{number}",
-                name=item.name,
-                as_of=iso_ms(item.as_of_ns),
-                age_s=age_s(item.as_of_ns, now_ns),
-                greatest_age_s=item.greatest_age_ms / 1_000,
-            )
-            for number, item in enumerate(row.inputs, 1)
-        ],
-        gates=[
-            GateBody(gate=item.gate, value=item.value, limit=item.threshold, passed=item.passed)
-            for item in row.gates
-        ],
-        legs=_legs(row),
-        warnings=list(row.warnings),
-        seen_before=None if before is None else SeenBefore(iso_ms(before[0]), before[1]),
-        feed=status.feed,
-        simulated=status.simulated,
-    )
-
-
 def asset_discovery(status: ScanStatus) -> AssetDiscovery:
     """What a scan looked at."""
     return AssetDiscovery(
@@ -318,109 +251,6 @@ def candidate(strategy_id: str, item: Disposition) -> CandidateBody:
     )
 
 
-def _row(found: Found, now_ns: int) -> dict[str, Any]:
-    row = found.opportunity
-    card = row.evidence
-    protective = row.lane == "protect"
-    return {
-        "opportunity_id": found.opportunity_id,
-        "opportunity_key": row.opportunity_key,
-        "rank": found.rank,
-        "lane": row.lane,
-        "grade": row.grade,
-        "signal_strength": 10 * row.strength / (1 + row.strength),
-        "strategy_id": row.strategy_id,
-        "strategy_name": row.strategy_name,
-        "opportunity_type": row.opportunity_type,
-        "symbol": _symbol(row),
-        "exchange": _exchange(row),
-        "instruments": [str(leg.instrument) for leg in row.legs],
-        "direction": row.direction,
-        "profit_potential_usd": None if protective else row.edge_usd,
-        "edge_bps": row.edge_bps,
-        "confidence_score": _percent(row.confidence),
-        "confidence_n": card.n,
-        "confidence_reason": None if row.confidence is not None else card.reason or card.status,
-        "risk_level": row.risk_level,
-        "size_usd": row.size.notional_usd,
-        "required_capital_usd": row.size.required_capital_usd,
-        "capacity_usd": row.capacity_usd,
-        "estimated_timeframe": timeframe_of(row.horizon_s),
-        "horizon_s": row.horizon_s,
-        "entry_price": plain(row.entry),
-        "exit_price": plain(row.targets[0].price) if row.targets else None,
-        "stop_price": plain(row.stop),
-        "risk_reduction_usd": row.risk_facts.get("dES_usd") if protective else None,
-        "half_life_s": row.half_life_s,
-        "rank_reasons": list(row.reasons),
-        "metadata": _metadata(row),
-        "discovered_at": iso_ms(found.discovered_ns),
-        "as_of": iso_ms(row.as_of_ns),
-        "age_s": age_s(row.as_of_ns, now_ns),
-    }
-
-
-def _metadata(row: Opportunity) -> dict[str, Any]:
-    return {
-        "first_seen": iso_ms(row.first_seen_ns),
-        "expires_at": iso_ms(row.expires_ns),
-        "size_binding": row.size.binding,
-        "size_illustrative": row.size.illustrative,
-        "break_even_hit_frac": row.break_even_hit_frac,
-        "risk_facts": row.risk_facts,
-        "warnings": list(row.warnings),
-    }
-
-
-def _symbol(row: Opportunity) -> str:
-    if not row.legs:
-        return WHOLE
-    first = row.legs[0].instrument
-    return f"{first.base}/{first.quote}"
-
-
-def _exchange(row: Opportunity) -> str:
-    venues = {leg.instrument.venue for leg in row.legs}
-    return venues.pop() if len(venues) == 1 else SEVERAL
-
-
-def _legs(row: Opportunity) -> list[LegBody]:
-    return [
-        LegBody(
-            instrument=str(leg.instrument),
-            kind=leg.instrument.kind,
-            side=leg.side,
-            quantity=plain(leg.quantity),
-            price=plain(leg.price),
-            order_kind=leg.order_kind,
-            notional_usd=leg.notional_usd,
-            role=leg.role,
-        )
-        for leg in row.legs
-    ]
-
-
-def _calibration(card: Scorecard) -> Calibration:
-    interval = (
-        None
-        if card.hit_low_frac is None or card.hit_high_frac is None
-        else [100 * card.hit_low_frac, 100 * card.hit_high_frac]
-    )
-    state: Any = {"scored": "calibrated" if card.confidence is not None else "miscalibrated"}.get(
-        card.status, card.status
-    )
-    return Calibration(
-        state=state,
-        n=card.n,
-        hit_rate_pct=_percent(card.hit_frac),
-        interval_pct=interval,
-        mean_net_bps=card.expectancy_bps,
-        brier=card.brier,
-        bucket=card.bucket,
-        reason=card.reason,
-    )
-
-
 def _performance(answer: ScanResults) -> dict[str, StrategyPerformance]:
     rows: dict[str, list[Opportunity]] = {}
     for item in answer.found:
@@ -433,7 +263,7 @@ def _performance(answer: ScanResults) -> dict[str, StrategyPerformance]:
         table[report.strategy_id] = StrategyPerformance(
             count=report.opportunities,
             total_potential=sum(profits) if profits else None,
-            avg_confidence=_percent(sum(stated) / len(stated)) if stated else None,
+            avg_confidence=percent(sum(stated) / len(stated)) if stated else None,
             outcome=report.outcome,
             reason=report.reason,
             execution_time_ms=report.execution_ms,
@@ -471,17 +301,6 @@ def _error(status: ScanStatus) -> ScanErrorBody:
     if status.error is None:
         raise AssertionError(f"{status.scan_id} has no error")
     return ScanErrorBody(status.error.code, status.error.reason, status.error.detail)
-
-
-def plain(number: Decimal | None) -> Any:
-    """The number with its own digits and no exponent, as the encoder shall write it."""
-    if number is None or "E" not in str(number):
-        return number
-    return msgspec.Raw(f"{number:f}".encode())
-
-
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100 * fraction
 
 
 def _float(number: Decimal | None) -> float | None:

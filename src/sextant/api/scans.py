@@ -10,6 +10,7 @@ import msgspec
 
 from sextant.api.cursors import Cursors
 from sextant.api.endpoint import Call, Endpoint, EventStream, NoBody, NoQuery
+from sextant.api.opportunity_wire import opportunity
 from sextant.api.problems import problem_of
 from sextant.api.scan_schemas import (
     CoverageAnswer,
@@ -24,7 +25,6 @@ from sextant.api.scan_wire import (
     candidate,
     execution_ms,
     filters,
-    opportunity,
     outcomes,
     results,
     scan_state,
