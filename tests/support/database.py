@@ -16,6 +16,9 @@ async def sqlite(folder: Path) -> AsyncIterator[AsyncEngine]:
     """An engine on an empty database file; closed at the end."""
     db = open_engine(f"sqlite+aiosqlite:///{folder / 'sextant.db'}")
     async with db.begin() as connection:
+        await connection.exec_driver_sql(
+            "BEGIN"
+        )  # one commit for all tables; otherwise each waits for the disk
         await connection.run_sync(METADATA.create_all)
     try:
         yield db
