@@ -138,21 +138,23 @@ def take_widths(prices: Floats, price_step: Floats, chosen: Flags, width: Floats
 
 
 @compiled
-def refill(hist: Histogram, rings: Rings, chosen: Flags, width: Floats, rows: tuple[int, int]) -> None:
-    """Builds the histograms of the chosen columns from rows of the rings; ``rows`` is (newest bar_index, number)."""
+def refill(hist: Histogram, rings: Rings, width: Floats, bar_index: int, rows: Integers) -> None:
+    """Builds the histogram of each column anew from its last ``rows`` up to ``bar_index``; none where that is < 0."""
     counts, edges = hist
     prices, lots = rings
     columns = width.shape[0]
     for first in range(0, columns, BLOCK_COLUMNS):
         end = min(first + BLOCK_COLUMNS, columns)
+        most = 0
         for s in range(first, end):
-            if chosen[s]:
+            most = max(most, rows[s])
+            if rows[s] >= 0:
                 empty(counts, edges, s)
-        for back in range(rows[1]):
-            slot = (rows[0] - back) % prices.shape[0]
+        for back in range(most):
+            slot = (bar_index - back) % prices.shape[0]
             for s in range(first, end):
                 here = lots[slot, s]
-                if chosen[s] and here > 0:
+                if back < rows[s] and here > 0:
                     index = bin_of(prices[slot, s], width[s])
                     fresh = edges[2, s] == 0
                     edges[0, s] = index if fresh or index < edges[0, s] else edges[0, s]

@@ -10,6 +10,7 @@ from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, Param, State, Values, window
 from sextant.indicators.profile import (
     BINS,
+    NOWHERE,
     Histogram,
     Rings,
     bin_of,
@@ -100,14 +101,14 @@ def _move(
 def _rebuild(state: State, bar_index: int, again: Flags) -> None:
     """Takes a width for the window of the marked columns and fills both histograms anew."""
     counters, rings, width, (window_hist, day_hist), constants = state
-    rows = rings[0].shape[0]
     take_widths(rings[0], constants[0], again, width)
-    refill(window_hist, rings, again, width, (bar_index, rows))
-    same_day = np.empty_like(again)
-    for days in np.unique(counters[1]):
-        for s in range(again.shape[0]):
-            same_day[s] = again[s] and counters[1][s] == days
-        refill(day_hist, rings, same_day, width, (bar_index, days))
+    rows = np.empty(again.shape[0], np.int64)
+    for s in range(again.shape[0]):
+        rows[s] = rings[0].shape[0] if again[s] else NOWHERE
+    refill(window_hist, rings, width, bar_index, rows)
+    for s in range(again.shape[0]):
+        rows[s] = counters[1][s] if again[s] else NOWHERE
+    refill(day_hist, rings, width, bar_index, rows)
 
 
 @compiled
