@@ -19,7 +19,7 @@ from sextant.model.view import View
 from sextant.strategies.catalog import CATALOGUE_ORDER, strategies
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Strategy, Verdict
-from sextant.strategies.costs import CostAssumptions
+from sextant.strategies.costs import CostAssumptions, Pricing
 from sextant.strategies.propose import judge
 from support.cards import UNPROVEN, proven
 from support.markets import (
@@ -54,7 +54,7 @@ def evaluate(strategy: Strategy, view: View, **params: float) -> Verdict:
 def judged(
     strategy: Strategy, view: View, card: Scorecard = UNPROVEN, account: Account = RICH
 ) -> tuple[list[Opportunity], list[Disposition]]:
-    return judge(strategy, evaluate(strategy, view), lambda *_: card, view, account, NOTHING)
+    return judge(strategy, evaluate(strategy, view), lambda *_: card, Pricing(view, account, NOTHING))
 
 
 def history(verdict: Verdict) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def test_no_bars_at_all_skip_it_with_a_reason(strategy: Strategy, markets: dict[
     view = known_at(markets[strategy.id], 0)
     verdict = evaluate(strategy, view)
     assert verdict.skipped is not None
-    rows, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, view, RICH, NOTHING)
+    rows, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, RICH, NOTHING))
     assert not rows
     assert {item.kind for item in dispositions} == {"insufficient_data"}
 
@@ -251,7 +251,7 @@ def test_a_replay_without_quotes_is_insufficient_unless_a_spread_is_assumed_and_
     assert (dispositions[0].kind, dispositions[0].stage) == ("insufficient_data", "quotes")
     assumed = CostAssumptions(spread_bps_assumed=5.0)
     verdict = strategy.evaluate(view, strategy.defaults(), Columns(view, assumed))
-    rows, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, view, RICH, assumed)
+    rows, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, RICH, assumed))
     assert dispositions[0].kind == "opportunity"
     for row in rows:
         spread = next(line for line in row.costs if line.item == "spread")
@@ -300,7 +300,7 @@ def test_both_bounds_of_every_parameter_run(strategy: Strategy, markets: dict[st
     for param in strategy.params:
         for value in (param.low, param.high):
             verdict = evaluate(strategy, view, **{param.name: value})
-            _, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, view, RICH, NOTHING)
+            _, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, RICH, NOTHING))
             assert len(dispositions) == view.size, (param.name, value)
 
 

@@ -15,6 +15,7 @@ from sextant.strategies.costs import (
     CostAssumptions,
     Depth,
     Pricing,
+    Stay,
     Terms,
     book_depth,
     capacity,
@@ -44,7 +45,7 @@ def law(touch_usd: float = 0.0) -> Depth:
 
 def terms(view: View, direction: int = 1, account: Account | None = None) -> Terms:
     pricing = Pricing(view, account or Account(), NOTHING)
-    return terms_of(pricing, 0, direction, 86_400.0, sigma_day=0.04, stop_share=1.0)
+    return terms_of(pricing, Stay(0, direction, 86_400.0, sigma_day=0.04, stop_share=1.0))
 
 
 def with_book(view: View, ask: Floats, bid: Floats, sizes: Floats, age_s: float = 0.0) -> View:

@@ -15,7 +15,7 @@ from sextant.model.times import HOUR_NS
 from sextant.model.view import View
 from sextant.strategies.catalog import strategy
 from sextant.strategies.columns import Columns
-from sextant.strategies.costs import CostAssumptions
+from sextant.strategies.costs import CostAssumptions, Pricing
 from sextant.strategies.propose import judge
 from support.cards import UNPROVEN
 from support.markets import bars_of, framed, specs_of, view_of
@@ -31,7 +31,7 @@ def run(
     """Opportunities and dispositions of a strategy in a market."""
     chosen = strategy(name)
     verdict = chosen.evaluate(view, chosen.defaults(**params), Columns(view))
-    return judge(chosen, verdict, lambda *_: card, view, account, NOTHING)
+    return judge(chosen, verdict, lambda *_: card, Pricing(view, account, NOTHING))
 
 
 def only(view: View, card: Scorecard = UNPROVEN, account: Account = RICH) -> Opportunity:

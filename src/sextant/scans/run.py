@@ -27,7 +27,7 @@ from sextant.scans.records import ScanRequest, StrategyReport
 from sextant.scans.universe import Universe
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Strategy, Verdict
-from sextant.strategies.costs import round_trip_cost_bps
+from sextant.strategies.costs import Pricing
 from sextant.strategies.gates import volume_24h_usd
 from sextant.strategies.prices import CostAssumptions
 from sextant.strategies.propose import judge
@@ -136,9 +136,9 @@ def run_strategy(
     verdict = part.verdict(strategy)
     if verdict.skipped is not None:
         return skipped_run(strategy, verdict.skipped, "insufficient_data", universe, part.view)
-    costs = round_trip_cost_bps(part.view, account, part.assumptions)
-    scorer = Scorer(part.events(strategy, verdict), costs)
-    rows, dispositions = judge(strategy, verdict, scorer.card, part.view, account, part.assumptions)
+    pricing = Pricing(part.view, account, part.assumptions)
+    scorer = Scorer(part.events(strategy, verdict), pricing.round_trip_bps)
+    rows, dispositions = judge(strategy, verdict, scorer.card, pricing)
     inside = {
         spec.instrument for spec, chosen in zip(part.view.instruments, universe.chosen, strict=True) if chosen
     }

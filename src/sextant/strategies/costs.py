@@ -67,17 +67,20 @@ class Pricing:
         tiers = [fee_tier(self.account, spec.instrument) for spec in self.view.instruments]
         return np.array([np.nan if tier is None else tier.taker_bps for tier in tiers], dtype=np.float64)
 
+    @cached_property
+    def round_trip_bps(self) -> Floats:
+        """Two taker fees and the quoted spread, positive; NaN where unknown.
+
+        Notes
+        -----
+        What past signals are charged: sizes up to the touch, no funding. Evidence adds funding from settled rates.
+        """
+        return 2.0 * self.taker_bps + self.touch.spread_bps
+
 
 def round_trip_cost_bps(view: View, account: Account, assumptions: CostAssumptions) -> Floats:
-    """Two taker fees and the quoted spread of each instrument, float64 (S,), positive; NaN where unknown.
-
-    Notes
-    -----
-    What past signals are charged: sizes up to the touch, no funding. Evidence adds funding from settled rates.
-    """
-    pricing = Pricing(view, account, assumptions)
-    cost: Floats = 2.0 * pricing.taker_bps + pricing.touch.spread_bps
-    return cost
+    """Two taker fees and the quoted spread of each instrument, float64 (S,), positive; NaN where unknown."""
+    return Pricing(view, account, assumptions).round_trip_bps
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,10 +220,9 @@ class Terms:
         return self.fixed_bps + float(self.slippage_bps(np.array([size_usd]))[0])
 
 
-def terms_of(
-    pricing: Pricing, column: int, direction: int, horizon_s: float, sigma_day: float, stop_share: float
-) -> Terms:
-    """The terms of entering an instrument now and leaving it again.
+@dataclass(frozen=True)
+class Stay:
+    """A position to be priced.
 
     Parameters
     ----------
@@ -235,18 +237,28 @@ def terms_of(
     stop_share
         Share of exits by stop, in [0, 1].
     """
-    view = pricing.view
-    instrument = view.instruments[column].instrument
+
+    column: int
+    direction: int
+    horizon_s: float
+    sigma_day: float
+    stop_share: float
+
+
+def terms_of(pricing: Pricing, stay: Stay) -> Terms:
+    """The terms of entering an instrument now and leaving it again."""
+    column = stay.column
+    instrument = pricing.view.instruments[column].instrument
     pays = instrument.kind == "perpetual"
     return Terms(
         column=column,
-        direction=direction,
+        direction=stay.direction,
         fee=fee_tier(pricing.account, instrument),
         spread_bps=float(pricing.touch.spread_bps[column]),
-        entry=_depth(pricing, column, direction, sigma_day),
-        leave=_depth(pricing, column, -direction, sigma_day),
-        leave_factor=1.0 + (STOP_SLIPPAGE - 1.0) * stop_share,
-        funding=funding_of(view, column, horizon_s) if pays else None,
+        entry=_depth(pricing, column, stay.direction, stay.sigma_day),
+        leave=_depth(pricing, column, -stay.direction, stay.sigma_day),
+        leave_factor=1.0 + (STOP_SLIPPAGE - 1.0) * stay.stop_share,
+        funding=funding_of(pricing.view, column, stay.horizon_s) if pays else None,
         pays_funding=pays,
     )
 

@@ -41,11 +41,11 @@ def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> D
     spec = view.instruments[column]
     missing = verdict.missing[column]
     if missing is not None:
-        return insufficient(spec, *missing)
+        return insufficient(spec, missing)
     blind = read.first(read.unreadable, column)
     if blind is not None:
         gate = read.gates[blind]
-        return insufficient(spec, f"gate.{gate.name}", 0.0, 1.0, "values", gates=read.readings(column))
+        return insufficient(spec, (f"gate.{gate.name}", 0.0, 1.0, "values"), read.readings(column))
     failing = read.first(~read.passed, column)
     if failing is not None:
         return _failed(verdict, read, view, column, failing)
@@ -55,15 +55,16 @@ def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> D
 
 
 def insufficient(
-    spec: InstrumentSpec,
-    which: str,
-    have: float | None,
-    need: float | None,
-    unit: str,
-    *,
-    gates: tuple[GateReading, ...] = (),
+    spec: InstrumentSpec, lack: tuple[str, float, float, str], gates: tuple[GateReading, ...] = ()
 ) -> Disposition:
-    """An input is missing, too old or too short."""
+    """An input is missing, too old or too short.
+
+    Parameters
+    ----------
+    lack
+        Which input, what it has, what is needed, unit of both.
+    """
+    which, have, need, unit = lack
     return Disposition(
         unit=str(spec.instrument),
         instruments=(spec.instrument,),
@@ -72,8 +73,19 @@ def insufficient(
         value=have,
         limit=need,
         value_unit=unit,
-        flips_if=f"{which} is known" if have is None or need is None else f"{which} reaches {need:g} {unit}",
+        flips_if=f"{which} reaches {need:g} {unit}",
         gates=gates,
+    )
+
+
+def unheard(spec: InstrumentSpec, reason: str) -> Disposition:
+    """The whole strategy is silent about the market, whatever the instrument."""
+    return Disposition(
+        unit=str(spec.instrument),
+        instruments=(spec.instrument,),
+        kind="insufficient_data",
+        stage=reason,
+        flips_if=f"there is no longer: {reason}",
     )
 
 

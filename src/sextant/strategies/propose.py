@@ -6,18 +6,16 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
-from sextant.model.account import Account
 from sextant.model.opportunity import Disposition, Opportunity
 from sextant.model.scorecard import Scorecard
-from sextant.model.view import View
 from sextant.strategies.assemble import Offer, Sized, assemble, cost_of
 from sextant.strategies.candidate import Candidate, candidate_of
 from sextant.strategies.contract import Strategy, Verdict
 from sextant.strategies.costs import (
     SMALLEST_USD,
     Capacity,
-    CostAssumptions,
     Pricing,
+    Stay,
     capacity,
     terms_of,
     waterfall,
@@ -30,6 +28,7 @@ from sextant.strategies.dispositions import (
     from_gates,
     insufficient,
     negative_edge,
+    unheard,
 )
 from sextant.strategies.gates import assess
 from sextant.strategies.proof import CAUTION, proof_of
@@ -54,9 +53,7 @@ def judge(
     strategy: Strategy,
     verdict: Verdict,
     cards: Cards,
-    view: View,
-    account: Account,
-    assumptions: CostAssumptions,
+    pricing: Pricing,
 ) -> tuple[list[Opportunity], list[Disposition]]:
     """All opportunities of a strategy, and one disposition for each instrument of the view, in its order.
 
@@ -66,7 +63,7 @@ def judge(
         What was said; a skipped verdict disposes every instrument with its reason.
     cards
         Evidence for a column of the last row; read for candidates only.
-    view, account, assumptions
+    pricing
         The market, who asks, and what may be assumed where a replay has no quotes.
 
     Notes
@@ -74,10 +71,10 @@ def judge(
     Two instruments may lead to the same trade (a spot instrument and the perpetual that realises its short). It is shown
     once, by the instrument that is traded itself where there is one; both are disposed ``opportunity``.
     """
+    view = pricing.view
     if verdict.skipped is not None:
         skipped = verdict.skipped
-        return [], [insufficient(spec, skipped, None, None, "") for spec in view.instruments]
-    pricing = Pricing(view, account, assumptions)
+        return [], [unheard(spec, skipped) for spec in view.instruments]
     read = assess(verdict)
     chosen: dict[str, tuple[bool, str, Opportunity]] = {}
     dispositions: list[Disposition] = []
@@ -104,16 +101,16 @@ def judge(
 def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportunity | Disposition:
     """The opportunity a candidate is for this account, or why it is none."""
     spec, traded = (pricing.view.instruments[c] for c in (candidate.column, candidate.executed))
-    terms = terms_of(
-        pricing,
+    stay = Stay(
         candidate.executed,
         candidate.direction,
         candidate.horizon_s,
         candidate.sigma_day,
         _stop_share(card),
     )
+    terms = terms_of(pricing, stay)
     if terms.unknown is not None:
-        return insufficient(spec, f"cost.{terms.unknown}", 0.0, 1.0, "values", gates=candidate.readings)
+        return insufficient(spec, (f"cost.{terms.unknown}", 0.0, 1.0, "values"), candidate.readings)
     offer = Offer(
         candidate, card, pricing, terms, proof_of(card), means_of(pricing.account, traded.instrument.venue)
     )
