@@ -17,7 +17,7 @@ from sextant.errors import InputError
 from sextant.model.bar import BarBlock
 from sextant.model.events import Listed
 from sextant.model.times import HOUR_NS, parse_time_ns
-from sextant.venues import packs
+from sextant.venues import pack_table, packs
 from sextant.venues.packs import PackReplay, bar_pack_events
 
 DAY = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
@@ -195,6 +195,53 @@ def test_bars_out_of_order_are_refused(tmp_path: Path) -> None:
         bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [100, 101])[::-1]))
 
 
+def test_bars_that_come_again_in_a_later_batch_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack_table, "BATCH_ROWS", 2)
+    rows = rows_of("BTCUSDT", [100, 101])
+    with pytest.raises(InputError, match="rising order"):
+        bar_pack_events(pack(tmp_path, rows + rows))
+
+
+def test_rows_sorted_by_time_give_the_same_bars_as_rows_sorted_by_symbol(tmp_path: Path) -> None:
+    rows = rows_of("ETHUSDT", [10.25, 11.5, 12]) + rows_of("BTCUSDT", [100.5, 101, 102])
+    by_time = sorted(rows, key=lambda row: row["date"])
+    (left,) = read(bar_pack_events(pack(tmp_path, rows)))[1]
+    (right,) = read(bar_pack_events(pack(tmp_path, by_time)))[1]
+    np.testing.assert_array_equal(left.close, right.close)
+    np.testing.assert_array_equal(left.close, [[100.5, 10.25], [101, 11.5], [102, 12]])
+
+
+def test_volumes_that_the_pack_states_are_taken_and_negative_ones_are_unknown(tmp_path: Path) -> None:
+    rows = rows_of("BTCUSDT", [100, 101])
+    for row, turnover, taken in zip(rows, (260.0, -1.0), (1.5, 0.5), strict=True):
+        row |= {"turnover": turnover, "taker_buy_base_asset_volume": taken}
+    replay = bar_pack_events(pack(tmp_path, rows))
+    (block,) = read(replay)[1]
+    np.testing.assert_array_equal(block.quote_volume[:, 0], [260.0, math.nan])
+    np.testing.assert_array_equal(block.taker_buy_volume[:, 0], [1.5, 0.5])
+    assert not any("quote_volume" in note for note in replay.notes)
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USDT", "BTC-USDT", "btcusdt", "BTC_USDT", "BTC/USDT:USDT"])
+def test_symbols_of_any_spelling_name_their_instrument(tmp_path: Path, symbol: str) -> None:
+    replay = bar_pack_events(pack(tmp_path, rows_of(symbol, [100, 101])))
+    assert [str(item) for item in replay.instruments] == ["binance:BTC-USDT:spot"]
+
+
+def test_a_second_spelling_of_an_instrument_is_left_out(tmp_path: Path) -> None:
+    replay = bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [100, 101]) + rows_of("BTC/USDT", [1, 2])))
+    assert len(replay.instruments) == 1
+    assert any("another symbol names the same" in note for note in replay.notes)
+
+
+def test_a_symbol_that_names_no_asset_is_left_out(tmp_path: Path) -> None:
+    replay = bar_pack_events(pack(tmp_path, rows_of("BTCUSDT", [100, 101]) + rows_of("B T-USDT", [1, 2])))
+    assert len(replay.instruments) == 1
+    assert any(note.startswith("B T-USDT is left out") for note in replay.notes)
+
+
 def test_bars_off_the_interval_are_refused(tmp_path: Path) -> None:
     rows = rows_of("BTCUSDT", [100, 101])
     for row in rows:
@@ -216,8 +263,8 @@ def test_a_row_without_its_time_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_date_that_is_no_time_is_refused(tmp_path: Path) -> None:
-    rows = [{**row, "date": 5} for row in rows_of("BTCUSDT", [100, 101])]
-    with pytest.raises(InputError, match="column date is int64, not a time"):
+    rows = [{**row, "date": "5"} for row in rows_of("BTCUSDT", [100, 101])]
+    with pytest.raises(InputError, match="column date is string, not a time"):
         bar_pack_events(pack(tmp_path, rows))
 
 

@@ -6,13 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.ipc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sextant.errors import InputError
@@ -20,20 +16,18 @@ from sextant.model.bar import BarBlock, Floats, Integers
 from sextant.model.events import Event, Listed
 from sextant.model.instrument import FIAT_ASSETS, STABLE_ASSETS, Instrument, InstrumentSpec, Kind
 from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
+from sextant.venues.pack_table import NEEDED, PRICES, PackTable, Rows
 
-COLUMNS: Final = ("open", "high", "low", "close", "volume")
 QUOTES: Final = tuple(
     sorted(STABLE_ASSETS | FIAT_ASSETS | {"BTC", "ETH", "BNB"}, key=lambda asset: (-len(asset), asset))
 )
 """Quote assets by which a joined symbol is split, longest first."""
 
 MOST_CELLS: Final = 1 << 20  # bars of one block; seven columns of them are 56 MiB
-BATCH_ROWS: Final = 1 << 17
 SUM_NOISE: Final = 1e-13  # about 450 roundings of float64
 QUIET_NS: Final = DAY_NS  # no bar for a day before the end: not trading any more
 MOST_DECIMALS: Final = 12  # finer prices are rounding noise of a computation, not a venue's step
 
-_DAMAGE: Final = (pa.ArrowException, OSError, ValueError)  # what pyarrow raises over damaged bytes
 _KIND_OF_WORD: Final[Mapping[str, Kind]] = {
     "spot": "spot",
     "usdm": "perpetual",
@@ -71,129 +65,6 @@ class PackReplay:
     bars: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Some rows of the table: which symbol (index), open time, and five columns."""
-
-    symbol: NDArray[np.int64]
-    open_ns: Integers
-    values: Mapping[str, Floats]
-
-    def where(self, kept: NDArray[np.bool_]) -> _Rows:
-        return _Rows(
-            self.symbol[kept],
-            self.open_ns[kept],
-            {name: column[kept] for name, column in self.values.items()},
-        )
-
-    def sound(self) -> NDArray[np.bool_]:
-        """Which rows are bars that a market can have traded."""
-        v = self.values
-        with np.errstate(invalid="ignore"):
-            ordered = (v["low"] > 0) & (v["low"] <= np.minimum(v["open"], v["close"]))
-            ordered &= (v["high"] >= np.maximum(v["open"], v["close"])) & (v["high"] < np.inf)
-            return ordered & (v["volume"] >= 0) & (v["volume"] < np.inf)
-
-
-class _Table:
-    """The file: symbols, and batches of rows in file order, as often as asked."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            with path.open("rb") as file:
-                self.parquet = file.read(4) == b"PAR1"
-            schema = pq.read_schema(path) if self.parquet else pa.ipc.open_file(path).schema
-            names = schema.names
-        except _DAMAGE as error:
-            raise InputError(f"{path} is no Parquet or Feather file: {error}.", reason="format") from error
-        missing = [name for name in ("date", *COLUMNS) if name not in names]
-        if missing:
-            raise InputError(
-                f"{path} is no pack of bars: it lacks {', '.join(missing)} and has {', '.join(names)}.",
-                reason="format",
-            )
-        if not pa.types.is_timestamp(schema.field("date").type):
-            raise InputError(
-                f"{path}: column date is {schema.field('date').type}, not a time.", reason="format"
-            )
-        if "symbol" in names and not _is_text(schema.field("symbol").type):
-            raise InputError(
-                f"{path}: column symbol is {schema.field('symbol').type}, not text.", reason="format"
-            )
-        self.own_symbol = None if "symbol" in names else path.name.split("-")[0]
-        self.symbols: dict[str, int] = {}
-
-    def batches(self) -> Iterator[_Rows]:
-        """All rows, in batches.
-
-        Raises
-        ------
-        InputError
-            If the file ends early or is damaged; says how many rows were read.
-        """
-        names = [*([] if self.own_symbol else ["symbol"]), "date", *COLUMNS]
-        read = 0
-        try:
-            for batch in self._record_batches(names):
-                batch.validate(full=True)  # damaged offsets are not seen in reading, and read foreign memory
-                read += batch.num_rows
-                yield self._rows(batch)
-        except _DAMAGE as error:
-            raise InputError(
-                f"{self.path} is damaged after {read} rows: {error}.", reason="damaged"
-            ) from error
-
-    def _record_batches(self, names: list[str]) -> Iterator[Any]:
-        if self.parquet:
-            with pq.ParquetFile(self.path) as file:
-                yield from file.iter_batches(batch_size=BATCH_ROWS, columns=names)
-            return
-        with pa.ipc.open_file(self.path) as file:
-            for number in range(file.num_record_batches):
-                yield file.get_batch(number).select(names)
-
-    def _rows(self, batch: Any) -> _Rows:
-        if self.own_symbol is None:
-            encoded = batch.column("symbol")
-            if not pa.types.is_dictionary(encoded.type):
-                encoded = encoded.dictionary_encode()
-            index = [
-                self.symbols.setdefault(text, len(self.symbols)) for text in encoded.dictionary.to_pylist()
-            ]
-            symbol = np.array(index, dtype=np.int64)[self._array(encoded.indices, "symbol")]
-        else:
-            self.symbols.setdefault(self.own_symbol, 0)
-            symbol = np.zeros(batch.num_rows, dtype=np.int64)
-        # Casting first makes every stored unit (ms, us, ns) the same.
-        times = pc.cast(pc.cast(batch.column("date"), pa.timestamp("ns", tz="UTC")), pa.int64())
-        return _Rows(
-            symbol,
-            self._array(times, "date"),
-            {
-                name: self._array(_with_nan(pc.cast(batch.column(name), pa.float64())), name)
-                for name in COLUMNS
-            },
-        )
-
-    def _array(self, column: Any, name: str) -> NDArray[Any]:
-        """The column without a copy; ``to_numpy`` would import pandas, where it is installed, for 0.7 s."""
-        if column.null_count:
-            raise InputError(
-                f"{self.path}: column {name} has {column.null_count} empty rows.", reason="format"
-            )
-        return np.from_dlpack(column)
-
-
-def _is_text(kind: Any) -> bool:
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _with_nan(column: Any) -> Any:
-    return pc.fill_null(column, float("nan")) if column.null_count else column
-
-
 def _decimals(values: Floats, at_least: int, noise: float = 0.0) -> int:
     """The fewest decimals, at least ``at_least``, that spell every value; above the most when none do.
 
@@ -221,14 +92,15 @@ class _Facts:
     first_open_ns: int
     broken: int
 
-    def learn(self, rows: _Rows) -> None:
-        """Add a batch of sound rows."""
-        order = np.argsort(rows.symbol, kind="stable")
-        which, starts = np.unique(rows.symbol[order], return_index=True)
-        for symbol, part in zip(which, np.split(order, starts[1:]), strict=True):
-            prices = np.concatenate([rows.values[name][part] for name in COLUMNS[:4]])
-            self.bars[symbol] += part.size
-            self.last_open_ns[symbol] = max(self.last_open_ns[symbol], rows.open_ns[part].max())
+    def learn(self, rows: Rows) -> None:
+        """Add a batch of sound rows, symbol after symbol."""
+        which, starts = np.unique(rows.symbol, return_index=True)
+        ends = [*starts[1:].tolist(), rows.symbol.size]
+        for symbol, start, end in zip(which, starts, ends, strict=True):
+            part = slice(start, end)
+            prices = np.concatenate([rows.values[name][part] for name in PRICES])
+            self.bars[symbol] += end - start
+            self.last_open_ns[symbol] = rows.open_ns[end - 1]
             self.price_places[symbol] = _decimals(prices, int(self.price_places[symbol]))
             self.volume_places[symbol] = _decimals(
                 rows.values["volume"][part], int(self.volume_places[symbol]), SUM_NOISE
@@ -239,7 +111,7 @@ class _Facts:
 MOST_SYMBOLS: Final = 10_000
 
 
-def _survey(table: _Table, interval: Interval, until_ns: int | None) -> _Facts:
+def _survey(table: PackTable, interval: Interval, until_ns: int | None) -> _Facts:
     facts = _Facts(
         np.zeros(MOST_SYMBOLS, dtype=np.int64),
         np.zeros(MOST_SYMBOLS, dtype=np.int64),
@@ -249,9 +121,10 @@ def _survey(table: _Table, interval: Interval, until_ns: int | None) -> _Facts:
         0,
     )
     step = INTERVAL_NS[interval]
-    for rows in table.batches():
+    for batch in table.batches():
         if len(table.symbols) > MOST_SYMBOLS:
             raise InputError(f"{table.path} holds over {MOST_SYMBOLS} symbols, the most of one pack.")
+        rows = batch.by_symbol()
         _steps(table, rows)
         if np.any(rows.open_ns % step):
             raise InputError(f"{table.path}: an open time is no multiple of {interval}.", reason="format")
@@ -259,13 +132,19 @@ def _survey(table: _Table, interval: Interval, until_ns: int | None) -> _Facts:
         sound = known.sound()
         facts.broken += int(sound.size - sound.sum())
         known = known.where(sound)
+        if np.any(known.open_ns <= facts.last_open_ns[known.symbol]):
+            raise _unordered(table)
         if known.open_ns.size:
             facts.learn(known)
     return facts
 
 
-def _steps(table: _Table, rows: _Rows) -> Integers:
-    """Distances of neighbouring bars of one symbol.
+def _unordered(table: PackTable) -> InputError:
+    return InputError(f"{table.path}: bars of one symbol are not in rising order of time.", reason="format")
+
+
+def _steps(table: PackTable, rows: Rows) -> Integers:
+    """Distances of neighbouring bars of one symbol; rows are symbol after symbol.
 
     Raises
     ------
@@ -274,15 +153,13 @@ def _steps(table: _Table, rows: _Rows) -> Integers:
     """
     steps: Integers = np.diff(rows.open_ns)[np.diff(rows.symbol) == 0]
     if steps.size and steps.min() <= 0:
-        raise InputError(
-            f"{table.path}: bars of one symbol are not in rising order of time.", reason="format"
-        )
+        raise _unordered(table)
     return steps
 
 
-def _interval(table: _Table) -> Interval:
+def _interval(table: PackTable) -> Interval:
     """The smallest distance of neighbouring bars in the first batch that has any."""
-    found_steps = (steps for rows in table.batches() if (steps := _steps(table, rows)).size)
+    found_steps = (steps for rows in table.batches() if (steps := _steps(table, rows.by_symbol())).size)
     first = next(found_steps, None)
     if first is None:
         raise InputError(f"{table.path} holds fewer than two bars of one symbol.", reason="interval")
@@ -312,14 +189,22 @@ def _place(path: Path, venue: str | None, kind: Kind | None, notes: list[str]) -
     return venue, kind
 
 
-def _instrument(symbol: str, venue: str, kind: Kind) -> Instrument | None:
-    base, split, quote = symbol.replace("/", "_").partition("_")
-    if split:
-        return Instrument(venue, base.upper(), quote.partition(":")[0].upper(), kind)
-    for asset in QUOTES:
-        if symbol.endswith(asset) and len(symbol) > len(asset):
-            return Instrument(venue, symbol[: -len(asset)], asset, kind)
-    return None
+def _instrument(symbol: str, venue: str, kind: Kind) -> Instrument:
+    """The instrument of a symbol, joined or with a separator.
+
+    Raises
+    ------
+    InputError
+        If it cannot be split, or its parts name no asset.
+    """
+    text = symbol.upper()
+    base, split, quote = text.replace("/", "-").replace("_", "-").partition("-")
+    if not split:
+        asset = next((asset for asset in QUOTES if text.endswith(asset) and text != asset), None)
+        if asset is None:
+            raise InputError("its quote asset is not known")
+        base, quote = text.removesuffix(asset), asset
+    return Instrument(venue, base, quote.partition(":")[0], kind)
 
 
 def bar_pack_events(
@@ -330,8 +215,7 @@ def bar_pack_events(
     Parameters
     ----------
     path
-        Parquet or Feather file with columns date, open, high, low, close, volume and, where it holds
-        several instruments, symbol.
+        Parquet or Feather file of bars of one interval; ``pack_table`` says what its columns may be called.
     until_ns
         Only bars whose close is not later are read; nothing in the answer depends on later ones.
     venue, kind
@@ -345,11 +229,12 @@ def bar_pack_events(
 
     Notes
     -----
-    Packs state neither turnover nor trading rules. ``quote_volume`` is volume x (high + low + close) / 3;
-    tick and lot are the smallest decimal step seen in the prices and volumes read; both are said in
-    ``notes``. ``taker_buy_volume`` is NaN. Two passes are made, and memory is bounded by one block.
+    Packs state no trading rules, and most of them no turnover: tick and lot are the smallest decimal step
+    seen in the prices and volumes read, ``quote_volume`` is then volume x (high + low + close) / 3; both are
+    said in ``notes``. ``taker_buy_volume`` is NaN where the pack does not state it. The file is read once for
+    its facts and once for each block, so that memory is bounded by one block.
     """
-    table = _Table(Path(path))
+    table = PackTable(Path(path))
     notes: list[str] = []
     venue, kind = _place(table.path, venue, kind, notes)
     interval = _interval(table)
@@ -362,7 +247,10 @@ def bar_pack_events(
     specs, columns = _specs(table, facts, (venue, kind, end_ns, end_ns - step), notes)
     if facts.broken:
         notes.append(f"{facts.broken} rows break 0 < low <= open, close <= high and are taken as absent.")
-    notes.append("quote_volume is approximated as volume x (high + low + close) / 3: the pack states none.")
+    if "quote_volume" not in table.states:
+        notes.append(
+            "quote_volume is approximated as volume x (high + low + close) / 3: the pack states none."
+        )
     notes.append("tick and lot are assumed: the smallest decimal step seen in prices and volumes.")
     period = (facts.first_open_ns, end_ns)
     return PackReplay(
@@ -376,24 +264,30 @@ def bar_pack_events(
 
 
 def _specs(
-    table: _Table, facts: _Facts, where: tuple[str, Kind, int, int], notes: list[str]
+    table: PackTable, facts: _Facts, where: tuple[str, Kind, int, int], notes: list[str]
 ) -> tuple[tuple[InstrumentSpec, ...], NDArray[np.int64]]:
     """The instruments, and the column of each symbol (-1: left out)."""
     venue, kind, as_of_ns, last_open_ns = where
     columns = np.full(len(table.symbols), -1, dtype=np.int64)
     specs: list[InstrumentSpec] = []
+    taken: set[Instrument] = set()
     ended = 0
     for symbol, index in sorted(table.symbols.items()):
         if not facts.bars[index]:
             continue
-        instrument = _instrument(symbol, venue, kind)
         places, lot_places = int(facts.price_places[index]), int(facts.volume_places[index])
-        if instrument is None or max(places, lot_places) > MOST_DECIMALS:
-            reason = (
-                "its quote asset is not known" if instrument is None else "its numbers show no decimal step"
-            )
-            notes.append(f"{symbol} is left out: {reason}.")
+        try:
+            instrument = _instrument(symbol, venue, kind)
+        except InputError as error:
+            notes.append(f"{symbol} is left out: {error.message.rstrip('.')}.")
             continue
+        if max(places, lot_places) > MOST_DECIMALS or instrument in taken:
+            why = (
+                "another symbol names the same" if instrument in taken else "its numbers show no decimal step"
+            )
+            notes.append(f"{symbol} is left out: {why}.")
+            continue
+        taken.add(instrument)
         columns[index] = len(specs)
         current = last_open_ns - facts.last_open_ns[index] < QUIET_NS
         ended += not current
@@ -418,7 +312,7 @@ def _specs(
 
 
 def _events(
-    table: _Table,
+    table: PackTable,
     specs: tuple[InstrumentSpec, ...],
     columns: NDArray[np.int64],
     interval: Interval,
@@ -437,7 +331,7 @@ def _events(
 
 
 def _block(
-    table: _Table,
+    table: PackTable,
     instruments: tuple[Instrument, ...],
     columns: NDArray[np.int64],
     interval: Interval,
@@ -446,24 +340,29 @@ def _block(
     step = INTERVAL_NS[interval]
     begin_ns, end_ns = window
     shape = ((end_ns - begin_ns) // step, len(instruments))
-    held = {name: np.full(shape, np.nan) for name in COLUMNS}
+    names = (*NEEDED, *table.states)
+    held = {name: np.full(shape, np.nan) for name in names}
     for rows in table.batches():
         inside = (rows.open_ns >= begin_ns) & (rows.open_ns < end_ns) & (columns[rows.symbol] >= 0)
         kept = rows.where(inside & rows.sound())
         at = ((kept.open_ns - begin_ns) // step, columns[kept.symbol])
-        for name in COLUMNS:
+        for name in names:
             held[name][at] = kept.values[name]
     present = ~np.isnan(held["close"]).all(axis=1)
     open_ns = begin_ns + np.flatnonzero(present).astype(np.int64) * step
     if not present.all():
         held = {name: column[present] for name, column in held.items()}
+    for name in table.states:
+        held[name][held[name] < 0] = np.nan
+    if "quote_volume" not in held:
+        held["quote_volume"] = held["volume"] * ((held["high"] + held["low"] + held["close"]) / 3.0)
+    if "taker_buy_volume" not in held:
+        held["taker_buy_volume"] = np.full(held["close"].shape, np.nan)
     return BarBlock(
         interval=interval,
         instruments=instruments,
         open_ns=open_ns,
         **held,
-        quote_volume=held["volume"] * ((held["high"] + held["low"] + held["close"]) / 3.0),
-        taker_buy_volume=np.full(held["close"].shape, np.nan),
         event_ns=end_ns,
         receive_ns=end_ns,
     )
