@@ -10,7 +10,6 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -21,89 +20,19 @@ from sextant.model.bar import Bar
 from sextant.model.events import (
     BarUpdate,
     BookDelta,
-    BookSnapshot,
     DerivativesUpdate,
     Event,
-    Level,
-    Listed,
     QuoteUpdate,
     Trade,
 )
-from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.times import MILLISECOND_NS, MINUTE_NS
+from walk import START_NS, WalkingBook
 
 INSTRUMENTS = 200
 EVENTS = 200_000
-LEVELS = 50
-START_NS = 1_717_200_000 * 1_000_000_000
 
 
-class Market:
-    """One instrument's true book, walking at random and telling every change as a venue would."""
-
-    def __init__(self, number: int, chance: random.Random) -> None:
-        self.instrument = Instrument("bybit", f"A{number:03d}", "USDT", "perpetual")
-        self.chance = chance
-        self.middle = 20_000 + number
-        self.sequence = 1
-        self.bids = {self.middle - step: 1.0 + step for step in range(1, LEVELS + 1)}
-        self.asks = {self.middle + step: 1.0 + step for step in range(1, LEVELS + 1)}
-
-    def listed(self) -> Listed:
-        spec = InstrumentSpec(
-            self.instrument,
-            Decimal("0.1"),
-            Decimal("0.001"),
-            None,
-            Decimal(1),
-            "trading",
-            28_800,
-            None,
-            START_NS,
-        )
-        return Listed(spec, START_NS, START_NS)
-
-    def snapshot(self) -> BookSnapshot:
-        bids, asks = self.shown()
-        return BookSnapshot(self.instrument, START_NS, START_NS, 1, LEVELS, bids, asks)
-
-    def shown(self) -> tuple[list[Level], list[Level]]:
-        """The true book, best first."""
-        return (
-            [(ticks / 10, self.bids[ticks]) for ticks in sorted(self.bids, reverse=True)],
-            [(ticks / 10, self.asks[ticks]) for ticks in sorted(self.asks)],
-        )
-
-    def delta(self, now_ns: int) -> BookDelta:
-        """Three sizes near the touch change; every fifth time the touch moves by one tick, which adds and deletes levels."""
-        chance = self.chance
-        changes: tuple[dict[int, float], dict[int, float]] = ({}, {})
-        if chance.random() < 0.2:
-            up = chance.random() < 0.5
-            gone, made = (min(self.asks), self.middle) if up else (max(self.bids), self.middle)
-            self.middle += 1 if up else -1
-            changes[up][gone] = 0.0
-            changes[not up][made] = chance.random() + 0.1
-            far = self.middle + LEVELS if up else self.middle - LEVELS
-            changes[up][far] = 5.0
-        for _ in range(3):
-            side = chance.random() < 0.5
-            ticks = self.middle + (1 if side else -1) * (1 + int(chance.expovariate(0.2)) % LEVELS)
-            changes[side].setdefault(ticks, chance.random() + 0.1)
-        for book, changed, best_last in ((self.bids, changes[0], True), (self.asks, changes[1], False)):
-            for ticks, size in changed.items():
-                if size:
-                    book[ticks] = size
-                else:
-                    book.pop(ticks, None)
-            for ticks in sorted(book, reverse=best_last)[LEVELS:]:
-                del book[ticks]
-        self.sequence += 1
-        bids, asks = ([(ticks / 10, size) for ticks, size in part.items()] for part in changes)
-        return BookDelta(self.instrument, now_ns, now_ns, self.sequence, self.sequence, None, bids, asks)
-
-
-def _other(market: Market, number: int, now_ns: int, share: float) -> list[Event]:
+def _other(market: WalkingBook, number: int, now_ns: int, share: float) -> list[Event]:
     price = market.middle / 10
     who = market.instrument
     if share < 0.8:
@@ -117,10 +46,10 @@ def _other(market: Market, number: int, now_ns: int, share: float) -> list[Event
     return [BarUpdate(who, now_ns, now_ns, "1m", Bar(open_ns, price, price, price, price, 1.0), final=False)]
 
 
-def generated(only_books: bool) -> tuple[list[Market], list[Event], list[Event], int]:
+def generated(only_books: bool) -> tuple[list[WalkingBook], list[Event], list[Event], int]:
     """Markets, their listings with snapshots, the events that follow, and of how many frames they are."""
     chance = random.Random(7)  # noqa: S311  # a fixed seed, nothing secret
-    markets = [Market(number, chance) for number in range(INSTRUMENTS)]
+    markets = [WalkingBook(number, chance) for number in range(INSTRUMENTS)]
     start: list[Event] = [event for market in markets for event in (market.listed(), market.snapshot())]
     events: list[Event] = []
     for number in range(EVENTS):
@@ -131,7 +60,7 @@ def generated(only_books: bool) -> tuple[list[Market], list[Event], list[Event],
     return markets, start, events, EVENTS
 
 
-def _check(state: MarketState, markets: Sequence[Market]) -> None:
+def _check(state: MarketState, markets: Sequence[WalkingBook]) -> None:
     for market in markets:
         book = state.book(market.instrument)
         bids, asks = market.shown()

@@ -98,7 +98,8 @@ def test_gap_asks_for_a_snapshot_of_that_book_only_and_once() -> None:
 
 
 def test_snapshot_or_clearing_that_comes_meanwhile_takes_the_wish_back() -> None:
-    for heals in (snapshot(9, BIDS, ASKS), BookCleared(instrument(), 9, 9, "delisted")):
+    down = StreamDown((instrument(),), ("book",), 9, 9, "closed: the session subscribes again by itself")
+    for heals in (snapshot(9, BIDS, ASKS), BookCleared(instrument(), 9, 9, "delisted"), down):
         state = state_of(listed(), snapshot(5, BIDS, ASKS), delta(7), heals)
         assert state.drain_resyncs() == []
 

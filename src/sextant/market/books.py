@@ -132,12 +132,13 @@ class BookSide:
         MarketError
             If a price is as :meth:`key` refuses, or a size is negative or not finite.
         """
-        sizes, keys, known = self.sizes, self.keys, self._key_of
+        sizes, keys, known, infinity = self.sizes, self.keys, self._key_of, _INFINITY
         for price, size in levels:
-            key = known.get(price)
-            if key is None:
+            try:
+                key = known[price]
+            except KeyError:
                 key = self.key(price)
-            if 0.0 < size < _INFINITY:
+            if 0.0 < size < infinity:
                 if key not in sizes:
                     insort(keys, key)
                 sizes[key] = size
@@ -206,6 +207,10 @@ class Book:
         """Whether the sequence is unbroken, both sides have a level and bid < ask."""
         return not self.reason
 
+    def lacks(self, reason: str) -> bool:
+        """Whether only a snapshot can make it valid again, and for that reason."""
+        return self._waiting and self.reason == reason
+
     def snapshot(self, event: BookSnapshot) -> BookTrouble | None:
         """What was wrong with a snapshot, which replaces whatever was known."""
         self._levels = event.levels
@@ -220,22 +225,19 @@ class Book:
         none, when the numbers it folds hold the book's + 1. The first change after a snapshot may
         reach back before it. Sizes are absolute, so an overlap loses nothing.
         """
-        sequence = event.sequence
-        if sequence == 1 and self.sequence > 1:
-            return self._restart(event)
-        if self._waiting:
-            return "waiting"
-        if sequence <= self.sequence:
-            return "duplicate"
-        if event.previous_sequence != self.sequence and not (
-            (event.previous_sequence is None or self._first_after_snapshot)
-            and event.first_sequence <= self.sequence + 1
+        if (
+            self._waiting
+            or event.first_sequence != self.sequence + 1
+            or event.previous_sequence is not None
+            or self._first_after_snapshot
         ):
-            self._wait("gap", event.event_ns)
-            return "gap"
-        self.sequence = sequence
+            if event.sequence == 1 and self.sequence > 1:
+                return self._restart(event)
+            trouble = self._out_of_turn(event)
+            if trouble is not None:
+                return trouble
+        self.sequence = event.sequence
         self.event_ns = event.event_ns
-        self._first_after_snapshot = False
         try:
             if event.bids:
                 self._bids.merge(event.bids, self._levels)
@@ -286,6 +288,21 @@ class Book:
         sides = [[(key, side.sizes[key]) for key in side.keys] for side in (self._bids, self._asks)]
         flags = (self._waiting, self._first_after_snapshot, self._levels, str(self._tick))
         return (self.sequence, self.event_ns, self.reason, self.since_ns, flags, sides)
+
+    def _out_of_turn(self, event: BookDelta) -> BookTrouble | None:
+        """Why a change that does not obviously continue the book cannot be applied; None where it can."""
+        if self._waiting:
+            return "waiting"
+        if event.sequence <= self.sequence:
+            return "duplicate"
+        if event.previous_sequence != self.sequence and not (
+            (event.previous_sequence is None or self._first_after_snapshot)
+            and event.first_sequence <= self.sequence + 1
+        ):
+            self._wait("gap", event.event_ns)
+            return "gap"
+        self._first_after_snapshot = False
+        return None
 
     def _restart(self, event: BookDelta) -> BookTrouble | None:
         """Number 1 is a restart of the venue's service: what it carries is the whole book."""

@@ -61,6 +61,7 @@ class Pulse:
         "cadence_ns",
         "down_ns",
         "down_reason",
+        "due_ns",
         "event_ns",
         "receive_ns",
         "repeat_ns",
@@ -70,6 +71,7 @@ class Pulse:
         self.cadence_ns = cadence_ns
         self.began_ns = 0
         self.event_ns = 0
+        self.due_ns = 0
         self.receive_ns = 0
         self.repeat_ns = 0
         self.alive_ns = 0
@@ -78,14 +80,24 @@ class Pulse:
 
     def beat(self, event_ns: int, receive_ns: int) -> None:
         """Note a message."""
+        if self.event_ns < event_ns <= self.due_ns:
+            self.event_ns = event_ns
+            self.receive_ns = receive_ns
+            self.due_ns = event_ns + self.cadence_ns
+        else:
+            self._beat_out_of_turn(event_ns, receive_ns)
+
+    def _beat_out_of_turn(self, event_ns: int, receive_ns: int) -> None:
+        """Note the first message, one after a silence or a lost connection, or one that repeats a time."""
+        if self.down_reason or event_ns > self.due_ns:
+            self.began_ns = event_ns
+            self.down_reason = ""
         if event_ns > self.event_ns:
-            if not self.event_ns or self.down_reason or event_ns - self.event_ns > self.cadence_ns:
-                self.began_ns = event_ns
             self.event_ns = event_ns
             self.receive_ns = receive_ns
         else:
             self.repeat_ns = receive_ns
-        self.down_reason = ""
+        self.due_ns = self.event_ns + self.cadence_ns
 
     def alive(self, event_ns: int) -> None:
         """Note that the connection answered although the stream was quiet."""
@@ -95,6 +107,7 @@ class Pulse:
         """Note that the connection is gone; the next message ends it."""
         if not self.down_reason:
             self.down_ns, self.down_reason = event_ns, reason or "down"
+            self.due_ns = 0
 
     def judge(self, now_ns: int) -> Freshness:
         """The age as of ``now_ns``.

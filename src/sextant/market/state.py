@@ -73,23 +73,25 @@ class MarketState:
         self._board: Board | None = Board(())
         self._resyncs: dict[Instrument, str] = {}
         self._block_of: tuple[tuple[Instrument, ...], Integers, Integers] = ((), _NO_COLUMNS, _NO_COLUMNS)
+        self._desk_takes: dict[type[Any], Callable[[Desk, Any], str | None]] = {
+            BookDelta: Desk.take_delta,
+            Trade: Desk.take_trade,
+            DerivativesUpdate: Desk.take_facts,
+            QuoteUpdate: Desk.take_quote,
+            BookSnapshot: Desk.take_snapshot,
+            BookCleared: Desk.take_cleared,
+            FundingSettled: Desk.take_point,
+            OpenInterestPoint: Desk.take_point,
+            Liquidation: Desk.take_liquidation,
+        }
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
-            BookDelta: self._on_delta,
-            Trade: self._on_trade,
-            DerivativesUpdate: self._on_facts,
-            QuoteUpdate: self._on_quote,
             BarUpdate: self._on_bar,
-            BookSnapshot: self._on_snapshot,
-            BookCleared: self._on_cleared,
             BarBlock: self._on_block,
-            FundingSettled: self._on_point,
-            OpenInterestPoint: self._on_point,
-            Liquidation: self._on_liquidation,
             Listed: self._on_listed,
             StreamDown: self._on_down,
             StreamAlive: self._on_alive,
         }
-        self._seen: dict[type[Any], int] = dict.fromkeys(self._handlers, 0)
+        self._seen: dict[type[Any], int] = dict.fromkeys((*self._desk_takes, *self._handlers), 0)
 
     def apply(self, event: Event) -> None:
         """Learn from one event.
@@ -104,7 +106,17 @@ class MarketState:
             self._seen[kind] += 1
         except KeyError:
             raise InputError(f"{kind.__name__} is not a model event.") from None
-        self._handlers[kind](event)
+        take = self._desk_takes.get(kind)
+        if take is None:
+            self._handlers[kind](event)
+            return
+        desk = self._desks.get(event.instrument)  # type: ignore[union-attr]  # these kinds have one
+        if desk is None:
+            self._counters.add("unknown_instruments")
+            return
+        reason = take(desk, event)
+        if reason is not None:
+            self._ask(desk, reason)
 
     def view(self, as_of_ns: int, intervals: Sequence[Interval] | None = None) -> View:
         """The market as of ``as_of_ns``, frozen; no history is copied.
@@ -170,10 +182,10 @@ class MarketState:
         return seen | self._counters.copy()
 
     def drain_resyncs(self) -> list[tuple[Instrument, str]]:
-        """Books that need a snapshot since the last call, each once, with the reason, in order of instrument."""
+        """Books that came to need a snapshot since the last call and still do, with the reason, in order of instrument."""
         asked = sorted(self._resyncs.items())
         self._resyncs.clear()
-        return asked
+        return [(name, reason) for name, reason in asked if self._desks[name].book.lacks(reason)]
 
     def book(self, instrument: Instrument, levels: int | None = None) -> BookState:
         """The order book of an instrument.
@@ -226,54 +238,9 @@ class MarketState:
             self._counters.add("unknown_instruments")
         return desk
 
-    def _ask(self, desk: Desk, reason: str | None) -> None:
-        if reason is not None:
-            self._resyncs[desk.spec.instrument] = reason
-            self._counters.add("book_resyncs")
-
-    def _on_delta(self, event: BookDelta) -> None:
-        desk = self._desks.get(event.instrument) or self._known(event.instrument)
-        if desk is not None:
-            reason = desk.take_delta(event)
-            if reason is not None:
-                self._ask(desk, reason)
-
-    def _on_snapshot(self, event: BookSnapshot) -> None:
-        desk = self._known(event.instrument)
-        if desk is not None:
-            self._resyncs.pop(event.instrument, None)
-            self._ask(desk, desk.take_snapshot(event))
-
-    def _on_cleared(self, event: BookCleared) -> None:
-        desk = self._known(event.instrument)
-        if desk is not None:
-            self._resyncs.pop(event.instrument, None)
-            desk.take_cleared(event)
-
-    def _on_trade(self, event: Trade) -> None:
-        desk = self._known(event.instrument)
-        if desk is not None:
-            desk.take_trade(event)
-
-    def _on_quote(self, event: QuoteUpdate) -> None:
-        desk = self._known(event.instrument)
-        if desk is not None:
-            desk.take_quote(event)
-
-    def _on_facts(self, event: DerivativesUpdate) -> None:
-        desk = self._known(event.instrument)
-        if desk is not None:
-            desk.take_facts(event)
-
-    def _on_point(self, event: FundingSettled | OpenInterestPoint) -> None:
-        desk = self._known(event.instrument)
-        if desk is not None:
-            desk.take_point(event)
-
-    def _on_liquidation(self, event: Liquidation) -> None:
-        desk = self._known(event.instrument)
-        if desk is not None:
-            desk.take_liquidation(event)
+    def _ask(self, desk: Desk, reason: str) -> None:
+        self._resyncs[desk.spec.instrument] = reason
+        self._counters.add("book_resyncs")
 
     def _on_bar(self, event: BarUpdate) -> None:
         desk = self._known(event.instrument)
@@ -315,8 +282,10 @@ class MarketState:
         if desk is None:
             self._desks[instrument] = Desk(event.spec, self._counters)
             self._board = None
-        else:
-            self._ask(desk, desk.take_spec(event.spec, event.event_ns))
+            return
+        reason = desk.take_spec(event.spec, event.event_ns)
+        if reason is not None:
+            self._ask(desk, reason)
 
     def _on_down(self, event: StreamDown) -> None:
         for instrument in event.instruments:

@@ -1,0 +1,290 @@
+"""W1: raw Bybit frames of 200 instruments, from bytes to correct books, trades, taker volume, facts and bars.
+
+Rates are per second of processor time of one core, so that neighbours on the machine do not count. The floor is
+one typed decoding of the same bytes with nothing applied. The first argument is the number of frames.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import msgspec
+
+from harness import tell
+from sextant.market.state import MarketState
+from sextant.model.events import Level
+from sextant.model.times import MILLISECOND_NS, MINUTE_NS
+from sextant.venues.library.bybit.frames import parse_frame
+from sextant.venues.port import Listing, SymbolTable
+from walk import START_NS, WalkingBook
+
+FRAMES = 1_000_000
+INSTRUMENTS = 200
+SPAN_MS = 400_000
+RUNS = 5
+START_MS = START_NS // MILLISECOND_NS
+PEERS = ("cryptofeed", "ccxt")
+
+
+class Truth:
+    """One instrument's frames as Bybit words them, and what must be known after all of them."""
+
+    def __init__(self, number: int, chance: random.Random) -> None:
+        self.market = WalkingBook(number, chance)
+        self.chance = chance
+        self.symbol = f"{self.market.instrument.base}USDT"
+        self.trades = 0
+        self.last_price = 0.0
+        self.takers: dict[int, list[float]] = {}
+        self.mark = 0.0
+        self.minute: dict[str, Any] | None = None
+        self.closed = 0
+
+    def _frame(self, topic: str, kind: str, now_ms: int, data: object) -> bytes:
+        message = {"topic": topic, "type": kind, "ts": now_ms, "data": data}
+        return json.dumps(message, separators=(",", ":")).encode()
+
+    def snapshot(self) -> bytes:
+        bids, asks = self.market.shown()
+        return self._book("snapshot", START_MS, 1, bids, asks)
+
+    def _book(self, kind: str, now_ms: int, update: int, bids: list[Level], asks: list[Level]) -> bytes:
+        sides = {
+            name: [[f"{price:.2f}", f"{size:.3f}" if size else "0"] for price, size in side]
+            for name, side in (("b", bids), ("a", asks))
+        }
+        message = {
+            "topic": f"orderbook.50.{self.symbol}",
+            "type": kind,
+            "ts": now_ms,
+            "data": {"s": self.symbol, **sides, "u": update, "seq": 7_961_638_724 + update},
+            "cts": now_ms,
+        }
+        return json.dumps(message, separators=(",", ":")).encode()
+
+    def delta(self, now_ms: int) -> bytes:
+        change = self.market.delta(now_ms * MILLISECOND_NS)
+        for book, side in ((self.market.bids, change.bids), (self.market.asks, change.asks)):
+            for price, size in side:
+                ticks = round(price * 10)
+                if ticks in book:
+                    book[ticks] = round(size, 3)
+        return self._book("delta", now_ms, change.sequence, change.bids, change.asks)
+
+    def trade(self, now_ms: int) -> bytes:
+        rows = []
+        for _ in range(1 + (self.chance.random() < 0.3)):
+            buy = self.chance.random() < 0.5
+            self.last_price = (self.market.middle + (1 if buy else -1)) / 10
+            self.trades += 1
+            self.takers.setdefault(now_ms // 60_000, [0.0, 0.0])[not buy] += 0.5
+            name = f"{self.chance.getrandbits(128):032x}"
+            rows.append(
+                {
+                    "T": now_ms,
+                    "s": self.symbol,
+                    "S": "Buy" if buy else "Sell",
+                    "v": "0.500",
+                    "p": f"{self.last_price:.2f}",
+                    "L": "PlusTick",
+                    "i": f"{name[:8]}-{name[8:12]}-{name[12:16]}-{name[16:20]}-{name[20:]}",
+                    "BT": False,
+                    "RPI": False,
+                    "seq": 7_961_638_724 + self.trades,
+                }
+            )
+        return self._frame(f"publicTrade.{self.symbol}", "snapshot", now_ms, rows)
+
+    def facts(self, now_ms: int) -> bytes:
+        self.mark = self.market.middle / 10
+        data = {
+            "symbol": self.symbol,
+            "markPrice": f"{self.mark:.2f}",
+            "indexPrice": f"{self.mark:.2f}",
+            "openInterestValue": "1234567890.12",
+            "bid1Price": f"{(self.market.middle - 1) / 10:.2f}",
+            "bid1Size": "1.234",
+            "ask1Price": f"{(self.market.middle + 1) / 10:.2f}",
+            "ask1Size": "2.345",
+        }
+        return self._frame(f"tickers.{self.symbol}", "delta", now_ms, data)
+
+    def bar(self, now_ms: int) -> bytes:
+        start = now_ms // 60_000 * 60_000
+        price = f"{self.market.middle / 10:.2f}"
+        final = self.minute is not None and self.minute["start"] < start
+        if self.minute is None or final:
+            self.closed += final
+            closing, self.minute = (
+                self.minute,
+                {
+                    "start": start,
+                    "end": start + 59_999,
+                    "interval": "1",
+                    **dict.fromkeys(("open", "close", "high", "low"), price),
+                    "volume": "12.5",
+                    "turnover": "250000.25",
+                    "confirm": False,
+                    "timestamp": now_ms,
+                },
+            )
+            row = self.minute if closing is None else {**closing, "confirm": True}
+        else:
+            row = self.minute
+        return self._frame(f"kline.1.{self.symbol}", "snapshot", now_ms, [row])
+
+    def liquidation(self, now_ms: int) -> bytes:
+        row = {"T": now_ms, "s": self.symbol, "S": "Buy", "v": "0.2", "p": f"{self.market.middle / 10:.2f}"}
+        return self._frame(f"allLiquidation.{self.symbol}", "snapshot", now_ms, [row])
+
+    def check(self, state: MarketState) -> None:
+        """Everything the frames told is known, and nothing else."""
+        desk = state.desk(self.market.instrument)
+        bids, asks = self.market.shown()
+        book = state.book(self.market.instrument)
+        assert book.valid
+        assert (list(book.bids), list(book.asks)) == (bids, asks)
+        if self.trades:
+            last = desk.flow.last()
+            assert last is not None
+            assert last[0] == self.last_price
+        for row in desk.flow.minutes():
+            assert [row.buy, row.sell] == self.takers[row.open_ns // MINUTE_NS]
+        assert not self.mark or desk.facts.value("mark") == self.mark
+        frame = state.bars(self.market.instrument, "1m", 10_000)
+        assert (0 if frame is None else int((frame.close > 0).sum())) == self.closed
+
+
+def generated(count: int) -> tuple[list[Truth], list[tuple[str, bytes]], list[bytes]]:
+    """The instruments, their frames with the kind of each, and the snapshots before them."""
+    chance = random.Random(11)  # noqa: S311  # a fixed seed, nothing secret
+    truths = [Truth(number, chance) for number in range(INSTRUMENTS)]
+    snapshots = [truth.snapshot() for truth in truths]
+    frames: list[tuple[str, bytes]] = []
+    for number in range(count):
+        truth, now_ms, share = (
+            chance.choice(truths),
+            START_MS + 1 + number * SPAN_MS // count,
+            chance.random(),
+        )
+        if share < 0.6:
+            frames.append(("book", truth.delta(now_ms)))
+        elif share < 0.8:
+            frames.append(("trades", truth.trade(now_ms)))
+        elif share < 0.95:
+            frames.append(("facts", truth.facts(now_ms)))
+        elif share < 0.98:
+            frames.append(("bars", truth.bar(now_ms)))
+        else:
+            frames.append(("liquidations", truth.liquidation(now_ms)))
+    return truths, frames, snapshots
+
+
+class _BookData(msgspec.Struct, gc=False):
+    b: list[tuple[float, float]]
+    a: list[tuple[float, float]]
+    u: int
+
+
+class _Book(msgspec.Struct, gc=False):
+    topic: str
+    type: str
+    ts: int
+    data: _BookData
+
+
+class _TradeRow(msgspec.Struct, gc=False):
+    T: int
+    S: str
+    v: float
+    p: float
+    i: str
+
+
+class _Trades(msgspec.Struct, gc=False):
+    topic: str
+    data: list[_TradeRow]
+
+
+class _Other(msgspec.Struct, gc=False):
+    topic: str
+    ts: int
+    data: dict[str, str] | list[dict[str, str | bool | int]]
+
+
+def floor(frames: list[tuple[str, bytes]]) -> Callable[[], None]:
+    """Decode every frame once into a typed value, its kind known beforehand."""
+    decoders: dict[str, Callable[[bytes], Any]] = {
+        "book": msgspec.json.Decoder(_Book, strict=False).decode,
+        "trades": msgspec.json.Decoder(_Trades, strict=False).decode,
+    }
+    other = msgspec.json.Decoder(_Other).decode
+    work = [(decoders.get(kind, other), data) for kind, data in frames]
+
+    def run() -> None:
+        for decode, data in work:
+            decode(data)
+
+    return run
+
+
+def _cpu_s(work: Callable[[], None]) -> float:
+    gc.collect()
+    begun = time.process_time_ns()
+    work()
+    return (time.process_time_ns() - begun) / 1e9
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else FRAMES
+    truths, frames, snapshots = generated(count)
+    table = SymbolTable(Listing("linear", truth.symbol, truth.market.listed().spec) for truth in truths)
+    decode = floor(frames)
+    applied, decoded = [], []
+    for _ in range(RUNS):
+        state = MarketState("demo", simulated=True)
+        for truth in truths:
+            state.apply(truth.market.listed())
+        for data in snapshots:
+            for event in parse_frame("linear", data, START_NS, table):
+                state.apply(event)
+
+        def run(state: MarketState = state) -> None:
+            apply = state.apply
+            for _, data in frames:
+                for event in parse_frame("linear", data, START_NS, table):
+                    apply(event)
+
+        applied.append(_cpu_s(run))
+        decoded.append(_cpu_s(decode))
+        for truth in truths:
+            truth.check(state)
+    ratios = [floor_s / spent for floor_s, spent in zip(decoded, applied, strict=True)]
+    tell(
+        "market.w1",
+        {
+            "frames": float(count),
+            "mean_bytes": statistics.fmean(len(data) for _, data in frames),
+            "frames_per_cpu_s": count / statistics.median(applied),
+            "frames_per_cpu_s_slowest": count / max(applied),
+            "floor_frames_per_cpu_s": count / statistics.median(decoded),
+            "share_of_typed_floor": statistics.median(ratios),
+            "runs": float(RUNS),
+            # Their handlers need an environment of their own, which this bench does not make.
+            **{f"times_{peer}": None for peer in PEERS},
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
