@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
-from support.api import Api, filled
+import pytest
 
-CASES = 1_500
+from sextant.kit.db import migrate, open_engine
+from support.api import Api, api_on, filled
+from support.database import sqlite
+from support.postgres import postgresql
+
+CASES = 1_000
 WORDS: tuple[Any, ...] = (
     None,
     True,
@@ -21,7 +28,8 @@ WORDS: tuple[Any, ...] = (
     "ada@example.org",
     "x" * 300,
     "BTC,ETH",
-    "\u0000\ud7ff\u202e",
+    "\u0000",
+    "\ud7ff\u202e\x1b[31m",
     "' OR 1=1 --",
     "../../etc/passwd",
     [],
@@ -33,6 +41,20 @@ WORDS: tuple[Any, ...] = (
     "unproven",
     "scan_" + "0" * 32,
 )
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def api(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Api]:
+    if request.param == "sqlite":
+        async with sqlite(tmp_path) as db, api_on(db) as api:
+            yield api
+        return
+    with postgresql() as url:
+        db = open_engine(url)
+        await migrate(db)
+        async with api_on(db) as api:
+            yield api
+        await db.dispose()
 
 
 def body_of(rng: random.Random, names: list[str]) -> bytes:

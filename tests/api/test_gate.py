@@ -118,6 +118,9 @@ async def test_pages_of_other_origins_may_call_only_if_configured(tmp_path: Path
         (b"{", "json_syntax"),
         (b"\xff", "json_syntax"),
         (b'{"email": NaN}', "json_syntax"),
+        (b'{"email": "a\\u0000b"}', "json_syntax"),
+        (b'{"email": "\\\\\\u0000"}', "json_syntax"),
+        (b'{"email": "\\ud800"}', "json_syntax"),
         (b'{"a": 1, "a": 1}', "duplicate_key"),
         (b'{"b": [{"a": 1, "\\u0061": 2}]}', "duplicate_key"),
         (b"[" * 17 + b"]" * 17, "json_depth"),
@@ -141,6 +144,7 @@ async def test_bounds_of_json_are_inclusive(api: Api) -> None:
         b"[" * 16 + b"]" * 16,
         b'{"a": ' + b"9" * 30 + b"}",
         b'{"a": "' + b"x" * 8_192 + b'"}',
+        b'{"a": "\\\\u0000"}',
         json.dumps({str(n): 0 for n in range(1_000)}).encode(),
     ]
     for body in allowed:

@@ -99,6 +99,15 @@ async def test_sqlite_is_durable_and_lets_readers_run_beside_the_writer(tmp_path
     assert (mode, durability) == ("wal", 2)  # 2 = FULL, sqlite.org/pragma.html
 
 
+async def test_values_of_a_failed_statement_are_not_in_its_message(db: AsyncEngine) -> None:
+    await migrate(db)
+    facts = {"account": "canary", "times_ns": [], "updated_ns": 0}
+    with pytest.raises(sa.exc.IntegrityError) as failure:
+        async with db.begin() as connection:
+            await connection.execute(sa.insert(vault_store.ATTEMPTS), [facts, facts])
+    assert "canary" not in str(failure.value).partition("[SQL")[2]
+
+
 def test_other_dialects_are_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="mysql"):
         open_engine("mysql+aiomysql://host/name")

@@ -141,6 +141,8 @@ def read_query(request: Request[Any, Any, Any]) -> Mapping[str, str]:
     """
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     fields = dict(pairs)
+    if any("\x00" in text for pair in pairs for text in pair):
+        raise Refused("malformed", "The query string has the character U+0000.", reason="bad_query")
     if len(fields) < len(pairs):
         raise Refused("malformed", "A query field is given twice.", reason="duplicate_key")
     return fields

@@ -29,6 +29,7 @@ STREAMS_PER_USER: Final = 5
 STREAMS: Final = 500
 COUNTED_CALLERS: Final = 10_000  # beyond it the caller idle for longest is forgotten; about 50 MB at worst
 
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # text that PostgreSQL cannot hold
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]|\d+')
 
 
@@ -156,6 +157,8 @@ def check_json(body: bytes) -> None:
         place = re.search(r"byte (\d+)", str(error))
         where = "" if place is None else f" at byte {place.group(1)}"
         raise Refused("malformed", f"The body is not JSON{where}.", reason="json_syntax") from None
+    if _NUL.search(body):
+        raise Refused("malformed", "A string has the character U+0000.", reason="json_syntax")
     # The body is JSON from here on, so every string ends and this pass is linear.
     depth = 0
     for token in _TOKEN.finditer(body):

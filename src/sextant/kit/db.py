@@ -43,7 +43,11 @@ def open_engine(url: str) -> AsyncEngine:
     parsed = sa.make_url(url)
     if parsed.drivername == "sqlite+aiosqlite":
         engine = create_async_engine(
-            parsed, connect_args={"timeout": STATEMENT_S}, pool_size=POOL_SIZE, pool_timeout=POOL_WAIT_S
+            parsed,
+            connect_args={"timeout": STATEMENT_S},
+            pool_size=POOL_SIZE,
+            pool_timeout=POOL_WAIT_S,
+            hide_parameters=True,  # values of statements do not belong in traces
         )
         sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
         return engine
@@ -54,6 +58,7 @@ def open_engine(url: str) -> AsyncEngine:
             pool_size=POOL_SIZE,
             pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"server_settings": settings},
         )
     raise ConfigError(

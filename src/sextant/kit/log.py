@@ -45,7 +45,10 @@ def configure(log_format: LogFormat = "json", level: int = logging.INFO) -> None
         Events below it are dropped before they are formatted.
     """
     renderer: Any = (
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # others print local variables, and secrets with them
+        )
         if log_format == "text"
         else structlog.processors.JSONRenderer(serializer=_to_json)
     )
@@ -54,6 +57,7 @@ def configure(log_format: LogFormat = "json", level: int = logging.INFO) -> None
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if log_format == "text" else [structlog.processors.format_exc_info]),
             _clean,
             renderer,
         ],
