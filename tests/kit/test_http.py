@@ -13,6 +13,7 @@ from aiohttp import web
 from sextant.errors import Rejected, SextantError, Throttled, Unreachable, VenueError, WireError
 from sextant.kit.clock import Deadline, ManualClock, SystemClock
 from sextant.kit.http import BODY_BYTES, HttpSettings, RestClient
+from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Retrying
 from support.loopback import advance_until, raw_serving, serving
 
@@ -125,11 +126,28 @@ async def test_no_call_is_made_while_the_host_asked_for_silence(header: str | No
         clock.advance(wait_s - 1)
         later = await _fails(client, clock)
         assert isinstance(later, Throttled)
-        assert (later.retry_after_s, client.silent_s()) == (1.0, 1.0)
+        assert later.retry_after_s == 1.0
         assert len(asked) == 1
         clock.advance(1)
         await client.get("/v5/x", (), Deadline(clock, 5))
     assert len(asked) == 2
+
+
+async def test_clients_of_one_host_share_its_silence() -> None:
+    asked: list[int] = []
+
+    async def handler(_: web.Request) -> web.Response:
+        asked.append(1)
+        return web.Response(status=429, headers={"Retry-After": "30"})
+
+    clock = ManualClock()
+    settings = HttpSettings(silence=Silence(clock))
+    async with serving(handler) as host:
+        async with _client(host, clock, settings=settings) as first:
+            await _fails(first, clock)
+        async with _client(host, clock, settings=settings) as second:
+            error = await _fails(second, clock)
+    assert (error.reason, len(asked)) == ("silence", 1)
 
 
 async def test_a_page_in_place_of_data_is_a_bad_body_cut_and_escaped() -> None:

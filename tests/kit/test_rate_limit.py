@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from sextant.kit.clock import ManualClock
-from sextant.kit.rate_limit import CallBudget
+from sextant.kit.rate_limit import CallBudget, Silence
 
 
 async def _turns() -> None:
@@ -40,3 +40,17 @@ async def test_idle_time_fills_the_budget_only_to_its_burst() -> None:
     assert [call.done() for call in calls] == [True, True, False]
     clock.advance(0.1)
     await asyncio.gather(*calls)
+
+
+def test_a_shorter_wish_never_shortens_a_silence() -> None:
+    clock = ManualClock()
+    silence = Silence(clock)
+    assert silence.remaining_s() == 0
+    silence.ask(600, "banned")
+    silence.ask(1, "busy")
+    assert (silence.remaining_s(), silence.reason) == (600, "banned")
+    clock.advance(599)
+    silence.ask(5, "busy")
+    assert (silence.remaining_s(), silence.reason) == (5, "busy")
+    clock.advance(6)
+    assert silence.remaining_s() == 0

@@ -173,13 +173,15 @@ async def test_a_host_that_never_answers_the_handshake_is_given_up_at_the_deadli
 @pytest.mark.parametrize(("status", "wait_s"), [(403, 60.0), (429, 30.0)])
 async def test_a_refused_handshake_asks_for_silence(status: int, wait_s: float) -> None:
     async def refuse(_: web.Request) -> web.Response:
-        return web.Response(status=status, headers={"Retry-After": "30"} if status == 429 else {})
+        headers = {"Retry-After": "30"} if status == 429 else {}
+        return web.Response(status=status, headers=headers, text="access too frequent")
 
     clock = ManualClock()
     async with serving(refuse) as host:
         with pytest.raises(Throttled) as raised:
             await connect(f"ws://{host}/", Ears(), clock, Deadline(clock, 5))
     assert raised.value.retry_after_s == wait_s
+    assert (raised.value.facts["status"], raised.value.facts["body"]) == (status, b"access too frequent")
 
 
 async def test_a_redirected_handshake_is_not_followed() -> None:

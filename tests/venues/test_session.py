@@ -262,14 +262,34 @@ async def test_fifty_connections_to_a_venue_away_for_ten_minutes_stay_within_its
         await stage.until_up()
 
 
-async def test_a_ban_is_waited_out() -> None:
+async def _quiet_seconds(stage: Stage, seconds: int) -> None:
+    for _ in range(seconds):
+        stage.clock.advance(1.0)
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+async def test_a_ban_of_the_venue_is_waited_out_by_every_connection() -> None:
+    async with staged(*_wanted(BTC, BTC_SPOT)) as stage:
+        await stage.until_up()
+        before = stage.spoken.attempts
+        stage.spoken.status = 403  # "access too frequent": ten minutes for the whole address
+        stage.spoken.open[0].reset()
+        await advance_until(stage.clock, 0.5, lambda: stage.spoken.attempts == before + 1)
+        await settle(lambda: any(state.reason == "http_403" for state in stage.session.states()))
+        for socket in stage.spoken.open:
+            socket.reset()
+        await _quiet_seconds(stage, 595)
+        assert stage.spoken.attempts == before + 1
+        stage.spoken.status = None
+        await stage.until_up()
+
+
+async def test_a_refusal_without_meaning_of_its_own_is_waited_out_as_stated() -> None:
     async with staged(*_wanted(BTC)) as stage:
-        stage.spoken.status = 403
-        await settle(lambda: stage.spoken.attempts == 1)
-        for _ in range(59):
-            stage.clock.advance(1.0)
-            for _ in range(5):
-                await asyncio.sleep(0)
+        stage.spoken.status = 429
+        await settle(lambda: stage.session.states()[0].reason == "http_429")
+        await _quiet_seconds(stage, 59)
         assert stage.spoken.attempts == 1
         stage.spoken.status = None
         await stage.until_up()

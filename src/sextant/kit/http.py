@@ -13,13 +13,13 @@ import aiohttp
 
 from sextant.errors import BudgetExceeded, Rejected, Throttled, Unreachable, VenueError, WireError
 from sextant.kit.clock import Clock, Deadline, within
+from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Retrying, stated_wait_s
 
 BODY_BYTES: Final = 8 * 1024 * 1024
 UNSTATED_WAIT_S: Final = 5.0  # silence kept after a refusal that states no time
 _CHUNK_BYTES: Final = 64 * 1024
 _SHOWN: Final = 200  # characters of a strange body that an error may quote
-_SECOND_NS: Final = 1_000_000_000
 _CONNECTIONS: Final = 32  # per client; a client has one host
 
 
@@ -43,12 +43,15 @@ class HttpSettings:
         state their errors in the body; None for the general meaning.
     tls
         Context of https; None for the system's, which checks names and dates.
+    silence
+        What else calls this host shares it; None for a silence of its own.
     """
 
     user_agent: str = "sextant"
     body_bytes: int = BODY_BYTES
     refusal: Callable[[int, bytes], VenueError | None] = field(default=_general)
     tls: ssl.SSLContext | None = None
+    silence: Silence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,7 @@ class RestClient:
         self._clock: Clock = retrying.clock
         self._settings = settings or HttpSettings()
         self._session: aiohttp.ClientSession | None = None
-        self._silent_until_ns = 0
-        self._silence = ""
+        self._silence = self._settings.silence or Silence(self._clock)
 
     async def __aenter__(self) -> Self:
         """The opened client."""
@@ -100,10 +102,6 @@ class RestClient:
         if self._session is not None:
             await self._session.close()
             self._session = None
-
-    def silent_s(self) -> float:
-        """Seconds for which the host asked not to be called; 0 when it may be called."""
-        return max(0, self._silent_until_ns - self._clock.monotonic_ns()) / _SECOND_NS
 
     async def get(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
         """The whole answer to a read.
@@ -131,9 +129,9 @@ class RestClient:
         return await self._retrying.run(lambda: self._attempt(path, query, deadline), deadline)
 
     async def _attempt(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
-        silent_s = self.silent_s()
+        silent_s = self._silence.remaining_s()
         if silent_s > 0:
-            raise Throttled(self._silence, retry_after_s=silent_s, reason="silence")
+            raise Throttled(self._silence.reason, retry_after_s=silent_s, reason="silence")
         url = self._base_url + path
         try:
             return await within(self._clock, deadline, self._ask(url, query), path)
@@ -148,7 +146,8 @@ class RestClient:
                 url=url,
             ) from error
         except Throttled as error:
-            self._keep_silent(error)
+            if error.reason != "silence":
+                self._silence.ask(error.retry_after_s, error.message)
             raise
 
     async def _ask(self, url: str, query: Sequence[tuple[str, str]]) -> Answer:
@@ -202,12 +201,6 @@ class RestClient:
         if 300 <= status < 400:
             return Rejected(message, reason="redirect", location=headers.get("location", "")[:_SHOWN])
         return Rejected(message, reason=f"http_{status}")
-
-    def _keep_silent(self, error: Throttled) -> None:
-        until_ns = self._clock.monotonic_ns() + round(error.retry_after_s * _SECOND_NS)
-        if until_ns > self._silent_until_ns:
-            self._silent_until_ns = until_ns
-            self._silence = error.message
 
 
 def _cause(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Budgets of calls per second, spent before a call is made."""
+"""Budgets of calls per second, and silences a host asked for; both are kept before a call is made."""
 
 from __future__ import annotations
 
@@ -40,3 +40,29 @@ class CallBudget:
         if self._calls < 0.0:
             # A negative count is a debt: whoever comes next waits behind this caller.
             await self._clock.sleep(-self._calls / self._per_s)
+
+
+class Silence:
+    """A time in which one host is not called; shared by everything in a process that calls it.
+
+    Parameters
+    ----------
+    clock
+        Whose monotonic time counts.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until_ns = 0
+        self.reason = ""
+
+    def ask(self, seconds: float, reason: str) -> None:
+        """Be silent for ``seconds`` from now; a shorter wish never shortens a longer one."""
+        until_ns = self._clock.monotonic_ns() + round(seconds * _SECOND_NS)
+        if until_ns > self._until_ns:
+            self._until_ns = until_ns
+            self.reason = reason
+
+    def remaining_s(self) -> float:
+        """Seconds until the host may be called; 0 when it may be called now."""
+        return max(0, self._until_ns - self._clock.monotonic_ns()) / _SECOND_NS

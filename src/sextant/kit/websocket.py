@@ -22,6 +22,7 @@ NO_CLOSE_FRAME: Final = 1006
 TOO_BIG: Final = 1009
 NORMAL: Final = 1000
 MESSAGE_BYTES: Final = 2 * 1024 * 1024
+_SHOWN: Final = 200  # characters of a strange answer that an error may quote
 REFUSED_WAIT_S: Final = 60.0  # silence after 403 or 429 without a stated time
 
 
@@ -174,7 +175,7 @@ async def connect(
     Unreachable
         reason dns, tls, connect, handshake or timeout.
     Throttled
-        The host answered the handshake with 403, 418 or 429.
+        The host answered the handshake with 403, 418 or 429; carries ``status`` and the start of the ``body``.
     """
     chosen = settings or SocketSettings()
     opening = picows.ws_connect(
@@ -199,11 +200,19 @@ async def connect(
 
 
 def _failure(url: str, error: Exception, now_ns: int) -> VenueError:
-    response = error.response if isinstance(error, picows.WSHandshakeError) else None
-    message = f"{url} did not open: {str(error)[:200] or type(error).__name__}."
-    if response is not None and response.status in (403, 418, 429):
+    handshake = error if isinstance(error, picows.WSHandshakeError) else None
+    response = None if handshake is None else handshake.response
+    message = f"{url} did not open: {str(error)[:_SHOWN] or type(error).__name__}."
+    if handshake is not None and response is not None and response.status in (403, 418, 429):
         wait_s = stated_wait_s(response.headers.get("Retry-After"), now_ns) or REFUSED_WAIT_S
-        return Throttled(message, retry_after_s=wait_s, reason=f"http_{int(response.status)}", url=url)
+        return Throttled(
+            message,
+            retry_after_s=wait_s,
+            reason=f"http_{int(response.status)}",
+            url=url,
+            status=int(response.status),
+            body=(handshake.raw_body or b"")[:_SHOWN],
+        )
     return Unreachable(message, reason=_cause(error), url=url)
 
 

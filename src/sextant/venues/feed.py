@@ -12,6 +12,7 @@ from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
+from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Backoff, Retrying
 from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
 from sextant.model.instrument import Instrument
@@ -116,13 +117,14 @@ class Feed:
     async def run(self) -> None:
         """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking."""
         retrying = Retrying(clock=self._clock, fraction=new_fraction)
-        settings = HttpSettings(refusal=self._venue.refusal)
+        silence = Silence(self._clock)
+        settings = HttpSettings(refusal=self._venue.refusal, silence=silence)
         async with RestClient(self._venue.rest, retrying, settings) as client:
             listings = await self._listings(client)
             symbols = SymbolTable(listings)
             subscriptions = [Subscription(listing, STREAMS) for listing in listings]
             outlet = Outlet(self._emit, self._watcher.tap)
-            shared = runtime(self._venue, self._clock, new_fraction)
+            shared = runtime(self._venue, self._clock, new_fraction, silence)
             self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
             self._watcher.listed(len(listings))
             async with asyncio.TaskGroup() as group:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sextant.errors import VenueError, WireError
+from sextant.errors import Throttled, VenueError, WireError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
-from sextant.kit.rate_limit import CallBudget
+from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Fraction
 from sextant.kit.websocket import Connection, SocketSettings, connect
 from sextant.model.events import BookCleared, BookSnapshot, Event, Stream, StreamAlive, StreamDown
@@ -57,11 +57,12 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What links share: time, jitter, and the budget of connection attempts."""
+    """What links share: time, jitter, the budget of connection attempts, and the silence the venue asked for."""
 
     clock: Clock
     fraction: Fraction
     connects: CallBudget
+    silence: Silence
     settings: SocketSettings
 
 
@@ -91,12 +92,6 @@ class LinkState:
     instruments: int
     topics: int
     counts: LinkCounts
-
-
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    reason: str
-    least_wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +172,17 @@ class Link:
         """Hold the connection until cancelled; every loss is told, waited out with full jitter, and healed."""
         failures = 0
         while True:
+            while (silent_s := self._runtime.silence.remaining_s()) > 0:
+                await self._clock.sleep(silent_s)
             await self._runtime.connects.spend()
             self.counts.attempts += 1
-            ending = await self._hold()
+            reason = await self._hold()
             if self._up:
                 failures = 0
-            self._go_down(ending.reason)
+            self._go_down(reason)
             wait_s = RECONNECT.wait_s(failures, self._runtime.fraction)
             failures += 1
-            await self._clock.sleep(max(wait_s, ending.least_wait_s))
+            await self._clock.sleep(wait_s)
 
     def request_resync(self, instrument: Instrument, topic: str) -> None:
         """Leave and rejoin one book's topic, so that the venue sends its snapshot again.
@@ -200,7 +197,7 @@ class Link:
         self._ask("unsubscribe", (topic,))
         self._ask("subscribe", (topic,))
 
-    async def _hold(self) -> _Ending:
+    async def _hold(self) -> str:
         """Open, subscribe and keep one connection; how it ended."""
         try:
             connection = await connect(
@@ -211,7 +208,9 @@ class Link:
                 self._runtime.settings,
             )
         except VenueError as error:
-            return _Ending(error.reason or error.code, float(error.facts.get("retry_after_s") or 0.0))
+            if isinstance(error, Throttled):
+                self._keep_silent(error)
+            return error.reason or error.code
         self._connection = connection
         self._asked.clear()
         self._awaited.clear()
@@ -222,8 +221,8 @@ class Link:
         try:
             await asyncio.wait((closed, keeping), return_when=asyncio.FIRST_COMPLETED)
             if closed.done():
-                return _Ending(f"closed_{closed.result().code}")
-            return _Ending(keeping.result())
+                return f"closed_{closed.result().code}"
+            return keeping.result()
         except asyncio.CancelledError:
             connection.close()
             raise
@@ -233,6 +232,12 @@ class Link:
                 task.cancel()
             connection.abort()
             await asyncio.gather(closed, keeping, return_exceptions=True)
+
+    def _keep_silent(self, refused: Throttled) -> None:
+        """Ask everything that calls this venue for silence; the venue's own meaning of the refusal comes first."""
+        own = self._venue.refusal(int(refused.facts["status"]), refused.facts["body"])
+        told = own if isinstance(own, Throttled) else refused
+        self._runtime.silence.ask(told.retry_after_s, told.message)
 
     async def _keep(self, connection: Connection) -> str:
         """Ping on time until the connection is as good as dead; why it is."""

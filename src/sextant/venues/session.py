@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sextant.kit.clock import Clock
-from sextant.kit.rate_limit import CallBudget
+from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Fraction
 from sextant.kit.websocket import SocketSettings
 from sextant.model.instrument import Instrument
@@ -90,7 +90,11 @@ class Session:
 
 
 def runtime(
-    venue: Venue, clock: Clock, fraction: Fraction, settings: SocketSettings | None = None
+    venue: Venue,
+    clock: Clock,
+    fraction: Fraction,
+    silence: Silence | None = None,
+    settings: SocketSettings | None = None,
 ) -> Runtime:
     """What the sessions of one venue in one process share.
 
@@ -100,6 +104,8 @@ def runtime(
         Whose limit of connection attempts is kept.
     clock, fraction
         Sources of time and jitter.
+    silence
+        Shared with the venue's REST client, because a ban is of the address; one of its own when None.
     settings
         TLS of the sockets; the venue's own bound on a message when None.
     """
@@ -108,6 +114,7 @@ def runtime(
         clock,
         fraction,
         CallBudget(clock, per_s=_RATE_SHARE * limit / _WINDOW_S, burst=max(1, int(_BURST_SHARE * limit))),
+        silence or Silence(clock),
         settings or SocketSettings(message_bytes=venue.limits.frame_bytes),
     )
 

@@ -68,5 +68,7 @@ VENUE: Final = Venue(
     known_gaps=(
         "Inverse contracts and options are not read.",
         "The venue's notices of maintenance (system.status) are not read.",
+        "A ban is kept within one process; several processes on one address do not tell each other.",
+        "A new listing is subscribed at the next start.",
     ),
 )
