@@ -168,6 +168,15 @@ def test_funding_that_is_not_known_is_named_and_not_taken_for_zero() -> None:
     assert planned_events(frame, Plan((0,), 1, 90.0, 110.0, 3)).without == ()
 
 
+def test_a_perpetual_without_events_lacks_no_funding() -> None:
+    frame = framed("1h", bars_of(_aimless(50, 2, 6)))
+    direction = np.zeros((50, 2), dtype=np.int8)
+    direction[5, 0] = 1
+    specs = (specs_of(2)[0], specs_of(2, "perpetual")[1])
+    table = event_table("planned", {}, wide(frame, direction, 3), view_of(frame, specs))
+    assert (table.count, table.without) == (1, ("quote",))
+
+
 def test_clusters_are_days_across_all_instruments_or_longer_horizons() -> None:
     frame = framed("1h", bars_of(_aimless(100, 2, 3)))
     direction = np.zeros((100, 2), dtype=np.int8)

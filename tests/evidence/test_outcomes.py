@@ -153,6 +153,23 @@ def test_a_resting_order_cannot_reach_its_target_in_the_bar_of_its_fill() -> Non
     assert EXIT_NAMES[stopped.exit_kind[0]] == "stop"
 
 
+def test_a_resting_order_is_pending_until_its_rows_have_closed() -> None:
+    touched = (100.0, 101.0, 99.5, 100.0)
+    waiting = planned_events(walked_bars(SIGNAL, touched), LONG, limit=99.5)
+    assert (waiting.count, waiting.pending_count, waiting.unfilled.sum()) == (0, 1, 0)
+
+
+def test_a_resting_order_that_cannot_be_followed_is_void() -> None:
+    nan = math.nan
+    unseen = planned_events(walked_bars(SIGNAL, (nan, nan, nan, nan), CALM, CALM), LONG, limit=99.5)
+    assert (unseen.count, unseen.void.sum()) == (0, 1)
+    filled_late = (100.0, 101.0, 99.0, 100.0)
+    hasty = Plan(rows=(0,), direction=1, stop=98.0, target=104.0, horizon=1)
+    bars = walked_bars(SIGNAL, (100.0, 101.0, 99.5, 100.0), filled_late, CALM)
+    after_time = planned_events(bars, hasty, limit=99.5)
+    assert (after_time.count, after_time.void.sum()) == (0, 1)
+
+
 def test_each_instrument_has_its_own_tick() -> None:
     bars = walked_bars(SIGNAL, CALM, (101, 104.05, 100, 103), CALM)
     assert EXIT_NAMES[planned_events(bars, LONG, tick="0.05").exit_kind[0]] == "target"

@@ -104,6 +104,14 @@ def test_a_cell_of_few_events_is_widened_and_says_so(cells: dict[int, int], n: i
     assert ("its own cell has" in card.source) == (n != 30)
 
 
+def test_the_strongest_bucket_has_no_upper_edge() -> None:
+    cell = np.repeat([7, 6, 4], [10, 25, 60])
+    gross = np.where(np.arange(len(cell)) % 2, 0.02, -0.01)
+    card = Scorer(table_of(gross, cell=cell), np.array([5.0])).card(0, -1, 2.5)
+    assert (card.n, card.bucket) == (35, "1.7 and above")
+    assert "short, strength 1.35 and above (its own cell has 10.0" in card.source
+
+
 def test_fewer_than_thirty_independent_events_withhold_every_number() -> None:
     card = Scorer(table_of(np.full(29, 0.05)), np.array([1.0])).card(0, 1, 1.0)
     assert card.status == "insufficient_history"

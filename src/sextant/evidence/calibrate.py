@@ -178,8 +178,8 @@ def rising(values: Floats, weights: Floats) -> Floats:
 
     Examples
     --------
-    >>> rising(np.array([0.5, 0.4, 0.7]), np.array([1.0, 3.0, 1.0])).tolist()
-    [0.425, 0.425, 0.7]
+    >>> rising(np.array([0.5, 0.25, 0.75]), np.array([1.0, 1.0, 1.0])).tolist()
+    [0.375, 0.375, 0.75]
     """
     blocks: list[tuple[float, float, int]] = []
     for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
