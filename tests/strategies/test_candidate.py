@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
+import numpy as np
 import pytest
 
 from sextant.model.times import SECOND_NS
-from support.judging import BREAKOUT, mirrored, only, run
+from support.judging import BREAKOUT, RICH, mirrored, only, run
 from support.markets import breakout_market, quoted
 
 
@@ -50,3 +52,21 @@ def test_an_idea_keeps_its_key_while_its_row_and_parameters_stay() -> None:
 def test_an_idea_expires_with_its_quote_long_before_its_trigger() -> None:
     view = breakout_market()
     assert only(view).expires_ns == view.as_of_ns + 300 * SECOND_NS
+
+
+def test_a_perpetual_that_is_stale_wide_thin_or_out_of_reach_realises_no_short() -> None:
+    view = mirrored(breakout_market(), perpetual=True)
+    quotes = view.quotes
+    stale = dataclasses.replace(quotes, event_ns=quotes.event_ns - np.array([0, 16 * SECOND_NS]))
+    wide = dataclasses.replace(quotes, ask=quotes.ask * np.array([1.0, 1.002]))
+    thin = dataclasses.replace(view.derivatives, turnover_24h=np.array([np.nan, 4.9e6]))
+    for worse in (
+        dataclasses.replace(view, quotes=stale),
+        dataclasses.replace(view, quotes=wide),
+        dataclasses.replace(view, derivatives=thin),
+    ):
+        _, dispositions = run(BREAKOUT, worse)
+        assert (dispositions[0].kind, dispositions[0].stage) == ("gate_failed", "shortable")
+    elsewhere = msgspec.structs.replace(RICH, free_usd={"kraken": 100_000.0})
+    _, dispositions = run(BREAKOUT, view, account=elsewhere)
+    assert dispositions[0].stage == "shortable"

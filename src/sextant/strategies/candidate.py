@@ -7,12 +7,11 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from sextant.model.opportunity import GateReading
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS
 from sextant.strategies.contract import Strategy, Verdict
 from sextant.strategies.costs import Pricing
+from sextant.strategies.gates import SPREAD_CAPS_BPS, VOLUME_FLOORS_USD
 
 QUOTE_LIVES: Final = 20  # times the quote's greatest age, after which an idea has expired
 
@@ -79,12 +78,13 @@ def candidate_of(
 
     Notes
     -----
-    A short of a spot instrument is realised by the perpetual of the same base and quote at a venue of the account, the
-    signal's own venue first; without an account, at any venue. Distances are taken over as fractions.
+    A short of a spot instrument is realised by a perpetual of the same base and quote at a venue of the account (without
+    an account, at any venue) that passes the common gates of perpetuals, the signal's own venue first. Distances are
+    taken over as fractions.
     """
     signals = verdict.signals
     direction = int(signals.direction[-1, column])
-    executed = _executed(pricing, column, direction)
+    executed = _executed(strategy, pricing, column, direction)
     if executed is None:
         return None
     mid = float(pricing.touch.mid[column])
@@ -104,8 +104,8 @@ def candidate_of(
     )
 
 
-def _executed(pricing: Pricing, column: int, direction: int) -> int | None:
-    specs, account = pricing.view.instruments, pricing.account
+def _executed(strategy: Strategy, pricing: Pricing, column: int, direction: int) -> int | None:
+    specs = pricing.view.instruments
     own = specs[column].instrument
     if direction > 0 or own.kind != "spot":
         return column
@@ -115,10 +115,31 @@ def _executed(pricing: Pricing, column: int, direction: int) -> int | None:
         if spec.instrument.kind == "perpetual"
         and (spec.instrument.base, spec.instrument.quote) == (own.base, own.quote)
         and spec.status == "trading"
-        and (account.equity_usd is None or spec.instrument.venue in account.free_usd)
-        and np.isfinite(pricing.touch.mid[other])
+        and _tradable(strategy, pricing, other)
     ]
     return min(found)[2] if found else None
+
+
+def _tradable(strategy: Strategy, pricing: Pricing, column: int) -> bool:
+    """Whether a perpetual is at a venue of the account, freshly quoted, and within the common gates of its kind."""
+    touch, account = pricing.touch, pricing.account
+    reachable = account.equity_usd is None or (
+        pricing.view.instruments[column].instrument.venue in account.free_usd
+    )
+    limit_s = quote_age_s(strategy)
+    fresh = touch.assumed or limit_s is None or float(touch.age_ms[column]) <= limit_s * 1e3
+    tight = float(touch.spread_bps[column]) <= SPREAD_CAPS_BPS["perpetual"]
+    return (
+        reachable
+        and fresh
+        and tight
+        and float(pricing.volume_24h_usd[column]) >= VOLUME_FLOORS_USD["perpetual"]
+    )
+
+
+def quote_age_s(strategy: Strategy) -> float | None:
+    """Greatest age of a quote for a strategy; None where it needs none."""
+    return next((need.greatest_age_s for need in strategy.needs if need.column == "quotes"), None)
 
 
 def trigger_row(candidate: Candidate) -> int:
@@ -155,12 +176,10 @@ def expires_ns(candidate: Candidate, pricing: Pricing) -> int:
     ends: list[int] = []
     if limits:
         ends.append(last_close_ns + (math.floor(limits[0]) - candidate.trigger_age + 1) * interval)
-    quote_age_s = next(
-        (need.greatest_age_s for need in candidate.strategy.needs if need.column == "quotes"), None
-    )
+    limit_s = quote_age_s(candidate.strategy)
     quote_ns = int(pricing.touch.event_ns[candidate.executed])
-    if quote_age_s is not None and quote_ns and not pricing.touch.assumed:
-        ends.append(quote_ns + round(QUOTE_LIVES * quote_age_s * SECOND_NS))
+    if limit_s is not None and quote_ns and not pricing.touch.assumed:
+        ends.append(quote_ns + round(QUOTE_LIVES * limit_s * SECOND_NS))
     next_funding_ns = int(view.derivatives.next_funding_ns[candidate.executed])
     if next_funding_ns > view.as_of_ns:
         ends.append(next_funding_ns)
