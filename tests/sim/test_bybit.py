@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -11,7 +12,7 @@ import pytest
 from sextant.errors import InputError
 from sextant.kit.clock import ManualClock, SystemClock
 from sextant.sim.bybit import start
-from support.bybit_reading import drain, let_pass, subscribe
+from support.bybit_reading import Ladder, drain, let_pass, subscribe
 
 START_NS = 1_790_000_010_000_000_000
 
@@ -95,4 +96,84 @@ async def test_a_delisted_instrument_falls_silent_and_is_unknown() -> None:
 async def test_a_pace_out_of_range_is_refused(pace: float) -> None:
     with pytest.raises(InputError, match="Pace"):
         async with start(ManualClock(START_NS), pace=pace):
+            await asyncio.sleep(0)
+
+
+async def test_a_coarser_tick_restarts_the_books_and_shows_in_the_terms() -> None:
+    clock = ManualClock(START_NS)
+    script = [{"at": {"after_s": 5}, "fault": "retick", "symbol": "BTCUSDT"}]
+    async with (
+        start(clock, instruments=6, faults=script) as venue,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(venue.socket_url("linear"), max_msg_size=0) as socket,
+    ):
+        await subscribe(socket, "orderbook.50.BTCUSDT", "tickers.BTCUSDT")
+        await let_pass(venue, clock, 10)
+        frames = [frame for frame in await drain(socket) if frame["topic"].startswith("orderbook")]
+        again = next(number for number, frame in enumerate(frames) if frame["data"]["u"] == 1)
+        assert frames[again]["type"] == "snapshot"
+        assert {len(row[0].split(".")[1]) for frame in frames[:again] for row in frame["data"]["b"]} == {2}
+        assert {len(row[0].split(".")[1]) for frame in frames[again:] for row in frame["data"]["b"]} == {1}
+        async with http.get(
+            f"{venue.base_url}/v5/market/instruments-info?category=linear&symbol=BTCUSDT"
+        ) as reply:
+            row = (await reply.json())["result"]["list"][0]
+        assert (row["priceFilter"]["tickSize"], row["priceScale"]) == ("1.0", "1")
+
+
+async def test_the_rest_book_is_that_of_the_deepest_stream_at_the_same_number() -> None:
+    clock = ManualClock(START_NS)
+    async with (
+        start(clock, instruments=4) as venue,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(venue.socket_url("linear"), max_msg_size=0) as socket,
+    ):
+        ladder = Ladder()
+        await subscribe(socket, "orderbook.1000.BTCUSDT")
+        for _ in range(10):
+            await let_pass(venue, clock, 1)
+            url = f"{venue.base_url}/v5/market/orderbook?category=linear&symbol=BTCUSDT&limit=200"
+            async with http.get(url) as reply:
+                book = (await reply.json())["result"]
+            for frame in await drain(socket):
+                ladder.apply(frame)
+            assert book["u"] == ladder.u
+            assert [(Decimal(price), Decimal(size)) for price, size in book["b"]] == sorted(
+                ladder.bids.items(), reverse=True
+            )[:200]
+        assert ladder.gaps == 0
+
+
+async def test_the_rest_book_counts_up_where_nobody_listens() -> None:
+    clock = ManualClock(START_NS)
+    async with start(clock, instruments=4) as venue, aiohttp.ClientSession() as http:
+        numbers = []
+        for _ in range(5):
+            clock.advance(3)
+            async with http.get(
+                f"{venue.base_url}/v5/market/orderbook?category=spot&symbol=BTCUSDT"
+            ) as reply:
+                numbers.append((await reply.json())["result"]["u"])
+        assert numbers == list(range(numbers[0], numbers[0] + 5))
+
+
+async def test_a_defect_in_the_beat_is_reported_to_the_loop_at_once() -> None:
+    clock = ManualClock(START_NS)
+    script = [{"at": {"topic": "publicTrade.BTCUSDT", "message": 1}, "fault": "drift", "field": "data.99.p"}]
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    with pytest.raises(InputError, match="no place"):
+        await _five_seconds_of_trades(clock, script)
+    assert [context["message"] for context in told] == ["The simulated venue has stopped pushing."]
+
+
+async def _five_seconds_of_trades(clock: ManualClock, script: list[dict[str, Any]]) -> None:
+    async with (
+        start(clock, instruments=4, faults=script) as venue,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(venue.socket_url("linear")) as socket,
+    ):
+        await subscribe(socket, "publicTrade.BTCUSDT")
+        clock.advance(5)
+        for _ in range(20):
             await asyncio.sleep(0)

@@ -111,6 +111,24 @@ async def test_raw_text_and_binary_reach_the_client() -> None:
     assert (got[3].type, got[3].data) == (aiohttp.WSMsgType.BINARY, b"\xff\x00")
 
 
+async def test_a_fragmented_message_is_joined_by_the_client() -> None:
+    frames, _ = await _book_frames(_at_push("fragments", times=3))
+    assert _numbers(frames)[:10] == list(range(10))
+
+
+async def test_text_that_is_not_utf_8_reaches_the_client() -> None:
+    clock = ManualClock(START_NS)
+    async with (
+        start(clock, instruments=4, faults=[_at_push("broken_text", 2)]) as venue,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(venue.socket_url("linear"), max_msg_size=0) as socket,
+    ):
+        await subscribe(socket, TOPIC)
+        await let_pass(venue, clock, 2)
+        kinds = [(await socket.receive(timeout=5)).type for _ in range(3)]
+    assert kinds == [aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.ERROR]
+
+
 @pytest.mark.parametrize(("kind", "details"), [("reset", {}), ("close", {"code": 1012})])
 @pytest.mark.parametrize("place", [{"topic": TOPIC, "message": 3}, {"after_s": 2}])
 async def test_a_connection_ends_as_told_and_a_second_one_is_served(

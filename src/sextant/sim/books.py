@@ -11,7 +11,7 @@ from sextant.sim.noise import Dice
 Level = tuple[int, int]
 """Price in ticks and size in lots."""
 
-_DEEPEST: Final = 1_000
+DEEPEST: Final = 1_000
 _CHANGES: Final = 6
 
 
@@ -127,7 +127,7 @@ class Book:
 
     def move(self, bid: int, ask: int, wanted: int, dice: Dice) -> None:
         """Set the touch and let a few levels change; ``bid`` < ``ask``, in ticks."""
-        depth = min(_DEEPEST, wanted)
+        depth = min(DEEPEST, wanted)
         self.bids.move(bid, depth, dice)
         self.asks.move(ask, depth, dice)
 
@@ -156,7 +156,14 @@ class DepthFeed:
         self.u = first
         self._bids: dict[int, int] = {}
         self._asks: dict[int, int] = {}
+        self.seq = 0
+        self.changed_ms = 0
         self._past: deque[tuple[int, list[Level], list[Level]]] = deque(maxlen=8)
+
+    @property
+    def started(self) -> bool:
+        """Whether anything was pushed yet."""
+        return bool(self._bids)
 
     def restart(self) -> None:
         """Number the present state 1, as the venue's service does after a restart."""
@@ -174,6 +181,7 @@ class DepthFeed:
         changed = _difference(self._bids, bids), _difference(self._asks, asks)
         self._bids, self._asks = dict(bids), dict(asks)
         self.u += 1
+        self.seq, self.changed_ms = book.seq, book.changed_ms
         self._past.append((self.u, bids, asks))
         return changed
 

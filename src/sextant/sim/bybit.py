@@ -21,7 +21,7 @@ from sextant.errors import InputError, Rejected
 from sextant.kit.clock import Clock
 from sextant.sim.books import Level
 from sextant.sim.bybit_rest import Answers
-from sextant.sim.bybit_socket import Hub
+from sextant.sim.bybit_socket import STATUS, Hub
 from sextant.sim.faults import Fault, FaultPlan, parse
 from sextant.sim.limits import REQUESTS_A_WINDOW, WINDOW_MS, Counters, Limits
 from sextant.sim.live import Live
@@ -100,10 +100,11 @@ class Simulation:
                 self._skew_ms += int(fault.number("seconds", 0) * 1_000)
             elif fault.kind == "banned":
                 self._limits.ban("127.0.0.1", self.now_ms())
-            elif fault.kind == "delist":
-                self._live.delist(
-                    str(fault.options.get("category", "linear")), str(fault.options.get("symbol", ""))
-                )
+            elif fault.kind == "maintenance":
+                self._hub.notices.announce(self.now_ms(), fault.number("seconds", 600))
+            elif fault.kind in ("delist", "retick"):
+                change = self._live.delist if fault.kind == "delist" else self._live.retick
+                change(str(fault.options.get("category", "linear")), str(fault.options.get("symbol", "")))
             else:
                 self._hub.strike_all(fault)
         self._hub.pump()
@@ -154,7 +155,7 @@ class Simulation:
 
     async def _open(self, request: web.Request, address: str, now_ms: int) -> web.StreamResponse:
         category = request.path.removeprefix("/v5/public/")
-        if category not in ("linear", "spot"):
+        if category not in ("linear", "spot", STATUS):
             return web.Response(status=404, text="404 page not found")
         if not self._limits.connect(address, now_ms):
             return web.Response(status=403, text=_TOO_FREQUENT)
@@ -162,6 +163,8 @@ class Simulation:
 
     def _result(self, request: web.Request, address: str) -> web.Response:
         now_ms = self.now_ms()
+        if request.path == "/v5/system/status":
+            return self._reply(address, now_ms, {"list": self._hub.notices.rows(now_ms)}, 0, "")
         handler = self._answers.paths.get(request.path)
         if handler is None:
             return web.Response(status=404, text="404 page not found")
@@ -237,11 +240,22 @@ async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[Simulatio
     await site.start()
     simulation.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     beat = asyncio.create_task(simulation.run(), name="simulated bybit")
+    beat.add_done_callback(_report)
     try:
         yield simulation
     finally:
         beat.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beat
+        await asyncio.wait([beat])
         await simulation.close()
         await runner.cleanup()
+        if not beat.cancelled():
+            beat.result()
+
+
+def _report(beat: asyncio.Task[None]) -> None:
+    """Tell the loop at once when time has stopped for another reason than the end of the context."""
+    error = None if beat.cancelled() else beat.exception()
+    if error is not None:
+        beat.get_loop().call_exception_handler(
+            {"message": "The simulated venue has stopped pushing.", "exception": error, "task": beat}
+        )

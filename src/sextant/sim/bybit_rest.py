@@ -142,16 +142,16 @@ class Answers:
     def _book(self, asked: Parameters, now_ms: int) -> dict[str, Any]:
         category, listing = _category(asked), self._listing(asked)
         depth = _limit(asked, 25 if category == "linear" else 1, 1_000)
-        book = self._live.tape(listing).current(now_ms, depth)
-        bids, asks = book.view(depth)
+        feed = self._live.deepest(listing, now_ms)
+        bids, asks = feed.told()
         return {
             "s": listing.symbol,
-            "b": levels_text(listing, bids),
-            "a": levels_text(listing, asks),
+            "b": levels_text(listing, bids[:depth]),
+            "a": levels_text(listing, asks[:depth]),
             "ts": now_ms,
-            "u": self._live.tape(listing).slot,
-            "seq": book.seq,
-            "cts": book.changed_ms,
+            "u": feed.u,
+            "seq": feed.seq,
+            "cts": feed.changed_ms,
         }
 
     def _trades(self, asked: Parameters, now_ms: int) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from aiohttp import WSMsgType, web
 from sextant.sim.faults import Fault, FaultPlan
 from sextant.sim.limits import Counters
 from sextant.sim.live import Live
+from sextant.sim.notices import Notices
 from sextant.sim.pushes import Pushes
+from sextant.sim.session import Frame, Session, broken_text, fragments
 from sextant.sim.tape import MINUTE_MS
 from sextant.sim.universe import Listing
 from sextant.sim.wire import INTERVALS
@@ -23,71 +25,14 @@ from sextant.sim.wire import INTERVALS
 _TOPIC: Final = re.compile(
     r"(orderbook\.(1|50|200|1000)|publicTrade|tickers|kline\.([0-9DW]+)|allLiquidation)\.([A-Z0-9]+)"
 )
+STATUS: Final = "misc/status"
+STATUS_TOPIC: Final = "system.status"
 _SPOT_ARGS: Final = 10
 _ARGS_CHARACTERS: Final = 21_000
-_QUEUED: Final = 20_000
 _IDLE_MS: Final = 600_000
 _BEHIND_MS: Final = 300_000
 _CLOSED_LAG_MS: Final = 15
 _GREATEST_REQUEST: Final = 1 << 20
-
-
-class Session:
-    """One client on one public socket.
-
-    Parameters
-    ----------
-    socket
-        The accepted connection.
-    category
-        linear or spot, from the path.
-    number
-        Which connection of this simulation; its id follows from it.
-    now_ms
-        Moment of acceptance.
-    """
-
-    def __init__(self, socket: web.WebSocketResponse, category: str, number: int, now_ms: int) -> None:
-        self.socket = socket
-        self.category = category
-        self.id = f"sim-{number:06d}-{category}"
-        self.topics: dict[str, Listing] = {}
-        self.characters = 0
-        self.heard_ms = now_ms
-        self.muted_until_ms = 0
-        self.now_ms = now_ms
-        self.queue: asyncio.Queue[str | bytes | None] = asyncio.Queue(_QUEUED)
-        self.transport: asyncio.Transport | None = None
-        self.closing: asyncio.Task[bool] | None = None
-
-    def close(self, code: int, message: bytes) -> None:
-        """Start the closing handshake; the connection's handler waits for its end."""
-        if self.closing is None:
-            self.closing = asyncio.create_task(
-                self.socket.close(code=code, message=message), name=f"close {self.id}"
-            )
-
-    def put(self, frame: str | bytes) -> bool:
-        """Queue a frame; False if the client has stopped reading."""
-        if self.now_ms < self.muted_until_ms:
-            return True
-        try:
-            self.queue.put_nowait(frame)
-        except asyncio.QueueFull:
-            return False
-        return True
-
-    async def write(self, counters: Counters) -> None:
-        """Send what is queued until the session ends."""
-        while (frame := await self.queue.get()) is not None:
-            counters.frames += 1
-            try:
-                if isinstance(frame, str):
-                    await self.socket.send_str(frame)
-                else:
-                    await self.socket.send_bytes(frame)
-            except ConnectionError:
-                return
 
 
 class Hub:
@@ -118,6 +63,7 @@ class Hub:
         self._held: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self._last: dict[tuple[str, str], str] = {}
         self._made = 0
+        self.notices = Notices()
 
     async def serve(self, request: web.Request, category: str) -> web.WebSocketResponse:
         """Accept a client and answer it until it leaves."""
@@ -187,6 +133,8 @@ class Hub:
         if fault is not None or not isinstance(names, list):
             self._reply(session, success=False, message=fault or "args invalid", asked=asked)
             return
+        if session.category == STATUS:
+            session.hears_notices = joining
         wanted = {name: self._listing(session, name) for name in names}
         if joining:
             session.characters += sum(len(name) for name in names)
@@ -209,6 +157,8 @@ class Hub:
         if joining and session.characters + sum(len(name) for name in names) > _ARGS_CHARACTERS:
             return "error:args length exceeds 21000 characters"
         for name in names:
+            if session.category == STATUS and name == STATUS_TOPIC:
+                continue
             if self._listing(session, name) is None:
                 return f"error:handler not found,topic:{name[:80]}"
             if joining and name in session.topics:
@@ -217,7 +167,11 @@ class Hub:
 
     def _listing(self, session: Session, topic: str) -> Listing | None:
         shape = _TOPIC.fullmatch(topic)
-        if shape is None or (shape[3] is not None and shape[3] not in INTERVALS):
+        if (
+            session.category == STATUS
+            or shape is None
+            or (shape[3] is not None and shape[3] not in INTERVALS)
+        ):
             return None
         if session.category == "spot" and shape[1] == "allLiquidation":
             return None
@@ -228,6 +182,7 @@ class Hub:
         key = (session.category, topic)
         session.topics[topic] = listing
         self._followers.setdefault(key, {})[session.id] = session
+        self._live.follow(listing, topic)
         topics = self._topics.get(listing.position)
         if topics is None:
             topics = self._topics[listing.position] = {}
@@ -249,6 +204,7 @@ class Hub:
         followers.pop(session.id, None)
         if not followers:
             del self._followers[session.category, topic]
+            self._live.unfollow(listing, topic)
             topics = self._topics.get(listing.position, {})
             topics.pop(topic, None)
             if not topics:
@@ -257,6 +213,11 @@ class Hub:
     def pump(self) -> None:
         """Push everything that has become due."""
         now_ms = self._now()
+        for notice in self.notices.changed(now_ms):
+            text = orjson.dumps({"topic": STATUS_TOPIC, "ts": now_ms, "data": [notice]}).decode()
+            for session in self._sessions.values():
+                if session.hears_notices:
+                    session.put(text)
         for session in list(self._sessions.values()):
             session.now_ms = now_ms
             if now_ms - session.heard_ms > _IDLE_MS:
@@ -300,7 +261,7 @@ class Hub:
         for fault in faults:
             frame = self._pushes.bend(listing, topic, frame, fault)
         text = orjson.dumps(frame).decode()
-        texts: list[str | bytes] = [text]
+        texts: list[Frame] = [text]
         for fault in faults:
             texts = self._spoil(key, texts, fault)
         if not faults and key in self._held:
@@ -320,7 +281,7 @@ class Hub:
         for fault in faults:
             self._strike(followers, fault, now_ms)
 
-    def _spoil(self, key: tuple[str, str], texts: list[str | bytes], fault: Fault) -> list[str | bytes]:
+    def _spoil(self, key: tuple[str, str], texts: list[Frame], fault: Fault) -> list[Frame]:
         """What is sent in place of the frames."""
         if fault.kind == "gap":
             return []
@@ -334,11 +295,7 @@ class Hub:
             return []
         if fault.kind == "frozen":
             return [self._last[key]] if key in self._last else []
-        if fault.kind == "raw":
-            return [fault.text()]
-        if fault.kind == "binary":
-            return [bytes.fromhex(str(fault.options.get("hex", "ff")))]
-        return texts
+        return _misspelt(texts, fault)
 
     def _strike(self, sessions: list[Session], fault: Fault, now_ms: int) -> None:
         """Faults that hit whole connections."""
@@ -357,3 +314,16 @@ class Hub:
     def _cut(self, session: Session) -> None:
         if session.transport is not None:
             session.transport.abort()
+
+
+def _misspelt(texts: list[Frame], fault: Fault) -> list[Frame]:
+    """The frames in a spelling that few servers use, or none does."""
+    if fault.kind == "raw":
+        return [fault.text()]
+    if fault.kind == "binary":
+        return [bytes.fromhex(str(fault.options.get("hex", "ff")))]
+    if fault.kind == "fragments":
+        return [fragments(text) if isinstance(text, str) else text for text in texts]
+    if fault.kind == "broken_text":
+        return [broken_text()]
+    return texts

@@ -10,7 +10,7 @@ from sextant.errors import InputError
 from sextant.sim.noise import Dice, mix
 
 REST_FAULTS: Final = frozenset(
-    [
+    (
         "reset",
         "status",
         "html",
@@ -23,27 +23,30 @@ REST_FAULTS: Final = frozenset(
         "redirect",
         "drift",
         "bomb",
-    ]
+    )
 )
-PUSH_FAULTS: Final = frozenset(
-    [
-        "reset",
-        "silence",
-        "gap",
-        "duplicate",
-        "swap",
-        "snapshot",
-        "restart",
-        "crossed",
-        "close",
-        "frozen",
-        "raw",
-        "binary",
-        "burst",
-        "drift",
-    ]
+"""What can hit a REST call."""
+
+_SEQUENCE_FAULTS: Final = (
+    "gap",
+    "duplicate",
+    "swap",
+    "snapshot",
+    "restart",
+    "crossed",
+    "frozen",
+    "burst",
+    "drift",
 )
-MOMENT_FAULTS: Final = frozenset(["reset", "silence", "close", "skew", "banned", "raw", "binary", "delist"])
+_SPELLING_FAULTS: Final = ("raw", "binary", "fragments", "broken_text")
+_LINK_FAULTS: Final = ("reset", "silence", "close")
+PUSH_FAULTS: Final = frozenset((*_SEQUENCE_FAULTS, *_SPELLING_FAULTS, *_LINK_FAULTS))
+"""What can hit a push of a topic, or whoever listens to it."""
+
+MOMENT_FAULTS: Final = frozenset(
+    (*_LINK_FAULTS, "raw", "binary", "skew", "banned", "delist", "retick", "maintenance")
+)
+"""What can happen to the whole venue at a moment."""
 
 _OPTIONS: Final = frozenset(
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sextant.sim.books import DepthFeed
+from sextant.sim.books import DEEPEST, DepthFeed
 from sextant.sim.market_model import MarketModel
 from sextant.sim.summary import Summary
 from sextant.sim.tape import Tape
@@ -27,6 +27,7 @@ class Live:
         self._summaries: dict[int, Summary] = {}
         self._feeds: dict[tuple[int, int], DepthFeed] = {}
         self._gone: set[int] = set()
+        self._followed: set[tuple[int, str]] = set()
 
     def listings(self) -> list[Listing]:
         """The instruments that trade now."""
@@ -46,6 +47,39 @@ class Live:
         found = self.model.find(category, symbol)
         if found is not None:
             self._gone.add(found.position)
+
+    def retick(self, category: str, symbol: str) -> None:
+        """Make the price step of an instrument ten times coarser; an unknown one changes nothing."""
+        found = self.find(category, symbol)
+        if found is None:
+            return
+        self.model.relist(found.coarser())
+        self._tapes.pop(found.position, None)
+        self._summaries.pop(found.position, None)
+        for key in [key for key in self._feeds if key[0] == found.position]:
+            del self._feeds[key]
+
+    def follow(self, listing: Listing, topic: str) -> None:
+        """Somebody listens to the topic."""
+        self._followed.add((listing.position, topic))
+
+    def unfollow(self, listing: Listing, topic: str) -> None:
+        """Nobody listens to the topic any more."""
+        self._followed.discard((listing.position, topic))
+
+    def deepest(self, listing: Listing, now_ms: int) -> DepthFeed:
+        """The feed of 1,000 levels, by which REST answers are numbered.
+
+        Notes
+        -----
+        Brought up to now unless somebody listens: a listener must get every number, so then the answer is what it was told last.
+        """
+        feed = self.feed(listing, DEEPEST)
+        if (listing.position, f"orderbook.{DEEPEST}.{listing.symbol}") not in self._followed:
+            book = self.tape(listing).current(now_ms, DEEPEST)
+            if not feed.same(book):
+                feed.push(book)
+        return feed
 
     def tape(self, listing: Listing) -> Tape:
         """The tape of an instrument."""

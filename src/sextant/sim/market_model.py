@@ -76,6 +76,15 @@ class MarketModel:
         """The listing of that spelling, or None."""
         return self._by_symbol.get((_category(category), symbol))
 
+    def relist(self, listing: Listing) -> None:
+        """Replace the terms of the listing at that position; its past is stated in the new terms from now on."""
+        every = list(self.listings)
+        every[listing.position] = listing
+        self.listings = tuple(every)
+        self._by_symbol[listing.category, listing.symbol] = listing
+        for key in [key for key in self._minutes if key[0] == listing.position]:
+            del self._minutes[key]
+
     def bars(self, listing: Listing, minutes: int, first: int, count: int, shift: int = 0) -> Bars:
         """``count`` whole bars of ``minutes`` from bar number ``first``, counted from ``shift`` minutes after 1970.
 

@@ -132,6 +132,10 @@ class Pushes:
                 return None
             self._sent_ms[key] = now_ms
             return self._snapshot(listing, 1, now_ms)
+        if not feed.started:
+            feed.push(book)
+            feed.restart()
+            return self._snapshot(listing, depth, now_ms)
         bids, asks = feed.push(book)
         self._sent_ms[key] = now_ms
         if depth == 1:
@@ -148,18 +152,18 @@ class Pushes:
     def _frame(
         self, listing: Listing, depth: int, kind: str, levels: tuple[list[Level], list[Level]], now_ms: int
     ) -> dict[str, Any]:
-        book = self._live.tape(listing).book
+        feed = self._live.feed(listing, depth)
         data = {
             "s": listing.symbol,
             "b": levels_text(listing, levels[0]),
             "a": levels_text(listing, levels[1]),
-            "u": self._live.feed(listing, depth).u,
-            "seq": book.seq,
+            "u": feed.u,
+            "seq": feed.seq,
         }
         topic = f"orderbook.{depth}.{listing.symbol}"
         if listing.category == "spot":
-            return {"topic": topic, "ts": now_ms, "type": kind, "data": data, "cts": book.changed_ms}
-        return {"topic": topic, "type": kind, "ts": now_ms, "data": data, "cts": book.changed_ms}
+            return {"topic": topic, "ts": now_ms, "type": kind, "data": data, "cts": feed.changed_ms}
+        return {"topic": topic, "type": kind, "ts": now_ms, "data": data, "cts": feed.changed_ms}
 
     def _change(self, listing: Listing, topic: str, now_ms: int) -> dict[str, Any] | None:
         summary = self._live.summary(listing)

@@ -147,7 +147,13 @@ class Tape:
     def play(self, slot: int, wanted: int) -> list[Print]:
         """Let a slot trade: move the book to it, ``wanted`` levels deep, and give its trades."""
         trades = self.trades(slot)
-        last = trades[-1]
+        if slot != self.slot:
+            self._move(slot, trades[-1], wanted)
+        else:
+            self._deepen(wanted)
+        return trades
+
+    def _move(self, slot: int, last: Print, wanted: int) -> None:
         dice = self.model.noise.dice(_BOOK, self.listing.position, slot)
         spread = self._spread(dice)
         bid, ask = (last.ticks - spread, last.ticks) if last.bought else (last.ticks, last.ticks + spread)
@@ -157,17 +163,19 @@ class Tape:
         self.book.seq = slot * 64 + self.listing.position % 64
         self.book.changed_ms = last.time_ms
         self.slot = slot
-        return trades
+
+    def _deepen(self, wanted: int) -> None:
+        dice = self.model.noise.dice(_BOOK + 100, self.listing.position, self.slot)
+        self.book.bids.deepen(wanted, dice)
+        self.book.asks.deepen(wanted, dice)
 
     def current(self, now_ms: int, wanted: int) -> Book:
         """The book as of now, ``wanted`` levels deep."""
         slot = self.due(now_ms)
         if slot > self.slot:
             self.play(slot, wanted)
-        elif len(self.book.bids.top(wanted)) < wanted:
-            dice = self.model.noise.dice(_BOOK, self.listing.position, self.slot)
-            self.book.bids.deepen(wanted, dice)
-            self.book.asks.deepen(wanted, dice)
+        else:
+            self._deepen(wanted)
         return self.book
 
     def recent(self, now_ms: int, count: int) -> list[Print]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -97,6 +98,16 @@ class Listing:
     character: Character
     funding_minutes: int
     launch_day: int
+
+    def coarser(self) -> Listing:
+        """The same listing with a price step ten times as large."""
+        return dataclasses.replace(
+            self,
+            tick=self.tick * 10.0,
+            tick_decimals=max(0, self.tick_decimals - 1),
+            shown_decimals=max(0, self.shown_decimals - 1),
+            spread_ticks=max(1, round(self.spread_ticks / 10)),
+        )
 
 
 def names() -> tuple[str, ...]:
