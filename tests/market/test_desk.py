@@ -13,8 +13,8 @@ from sextant.model.events import (
     OpenInterestPoint,
     QuoteUpdate,
 )
-from sextant.model.times import INTERVAL_NS, SECOND_NS
-from support.market import bar_update, delta, instrument, listed, snapshot, trade
+from sextant.model.times import SECOND_NS
+from support.market import delta, instrument, listed, snapshot, trade
 
 BIDS, ASKS = [(100.0, 1.0)], [(100.5, 1.0)]
 
@@ -89,54 +89,6 @@ def test_quotes_trades_facts_and_liquidations_are_counted(desk: Desk, counters: 
         "facts_refused": 2,
         "liquidations_refused": 1,
     }
-
-
-def test_forming_bar_is_kept_until_its_final_one_or_a_later_one(desk: Desk, counters: Counters) -> None:
-    desk.take_forming(bar_update(10, final=False), -1)
-    desk.take_forming(bar_update(9, final=False), -1)
-    desk.take_forming(bar_update(10, close=55.0, final=False), -1)
-    assert desk.forming["1m"].close == 55.0
-    desk.settle_forming("1m", 9 * INTERVAL_NS["1m"])
-    assert "1m" in desk.forming
-    desk.settle_forming("1m", 10 * INTERVAL_NS["1m"])
-    desk.settle_forming("5m", 10 * INTERVAL_NS["1m"])
-    assert desk.forming == {}
-    desk.take_forming(bar_update(10, final=False), 10 * INTERVAL_NS["1m"])
-    assert desk.forming == {}
-    assert (counters.get("bars_forming"), counters.get("bars_forming_old")) == (2, 2)
-
-
-def test_minute_bar_gets_its_taker_volume_from_trades_that_add_up_to_it(
-    desk: Desk, counters: Counters
-) -> None:
-    for name, size, aggressor in (("a", 2.0, 1), ("b", 1.0, -1), ("c", 1.0, 1)):
-        desk.take_trade(trade(name, 10 * INTERVAL_NS["1m"] + 5, size=size, aggressor=aggressor))
-    assert desk.with_takers(bar_update(10, volume=4.0)).bar.taker_buy_volume == 3.0
-    assert desk.with_takers(bar_update(10, volume=4.02)).bar.taker_buy_volume == 3.0
-    assert counters.get("bars_takers_added") == 2
-    for volume in (4.03, 3.97):
-        unknown = bar_update(10, volume=volume)
-        assert desk.with_takers(unknown) is unknown
-    assert counters.get("bars_unreconciled") == 2
-    for other in (bar_update(11), bar_update(10, "5m"), bar_update(10, volume=4.0, taker=1.0)):
-        assert desk.with_takers(other) is other
-
-
-def test_minute_without_any_volume_has_no_taker_volume_either(desk: Desk) -> None:
-    assert desk.with_takers(bar_update(10, volume=0.0)).bar.taker_buy_volume == 0.0
-
-
-def test_taker_volume_never_exceeds_the_volume_of_its_bar(desk: Desk) -> None:
-    desk.take_trade(trade("a", 5, size=4.01))
-    assert desk.with_takers(bar_update(0, volume=4.0)).bar.taker_buy_volume == 4.0
-
-
-def test_smallest_interval_that_comes_sets_the_cadence_of_bars(desk: Desk) -> None:
-    desk.note_bars("1h", 1_000, 1_000)
-    assert desk.pulses["bars"].cadence_ns == 3_600 * SECOND_NS
-    desk.note_bars("1m", 2_000, 2_000)
-    desk.note_bars("1h", 3_000, 3_000)
-    assert desk.pulses["bars"].cadence_ns == 60 * SECOND_NS
 
 
 def test_book_that_is_not_believed_is_invalid_however_young(desk: Desk) -> None:

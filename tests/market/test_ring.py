@@ -178,6 +178,35 @@ def test_repair_of_a_shown_row_moves_the_ring_and_leaves_the_frame() -> None:
     assert _frame(ring).close[2, 0] == 56.0
 
 
+def test_frame_that_nobody_holds_any_more_costs_no_copy() -> None:
+    ring = _ring()
+    ring.put(1, 0, _values(100.0), STATED)
+    assert _frame(ring).rows == 1
+    ring.put(1, 0, _values(101.0), STATED)
+    assert ring.copies == 0
+    assert _frame(ring).close[0, 0] == 101.0
+
+
+@pytest.mark.parametrize("held", ["column", "row of a column", "reshaped", "bytes"])
+def test_any_part_of_a_frame_that_is_still_held_keeps_its_values(held: str) -> None:
+    ring = _ring()
+    for row in range(3):
+        ring.put(row, 0, _values(100.0 + row), STATED)
+    close = _frame(ring).close
+    part = {
+        "column": close,
+        "row of a column": close[1:][:2][0],
+        "reshaped": close.reshape(-1)[2:4],
+        "bytes": memoryview(close[1]),
+    }[held]
+    del close
+    before = bytes(part)
+    ring.put(1, 0, _values(7.0), STATED)
+    ring.put(0, 0, _values(7.0), STATED)
+    assert ring.copies == 1
+    assert bytes(part) == before
+
+
 def test_jump_beyond_the_whole_ring_leaves_frames_as_they_were() -> None:
     ring = _ring()
     ring.put(0, 0, _values(100.0), STATED)

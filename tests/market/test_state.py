@@ -155,11 +155,13 @@ def test_histories_end_at_as_of() -> None:
 def test_forming_bars_stay_out_of_every_view() -> None:
     state = state_of(listed(), bar_update(3, final=False))
     assert state.view(LATER).bars == {}
-    assert state.desk(instrument()).forming["1m"].open_ns == 3 * MINUTE_NS
+    forming = state.desk(instrument()).forming.bar("1m")
+    assert forming is not None
+    assert forming.open_ns == 3 * MINUTE_NS
     state.apply(bar_update(3))
-    assert state.desk(instrument()).forming == {}
+    assert state.desk(instrument()).forming.content() == ()
     state.apply(bar_update(3, final=False))
-    assert state.desk(instrument()).forming == {}
+    assert state.desk(instrument()).forming.content() == ()
     assert state.counters["bars_forming_old"] == 1
 
 
@@ -187,7 +189,7 @@ def test_block_takes_known_columns_settles_forming_bars_and_notes_the_stream() -
     assert state.view(LATER).bars["1h"].close.tolist() == [[1.0, 3.0]]
     assert state.counters["unknown_instruments"] == 2
     assert state.counters["bars_duplicate"] == 2
-    assert state.desk(instrument("AAA")).forming == {}
+    assert state.desk(instrument("AAA")).forming.content() == ()
     assert state.freshness(10 * INTERVAL_NS["1h"])[instrument("AAA")]["bars"].state == "live"
     state.apply(listed("BBB"))
     state.apply(given_block)

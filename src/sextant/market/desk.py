@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Final
-
-import msgspec
-
 from sextant.market.books import Book, BookTrouble
 from sextant.market.counters import Counters
 from sextant.market.derivatives import KEEP_FUNDING, KEEP_OPEN_INTEREST, Facts, History, Liquidations
 from sextant.market.flow import Flow
+from sextant.market.forming import FormingBars
 from sextant.market.freshness import CADENCE_NS, STREAMS, Freshness, Pulse
 from sextant.market.quotes import Quote
-from sextant.model.bar import Bar
 from sextant.model.events import (
-    BarUpdate,
     BookCleared,
     BookDelta,
     BookSnapshot,
@@ -28,10 +22,6 @@ from sextant.model.events import (
     Trade,
 )
 from sextant.model.instrument import InstrumentSpec
-from sextant.model.times import INTERVAL_NS, INTERVALS, Interval
-
-UNRECONCILED_SHARE: Final = 0.005
-"""Share of a bar's volume that may be missing from its trades: confluence.md 6, trades_unreconciled."""
 
 
 class Desk:
@@ -75,8 +65,8 @@ class Desk:
         self.funding = History(KEEP_FUNDING)
         self.open_interest = History(KEEP_OPEN_INTEREST)
         self.liquidations = Liquidations()
-        self.forming: dict[Interval, Bar] = {}
         self.pulses: dict[Stream, Pulse] = {stream: Pulse(CADENCE_NS[stream]) for stream in STREAMS}
+        self.forming = FormingBars(self.flow, self.pulses["bars"], counters)
         self._book_pulse = self.pulses["book"]
         self._trades_pulse = self.pulses["trades"]
         self._quote_pulse = self.pulses["quote"]
@@ -150,54 +140,6 @@ class Desk:
         if not self.liquidations.take(event):
             self._counters.add("liquidations_refused")
 
-    def take_forming(self, event: BarUpdate, newest_open_ns: int) -> None:
-        """Take a bar that may still change, unless a later one, or the final one of ``newest_open_ns``, is known."""
-        held = self.forming.get(event.interval)
-        open_ns = event.bar.open_ns
-        if open_ns <= newest_open_ns or (held is not None and open_ns < held.open_ns):
-            self._counters.add("bars_forming_old")
-            return
-        self.forming[event.interval] = event.bar
-        self._counters.add("bars_forming")
-
-    def with_takers(self, event: BarUpdate) -> BarUpdate:
-        """A final 1m bar with its taker buy volume from the trades seen, where the venue does not state one.
-
-        Notes
-        -----
-        Only if what takers bought and sold adds up to the bar's volume within 0.5 %: trades have no
-        gapless number, so a loss shows only there. Otherwise the taker volume stays unknown.
-        """
-        bar = event.bar
-        if event.interval != "1m" or not math.isnan(bar.taker_buy_volume):
-            return event
-        taken = self.flow.minute(bar.open_ns)
-        if taken is None:
-            if bar.volume:
-                return event
-            buy = 0.0  # nobody can have bought in a minute without trades
-        elif abs(taken.buy + taken.sell - bar.volume) > UNRECONCILED_SHARE * bar.volume:
-            self._counters.add("bars_unreconciled")
-            return event
-        else:
-            buy = min(taken.buy, bar.volume)
-        self._counters.add("bars_takers_added")
-        full = msgspec.structs.replace(bar, taker_buy_volume=buy)
-        return msgspec.structs.replace(event, bar=full)
-
-    def settle_forming(self, interval: Interval, open_ns: int) -> None:
-        """Forget the forming bar that a final one of ``open_ns`` or later ends."""
-        held = self.forming.get(interval)
-        if held is not None and held.open_ns <= open_ns:
-            del self.forming[interval]
-
-    def note_bars(self, interval: Interval, event_ns: int, receive_ns: int) -> None:
-        """Note that bars came; the smallest interval that ever came sets their cadence."""
-        pulse = self.pulses["bars"]
-        cadence = max(INTERVAL_NS[interval], CADENCE_NS["bars"])
-        pulse.cadence_ns = min(pulse.cadence_ns, cadence) if pulse.event_ns else cadence
-        pulse.beat(event_ns, receive_ns)
-
     def lose(self, stream: Stream, reason: str, event_ns: int) -> None:
         """Believe a stream no longer: its connection is gone."""
         self.changed = True
@@ -225,7 +167,7 @@ class Desk:
             self.funding.content(),
             self.open_interest.content(),
             self.liquidations.content(),
-            [(interval, self.forming[interval]) for interval in INTERVALS if interval in self.forming],
+            self.forming.content(),
             [self.pulses[stream].content() for stream in STREAMS],
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
@@ -34,6 +35,7 @@ _CLOSE: Final = BAR_FIELDS.index("close")
 _OPTIONAL: Final = BAR_FIELDS.index("quote_volume")  # the first of those a venue may leave out
 _DIGEST_BYTES: Final = 16
 _NOTHING: Final = -1
+_OWN_REFERENCES: Final = 2
 
 
 class Tally(msgspec.Struct):
@@ -65,7 +67,7 @@ class BarRing:
     Notes
     -----
     A frame that was handed out never changes. A write that would touch one of its rows first moves
-    the ring to new arrays and leaves the old ones to the frame. A bar stated again without its quote
+    the ring to new arrays and leaves the old ones to the frame, unless nobody holds it any more. A bar stated again without its quote
     or taker volume, and otherwise equal, keeps those that are known.
     """
 
@@ -334,8 +336,19 @@ class BarRing:
             self._copy()
 
     def _copy(self) -> None:
-        self.copies += 1
-        self._move(slice(None), self._data.shape[2])
+        """Leave the arrays to whoever still reads them; where nobody does, there is nothing to leave.
+
+        Notes
+        -----
+        Every slice of an array, and every slice of a slice, holds a reference to the array that owns the
+        memory: two references, the ring's and the one of this call, say that no frame is read any more.
+        """
+        self._frame = None
+        if sys.getrefcount(self._data) > _OWN_REFERENCES:
+            self.copies += 1
+            self._move(slice(None), self._data.shape[2])
+        else:
+            self._frozen_first, self._frozen_last = 0, _NOTHING
 
     def _move(self, moved: Integers | slice, size: int) -> None:
         """Take arrays of ``size`` columns and carry the held rows over; untouched rows cost no memory."""

@@ -248,12 +248,12 @@ class MarketState:
             return
         self._settle()
         column = self._columns[event.instrument]
-        desk.note_bars(event.interval, event.event_ns, event.receive_ns)
+        desk.forming.note(event.interval, event.event_ns, event.receive_ns)
         if event.final:
-            if self._bars.update(desk.with_takers(event), column):
-                desk.settle_forming(event.interval, event.bar.open_ns)
+            if self._bars.update(desk.forming.with_takers(event), column):
+                desk.forming.settle(event.interval, event.bar.open_ns)
             return
-        desk.take_forming(event, self._bars.newest_ns(event.interval, column))
+        desk.forming.take(event, self._bars.newest_ns(event.interval, column))
 
     def _on_block(self, block: BarBlock) -> None:
         self._settle()
@@ -273,8 +273,8 @@ class MarketState:
         self._bars.block(block, take, columns)
         for column in columns.tolist():
             desk = self._order[column]
-            desk.note_bars(block.interval, block.event_ns, block.receive_ns)
-            desk.settle_forming(block.interval, int(block.open_ns[-1]))
+            desk.forming.note(block.interval, block.event_ns, block.receive_ns)
+            desk.forming.settle(block.interval, int(block.open_ns[-1]))
 
     def _on_listed(self, event: Listed) -> None:
         instrument = event.spec.instrument
