@@ -130,30 +130,32 @@ def calibrate(results: Results, size: int) -> Calibration | None:
     """
     if not len(results.won):
         return None
-    counts, hits, worth = _tally(results, size)
-    if worth < PROVEN_EVENTS:
+    counted, won, worth = _tally(results, size)
+    if worth[CELLS] * len(results.won) < PROVEN_EVENTS:
         return None
     overall = float(results.won.mean())
+    counts, hits = counted * worth[:CELLS], won * worth[:CELLS]
     total = counts.sum(axis=0)
     fractions = (hits.sum(axis=0) + PRIOR_EVENTS * overall) / (total + PRIOR_EVENTS)
     for side in (slice(0, BUCKETS), slice(BUCKETS, CELLS)):
         # Weighed by what was seen: a bucket without events only takes over what its neighbours say.
         fractions[side] = rising(fractions[side], np.maximum(total[side], _NOTHING))
-    spread = _likeliest_spread(hits, counts, fractions, np.array(SPREADS))
+    spread = _likeliest_spread(won, counted, worth, fractions, np.array(SPREADS))
     return Calibration(overall, fractions, total, spread, hits, counts)
 
 
 @njit(cache=True, nogil=True)
-def _tally(results: Results, size: int) -> tuple[Floats, Floats, float]:
-    """Independent events and profits among them by instrument and cell, and the independent events of all."""
+def _tally(results: Results, size: int) -> tuple[Integers, Integers, Floats]:
+    """Events and profits by instrument and cell, and n_eff/n of each cell and, last, of all."""
     groups = results.cluster.max() + 1
     sizes, sums = np.zeros((CELLS + 1, groups)), np.zeros((CELLS + 1, groups))
-    mean, spread = np.zeros(CELLS + 1), np.zeros(CELLS + 1)
-    counts, hits = np.zeros((size, CELLS)), np.zeros((size, CELLS))
+    mean, spread, worth = np.zeros(CELLS + 1), np.zeros(CELLS + 1), np.zeros(CELLS + 1)
+    counted = np.zeros((size, CELLS), dtype=np.int64)
+    won = np.zeros((size, CELLS), dtype=np.int64)
     for event in range(len(results.won)):
         cell = results.cell[event]
-        counts[results.column[event], cell] += 1.0
-        hits[results.column[event], cell] += results.won[event]
+        counted[results.column[event], cell] += 1
+        won[results.column[event], cell] += results.won[event]
         for slot in (cell, CELLS):
             sizes[slot, results.cluster[event]] += 1.0
             sums[slot, results.cluster[event]] += results.gross[event]
@@ -162,11 +164,9 @@ def _tally(results: Results, size: int) -> tuple[Floats, Floats, float]:
     for event in range(len(results.won)):
         for slot in (results.cell[event], CELLS):
             spread[slot] += (results.gross[event] - mean[slot]) ** 2
-    for cell in range(CELLS):
-        worth = effective(sizes[cell], sums[cell], spread[cell]) / max(1.0, sizes[cell].sum())
-        counts[:, cell] *= worth
-        hits[:, cell] *= worth
-    return counts, hits, effective(sizes[CELLS], sums[CELLS], spread[CELLS])
+    for slot in range(CELLS + 1):
+        worth[slot] = effective(sizes[slot], sums[slot], spread[slot]) / max(1.0, sizes[slot].sum())
+    return counted, won, worth
 
 
 def rising(values: Floats, weights: Floats) -> Floats:
@@ -193,24 +193,44 @@ def rising(values: Floats, weights: Floats) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _likeliest_spread(hits: Floats, counts: Floats, fractions: Floats, spreads: Floats) -> Floats:
+def _pairs(won: Integers, counted: Integers) -> Integers:
+    """int64 (m, 3): the distinct (count, hits) of instruments that have events, and how many instruments share each."""
+    most = won.max() + 1
+    keys = np.sort(counted[counted > 0] * most + won[counted > 0])
+    pairs = np.empty((len(keys), 3), dtype=np.int64)
+    found = 0
+    for place in range(len(keys)):
+        if place > 0 and keys[place] == keys[place - 1]:
+            pairs[found - 1, 2] += 1
+        else:
+            pairs[found, 0], pairs[found, 1], pairs[found, 2] = keys[place] // most, keys[place] % most, 1
+            found += 1
+    return pairs[:found]
+
+
+@njit(cache=True, nogil=True)
+def _likeliest_spread(
+    won: Integers, counted: Integers, worth: Floats, fractions: Floats, spreads: Floats
+) -> Floats:
     """Per cell the M that makes the instruments' hits likeliest under a beta-binomial; the least where none has events."""
-    size, cells = counts.shape
+    cells = counted.shape[1]
     chosen = np.full(cells, spreads[0])
     for cell in range(cells):
         p = fractions[cell]
         if not 0.0 < p < 1.0:
             chosen[cell] = spreads[-1]
             continue
+        # Most instruments have few events and many have the same: each likelihood is computed once.
+        pairs = _pairs(won[:, cell].copy(), counted[:, cell].copy())
         best = -np.inf
         for m in spreads:
             a, b = m * p, m * (1.0 - p)
             rest = math.lgamma(m) - math.lgamma(a) - math.lgamma(b)
             likelihood = 0.0
-            for s in range(size):
-                n, k = counts[s, cell], hits[s, cell]
-                if n > 0:
-                    likelihood += math.lgamma(k + a) + math.lgamma(n - k + b) - math.lgamma(n + m) + rest
+            for pair in range(len(pairs)):
+                n, k = pairs[pair, 0] * worth[cell], pairs[pair, 1] * worth[cell]
+                one = math.lgamma(k + a) + math.lgamma(n - k + b) - math.lgamma(n + m) + rest
+                likelihood += one * pairs[pair, 2]
             if likelihood > best:
                 best = likelihood
                 chosen[cell] = m
