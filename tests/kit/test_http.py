@@ -6,6 +6,8 @@ import random
 import resource
 import zlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -15,6 +17,7 @@ from sextant.kit.clock import Deadline, ManualClock, SystemClock
 from sextant.kit.http import BODY_BYTES, HttpSettings, RestClient
 from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Retrying
+from support.certificates import certificate
 from support.loopback import advance_until, raw_serving, serving
 
 NOW_NS = 1_786_310_817_000_000_000
@@ -293,6 +296,40 @@ async def test_an_unknown_name_a_closed_port_and_plain_text_behind_https_are_nam
         assert await reason(f"https://{host}") == "tls"
     assert await reason(f"http://{host}") == "connect"
     assert await reason("http://venue.invalid") == "dns"
+
+
+@pytest.mark.parametrize(
+    ("made", "trusted", "good"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"days": -1}, True, False),
+        ({"address": "127.0.0.2"}, True, False),
+    ],
+    ids=["trusted", "self-signed", "expired", "another name"],
+)
+async def test_only_a_trusted_certificate_of_this_host_and_time_is_accepted(
+    tmp_path: Path, made: dict[str, Any], trusted: bool, good: bool
+) -> None:
+    server, client = certificate(tmp_path, **made)
+    asked: list[int] = []
+
+    async def handler(_: web.Request) -> web.Response:
+        asked.append(1)
+        return web.Response(text="{}")
+
+    clock = SystemClock()
+    retrying = Retrying(clock, lambda: 0.0, repeats=2)
+    async with serving(handler, server) as host:
+        settings = HttpSettings(tls=client if trusted else None)
+        async with RestClient(f"https://{host}", retrying, settings) as rest:
+            if good:
+                assert (await rest.get("/", (), Deadline(clock, 10))).body == b"{}"
+            else:
+                with pytest.raises(Unreachable) as raised:
+                    await rest.get("/", (), Deadline(clock, 10))
+                assert raised.value.reason == "tls"
+    assert len(asked) == good
 
 
 async def test_a_client_that_is_not_open_says_so() -> None:

@@ -5,6 +5,8 @@ import base64
 import hashlib
 import ssl
 import struct
+from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -13,6 +15,7 @@ from aiohttp import web
 from sextant.errors import Throttled, Unreachable
 from sextant.kit.clock import Deadline, ManualClock, SystemClock
 from sextant.kit.websocket import Closed, SocketSettings, connect
+from support.certificates import certificate
 from support.loopback import raw_serving, serving, settle
 
 NOW_NS = 1_786_310_817_000_000_000
@@ -208,3 +211,37 @@ async def test_a_closed_port_and_plain_text_behind_wss_are_named() -> None:
         await connect(f"ws://{host}/", Ears(), clock, Deadline(clock, 5))
     assert isinstance(tls.value.__cause__, ssl.SSLError)
     assert (tls.value.reason, closed.value.reason) == ("tls", "connect")
+
+
+@pytest.mark.parametrize(
+    ("made", "trusted", "good"),
+    [
+        ({}, True, True),
+        ({}, False, False),
+        ({"days": -1}, True, False),
+        ({"address": "127.0.0.2"}, True, False),
+    ],
+    ids=["trusted", "self-signed", "expired", "another name"],
+)
+async def test_only_a_trusted_certificate_of_this_host_and_time_is_accepted(
+    tmp_path: Path, made: dict[str, Any], trusted: bool, good: bool
+) -> None:
+    server, client = certificate(tmp_path, **made)
+    clock = SystemClock()
+    async with serving(_echo, server) as host:
+        settings = SocketSettings(tls=client if trusted else None)
+        if good:
+            connection = await connect(f"wss://{host}/", Ears(), clock, Deadline(clock, 10), settings)
+            connection.close()
+            assert (await connection.closed()).code == 1000
+        else:
+            with pytest.raises(Unreachable) as raised:
+                await connect(f"wss://{host}/", Ears(), clock, Deadline(clock, 10), settings)
+            assert raised.value.reason == "tls"
+
+
+async def test_an_unknown_name_is_named() -> None:
+    clock = SystemClock()
+    with pytest.raises(Unreachable) as raised:
+        await connect("ws://venue.invalid/", Ears(), clock, Deadline(clock, 20))
+    assert raised.value.reason == "dns"

@@ -351,3 +351,31 @@ def test_what_cannot_be_is_refused_by_name(message: object, field: str) -> None:
 def test_broken_text_is_a_wire_error(text: bytes) -> None:
     with pytest.raises(WireError):
         parse_frame("linear", text, AT, TABLE)
+
+
+def test_a_topic_inside_another_field_does_not_mislead() -> None:
+    table = SymbolTable([BTC, ETH])
+    trade = {"T": 1, "s": "BTCUSDT", "S": "Buy", "v": "1", "p": "2", "i": "x"}
+    messages = [
+        {"topic": f"tickers.{symbol}", "type": "delta", "ts": 1, "data": {"lastPrice": "3"}}
+        for symbol in ("BTCUSDT", "ETHUSDT")
+    ]
+    messages.append({"topic": "publicTrade.BTCUSDT", "ts": 1, "data": [trade]})
+    compact = [json.dumps(message, separators=(",", ":")) for message in messages]
+    plain = [parse_frame("linear", text.encode(), AT, table) for text in compact]  # now every topic is known
+    assert [len(events) for events in plain] == [1, 1, 1]
+    for text, events in zip(compact, plain, strict=True):
+        for decoy in messages:
+            inner = json.dumps({"stranger": {"topic": decoy["topic"]}}, separators=(",", ":"))
+            assert parse_frame("linear", (inner[:-1] + "," + text[1:]).encode(), AT, table) == events
+
+
+def test_a_listing_added_later_is_read_from_then_on() -> None:
+    table = SymbolTable([BTC])
+    frame = json.dumps(tickers("delta", lastPrice="3"), separators=(",", ":")).encode()
+    other = frame.replace(b"BTCUSDT", b"ETHUSDT")
+    assert len(parse_frame("linear", frame, AT, table)) == 1
+    assert parse_frame("linear", other, AT, table) == []
+    table.add(ETH)
+    assert len(parse_frame("linear", other, AT, table)) == 1
+    assert len(parse_frame("linear", frame, AT, table)) == 1
