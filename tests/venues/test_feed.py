@@ -69,6 +69,7 @@ class Stage:
         self.lost: list[Instrument] = []
         self.filled: list[Sequence[Failure]] = []
         self.listed: list[int] = []
+        self.feed: Feed
 
     def learn(self, events: list[Event]) -> Sequence[Instrument]:
         self.events += events
@@ -87,7 +88,9 @@ async def fed(wanted: Wanted, *, away: bool = False) -> AsyncIterator[Stage]:
         stage = Stage(whole, clock)
         watcher = Watcher(listed=stage.listed.append, filled=stage.filled.append)
         venue = at(VENUE, f"http://{host}", f"ws://{host}")
-        running = asyncio.ensure_future(Feed(venue, clock, stage.learn, wanted, watcher).run())
+        stage.feed = Feed(venue, clock, stage.learn, wanted, watcher)
+        assert stage.feed.states() == ()
+        running = asyncio.ensure_future(stage.feed.run())
         try:
             yield stage
         finally:
@@ -110,6 +113,8 @@ async def test_the_largest_instruments_that_trade_are_listed_subscribed_and_fill
         blocks = [event for event in stage.events if isinstance(event, BarBlock)]
         assert sorted(block.instruments[0].base for block in blocks) == ["BTC", "SOL"]
         assert stage.filled == [()]
+        (state,) = stage.feed.states()
+        assert (state.name, state.up, state.instruments) == ("bybit.linear.0", True, 2)
         assert isinstance(stage.events[0], Listed)  # rules come before anything is said about an instrument
 
 

@@ -18,7 +18,7 @@ from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
 from sextant.model.instrument import Instrument
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
 from sextant.venues.directory import changes, read_directory, read_quotes
-from sextant.venues.link import Outlet, Subscription, Tap
+from sextant.venues.link import LinkState, Outlet, Subscription, Tap
 from sextant.venues.port import Listing, SymbolTable, Venue
 from sextant.venues.session import Session, runtime
 
@@ -132,6 +132,10 @@ class Feed:
                 group.create_task(self._refresh(client, listings))
                 if self._wanted.history is not None:
                     group.create_task(self._fill(client, listings, self._wanted.history))
+
+    def states(self) -> tuple[LinkState, ...]:
+        """Every connection as it is now; none before the instruments are known."""
+        return () if self._session is None else self._session.states()
 
     def _emit(self, events: list[Event]) -> None:
         for instrument in self._learn(events):
