@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,20 @@ from sextant.scans.records import Found, ScanResults, StrategyReport
 
 MOST_ROWS = 20  # a screen; the rest is in --json
 UNKNOWN = "-"
+
+_COLUMNS: Final[tuple[tuple[str, Literal["left", "right"], int], ...]] = (
+    ("#", "right", 2),
+    ("instrument", "left", 10),
+    ("side", "left", 5),
+    ("type", "left", 13),
+    ("grade", "left", 5),
+    ("net bps", "right", 7),
+    ("costs", "right", 6),
+    ("hit/n", "right", 8),
+    ("USD", "right", 5),
+    ("time", "right", 4),
+    ("risk", "left", 6),
+)
 
 
 def number(value: float | None, digits: int = 1, sign: str = "") -> str:
@@ -41,23 +56,9 @@ def cost_bps(row: Opportunity) -> float | None:
 
 def opportunities(found: Sequence[Found]) -> Table:
     """The ranked opportunities, best first."""
-    table = Table(title=None, header_style="bold", expand=False)
-    for name, side in (
-        ("#", "right"),
-        ("instrument", "left"),
-        ("direction", "left"),
-        ("strategy", "left"),
-        ("grade", "left"),
-        ("net bps", "right"),
-        ("costs bps", "right"),
-        ("hit / n", "right"),
-        ("size USD", "right"),
-        ("stop", "right"),
-        ("target", "right"),
-        ("horizon", "right"),
-        ("risk", "left"),
-    ):
-        table.add_column(name, justify=side, no_wrap=True)  # type: ignore[arg-type]  # the two words above
+    table = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name, side, least in _COLUMNS:
+        table.add_column(name, justify=side, no_wrap=True, min_width=least)
     for item in found[:MOST_ROWS]:
         table.add_row(*_cells(item))
     return table
@@ -67,7 +68,7 @@ def _cells(item: Found) -> list[str]:
     row = item.opportunity
     card = row.evidence
     names = ", ".join(f"{leg.instrument.base}-{leg.instrument.quote}" for leg in row.legs)
-    hit = f"{card.hit_frac * 100:.0f} % / {card.n}" if card.hit_frac is not None else f"{UNKNOWN} / {card.n}"
+    hit = UNKNOWN if card.hit_frac is None else f"{card.hit_frac * 100:.0f}%"
     return [
         str(item.rank),
         names,
@@ -76,10 +77,8 @@ def _cells(item: Found) -> list[str]:
         row.grade,
         number(row.edge_bps, sign="+"),
         number(cost_bps(row)),
-        hit,
+        f"{hit}/{card.n}",
         number(row.size.notional_usd, 0) + ("*" if row.size.illustrative else ""),
-        UNKNOWN if row.stop is None else f"{row.stop:f}",
-        f"{row.targets[0].price:f}" if row.targets else UNKNOWN,
         hours(row.horizon_s),
         row.risk_level,
     ]
@@ -87,7 +86,9 @@ def _cells(item: Found) -> list[str]:
 
 def funnel(reports: Sequence[StrategyReport]) -> Table:
     """Where the candidates of each strategy ended."""
-    table = Table(title="Why the others were refused", title_justify="left", header_style="bold")
+    table = Table(
+        title="Why the others were refused", title_justify="left", header_style="bold", box=SIMPLE_HEAD
+    )
     for name in ("strategy", "outcome", "candidates", "funnel"):
         table.add_column(name, overflow="fold")
     for report in reports:
@@ -107,15 +108,14 @@ def funnel(reports: Sequence[StrategyReport]) -> Table:
 
 def near_misses(reports: Sequence[StrategyReport], most: int = 5) -> Table | None:
     """The nearest refused candidates and what would change the answer; None where nothing was near."""
-    rows = [(report, miss) for report in reports for miss in report.near_misses]
+    rows = [miss for report in reports for miss in report.near_misses]
     if not rows:
         return None
-    table = Table(title="Near misses", title_justify="left", header_style="bold")
-    for name in ("strategy", "candidate", "gate", "value", "limit", "flips if"):
-        table.add_column(name, overflow="fold")
-    for report, miss in sorted(rows, key=lambda pair: (pair[1].failed_count, pair[1].distance or 0.0))[:most]:
+    table = Table(title="Near misses", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    for name in ("candidate", "gate", "value", "limit", "flips if"):
+        table.add_column(name, no_wrap=name != "flips if")
+    for miss in sorted(rows, key=lambda miss: (miss.failed_count, miss.distance or 0.0))[:most]:
         table.add_row(
-            report.strategy_id,
             miss.unit,
             miss.stage,
             number(miss.value, 3),
