@@ -44,7 +44,7 @@ def test_recording_gives_one_hash_in_every_process(data_dir: Path, bybit: list[E
     expected = _replayed(bybit).state_hash()
     assert _replayed(bybit).state_hash() == expected
     for seed in ("1", "2"):
-        done = subprocess.run(  # noqa: S603  # our own program
+        done = subprocess.run(  # our own program
             [sys.executable, "-m", "sextant", "replay", str(data_dir / BYBIT), "--json"],
             capture_output=True,
             check=True,
