@@ -100,21 +100,33 @@ def minute() -> dict[str, float | None]:
         for instrument in instruments:
             state.apply(BarUpdate(instrument, stated_ns, stated_ns, "1m", bar, final=True))
 
+    def repair() -> None:
+        open_ns = (row[0] - 1) * MINUTE_NS
+        bar = Bar(open_ns, 100.0, 101.0, 99.0, 100.0 + row[0] % 7 / 10, 2.0 + len(moved), 1.0, 1.0)
+        stated_ns = open_ns + MINUTE_NS
+        state.apply(BarUpdate(instruments[0], stated_ns, stated_ns, "1m", bar, final=True))
+
     def look() -> None:
         state.view(row[0] * MINUTE_NS)
 
+    moved: list[float] = []
     closed = summary(times_ms(close_minute, runs=30))
-    warm = []
+    warm: list[float] = []
     for _ in range(15):
         close_minute()
         warm += times_ms(look, runs=1, warm=0)
     again = summary(times_ms(look, runs=15))
+    for _ in range(5):
+        shown = state.view(row[0] * MINUTE_NS)
+        moved += times_ms(repair, runs=1, warm=0)
+        assert shown.bars["1m"].rows == 1_440
     assert state.view(row[0] * MINUTE_NS).bars["1m"].rows == 1_440
     return {
         "minute_of_1000_bars_ms": closed["median"],
         "view_1000x1440_cold_ms": cold["median"],
         "view_after_a_minute_ms": summary(warm)["median"],
         "view_again_ms": again["median"],
+        "bar_into_a_shown_row_ms": summary(moved)["median"],
     }
 
 
