@@ -6,8 +6,6 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from sextant.errors import NotFound
-from sextant.venues.catalog import venue, venues
 from sextant.venues.library.bybit import VENUE
 from sextant.venues.port import Listing, SymbolTable
 from support.listings import BTC, BTC_SPOT, ETH, listing
@@ -56,13 +54,6 @@ def test_a_symbol_given_to_another_instrument_forgets_the_first() -> None:
 )
 def test_the_category_of_a_socket_is_read_from_its_path(url: str, category: str | None) -> None:
     assert VENUE.category_of(url) == category
-
-
-def test_the_catalog_finds_every_venue_by_its_name() -> None:
-    assert venues()["bybit"] is VENUE
-    assert venue("bybit") is VENUE
-    with pytest.raises(NotFound, match="bybit"):
-        venue("mtgox")
 
 
 def test_a_venue_is_frozen() -> None:
