@@ -90,6 +90,15 @@ def test_later_statement_about_one_time_replaces_the_earlier() -> None:
     assert series.value.tolist() == [9.0, 2.0]
 
 
+def test_oldest_points_leave_a_full_history() -> None:
+    history = History(3)
+    for time_ns in (5, 1, 4, 2, 3):
+        history.take(time_ns, float(time_ns))
+    series = history.series()
+    assert series is not None
+    assert series.time_ns.tolist() == [3, 4, 5]
+
+
 def test_value_that_is_not_a_number_is_not_taken() -> None:
     history = History(3)
     assert not history.take(1, math.nan)
