@@ -61,3 +61,14 @@ def test_only_the_last_eight_states_are_kept() -> None:
         feed.push(book)
     assert feed.at(12) is None
     assert feed.at(13) is not None
+
+
+def test_a_book_that_grew_far_beyond_what_is_wanted_is_cut_at_its_far_end() -> None:
+    book, dice = Book(50, 3), Dice(1)
+    book.move(100_000, 100_001, 500, dice)
+    best = book.view(20)
+    book.move(100_000, 100_001, 50, Dice(2))
+    bids, asks = book.view(1_000)
+    assert len(bids) == len(asks) == 82
+    assert bids[0][0] == best[0][0][0]
+    assert bids == sorted(bids, reverse=True)

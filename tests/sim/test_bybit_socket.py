@@ -258,6 +258,52 @@ async def test_after_unsubscribing_nothing_is_pushed(
         assert await drain(socket) == []
 
 
+async def test_leaving_and_joining_again_at_once_does_not_push_twice(
+    venue: Simulation, clock: ManualClock, http: aiohttp.ClientSession
+) -> None:
+    topics = ["publicTrade.BTCUSDT", "orderbook.50.BTCUSDT", "kline.1.BTCUSDT"]
+    async with http.ws_connect(venue.socket_url("linear"), max_msg_size=0) as socket:
+        await subscribe(socket, *topics)
+        for _ in range(3):
+            await socket.send_json({"op": "unsubscribe", "args": topics})
+            await subscribe(socket, *topics)
+        await drain(socket)
+        await let_pass(venue, clock, 100)
+        frames = await drain(socket)
+    ids = [row["i"] for frame in frames if frame["topic"].startswith("publicTrade") for row in frame["data"]]
+    assert len(ids) == len(set(ids)) > 100
+    stamps = [frame["ts"] for frame in frames if frame["topic"].startswith("orderbook")]
+    assert len(stamps) == len(set(stamps))
+    finals = [
+        frame["data"][0]["start"]
+        for frame in frames
+        if frame["topic"].startswith("kline") and frame["data"][0]["confirm"]
+    ]
+    assert len(finals) == len(set(finals)) == 2
+
+
+async def test_more_than_21000_characters_of_topics_are_refused(
+    venue: Simulation, http: aiohttp.ClientSession
+) -> None:
+    async with http.ws_connect(venue.socket_url("linear")) as socket:
+        answer = await subscribe(socket, *(f"publicTrade.{'X' * 500}{number}USDT" for number in range(41)))
+        assert "21000" in answer["ret_msg"]
+
+
+async def test_an_unknown_operation_and_empty_topics_are_refused(
+    venue: Simulation, http: aiohttp.ClientSession
+) -> None:
+    async with http.ws_connect(venue.socket_url("linear")) as socket:
+        for asked in (
+            {"op": "order.create", "args": []},
+            {"op": "subscribe"},
+            {"op": "subscribe", "args": [5]},
+            {"op": 7},
+        ):
+            await socket.send_json(asked)
+            assert (await socket.receive_json(timeout=5))["success"] is False
+
+
 async def test_level_one_repeats_its_snapshot_and_number_after_three_quiet_seconds(
     venue: Simulation, clock: ManualClock, http: aiohttp.ClientSession
 ) -> None:

@@ -284,6 +284,72 @@ async def test_a_skewed_clock_shows_in_the_venues_time() -> None:
         assert shown == [START_NS // 10**9, START_NS // 10**9 + 601 - 600 + 600]
 
 
+async def test_a_ban_at_a_moment_and_a_skew_at_a_call() -> None:
+    clock = ManualClock(START_NS)
+    script = [
+        {"at": {"call": 1}, "fault": "skew", "seconds": -600},
+        {"at": {"after_s": 10}, "fault": "banned"},
+    ]
+    async with start(clock, instruments=4, faults=script) as venue, aiohttp.ClientSession() as http:
+        async with http.get(venue.base_url + TIME) as reply:
+            assert (await reply.json())["time"] == START_NS // 10**6 - 600_000
+        clock.advance(10)
+        venue.pump()
+        async with http.get(venue.base_url + TIME) as reply:
+            assert reply.status == 403
+
+
+async def test_raw_text_at_a_moment_reaches_every_client() -> None:
+    clock = ManualClock(START_NS)
+    script: list[dict[str, Any]] = [
+        {"at": {"after_s": 1}, "fault": "raw", "text": "[", "repeat": 100_000},
+        {"at": {"after_s": 2}, "fault": "binary", "hex": "00"},
+    ]
+    async with (
+        start(clock, instruments=4, faults=script) as venue,
+        aiohttp.ClientSession() as http,
+        http.ws_connect(venue.socket_url("spot")) as first,
+        http.ws_connect(venue.socket_url("linear")) as second,
+    ):
+        for socket in (first, second):
+            await drain(socket)
+        await let_pass(venue, clock, 3)
+        for socket in (first, second):
+            assert await socket.receive_str(timeout=5) == "[" * 100_000
+            assert await socket.receive_bytes(timeout=5) == b"\x00"
+
+
+async def _bytes_of_a_bad_day(script: list[dict[str, Any]]) -> list[bytes]:
+    found = []
+    clock = ManualClock(START_NS)
+    async with start(clock, instruments=6, faults=script) as venue, aiohttp.ClientSession() as http:
+        for path in (
+            TIME,
+            "/v5/market/tickers?category=linear",
+            "/v5/market/orderbook?category=linear&symbol=ETHUSDT",
+        ):
+            for _ in range(3):
+                clock.advance(1.5)
+                try:
+                    async with http.get(venue.base_url + path) as reply:
+                        found.append(await reply.read())
+                except aiohttp.ClientError as error:
+                    found.append(type(error).__name__.encode())
+        found.append(repr(venue.plan.history).encode())
+    return found
+
+
+async def test_one_script_gives_the_same_bytes_twice_over_rest() -> None:
+    script = [
+        {"seed": 5, "at": {"call": 2}, "fault": "reset"},
+        {"seed": 5, "at": {"call": 4}, "fault": "html", "status": 502},
+        {"seed": 5, "at": {"call": 6}, "fault": "truncated"},
+    ]
+    first, second = await _bytes_of_a_bad_day(script), await _bytes_of_a_bad_day(script)
+    assert first == second
+    assert len(first) == 10
+
+
 @pytest.mark.parametrize(
     "line",
     [

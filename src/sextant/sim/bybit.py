@@ -56,7 +56,7 @@ class Simulation:
         self.model = model
         self.counters = Counters()
         self._limits = Limits(self.counters)
-        self.plan = FaultPlan(faults, self.now_ms())
+        self.plan = FaultPlan(faults, self._true_ms())
         self._live = Live(model, pace)
         self._answers = Answers(self._live)
         self._hub = Hub(self._live, self.plan, self.counters, self.now_ms)
@@ -64,7 +64,10 @@ class Simulation:
 
     def now_ms(self) -> int:
         """Milliseconds since 1970 as the venue believes, with its skew."""
-        return self._clock.now_ns() // _MILLISECOND_NS + self._skew_ms
+        return self._true_ms() + self._skew_ms
+
+    def _true_ms(self) -> int:
+        return self._clock.now_ns() // _MILLISECOND_NS
 
     def socket_url(self, category: Category) -> str:
         """Where the public socket of a product listens."""
@@ -95,7 +98,7 @@ class Simulation:
 
     def pump(self) -> None:
         """Push everything that has become due; tests that drive a clock may call it instead of waiting."""
-        for fault in self.plan.moment(self.now_ms()):
+        for fault in self.plan.moment(self._true_ms()):
             if fault.kind == "skew":
                 self._skew_ms += int(fault.number("seconds", 0) * 1_000)
             elif fault.kind == "banned":

@@ -60,6 +60,7 @@ class Hub:
         self._followers: dict[tuple[str, str], dict[str, Session]] = {}
         self._topics: dict[int, dict[str, None]] = {}
         self._due: list[tuple[int, int, int]] = []
+        self._chains: set[tuple[int, bool]] = set()
         self._held: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self._last: dict[tuple[str, str], str] = {}
         self._made = 0
@@ -186,15 +187,25 @@ class Hub:
         topics = self._topics.get(listing.position)
         if topics is None:
             topics = self._topics[listing.position] = {}
-            slot = self._live.tape(listing).due(now_ms)
-            heapq.heappush(self._due, (self._live.tape(listing).due_ms(slot + 1), listing.position, slot + 1))
-            closing = (now_ms // MINUTE_MS + 1) * MINUTE_MS + _CLOSED_LAG_MS
-            heapq.heappush(self._due, (closing, listing.position, -1))
+            self._schedule(listing, now_ms)
         topics[topic] = None
         alone = len(self._followers[key]) == 1
         first = self._pushes.first(listing, topic, now_ms, alone=alone)
         if first is not None:
             session.put(orjson.dumps(first).decode())
+
+    def _schedule(self, listing: Listing, now_ms: int) -> None:
+        """Begin the chains of slots and of ended minutes of an instrument, unless they still run for a former listener."""
+        position, tape = listing.position, self._live.tape(listing)
+        slot = tape.due(now_ms) + 1
+        closing = (now_ms // MINUTE_MS + 1) * MINUTE_MS + _CLOSED_LAG_MS
+        for chain, entry in (
+            ((position, False), (tape.due_ms(slot), position, slot)),
+            ((position, True), (closing, position, -1)),
+        ):
+            if chain not in self._chains:
+                self._chains.add(chain)
+                heapq.heappush(self._due, entry)
 
     def _leave(self, session: Session, topic: str, listing: Listing) -> None:
         session.topics.pop(topic, None)
@@ -227,6 +238,7 @@ class Hub:
             listing = self._live.model.listings[position]
             topics = self._topics.get(position)
             if topics is None or not self._live.listed(listing):
+                self._chains.discard((position, slot < 0))
                 continue
             if slot < 0:
                 self._close_bars(listing, topics, due_ms)

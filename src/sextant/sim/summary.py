@@ -88,7 +88,7 @@ class Summary:
         absent = ("predictedDeliveryPrice", "basisRate", "deliveryFeeRate", "basis", "basisRateYear")
         return {**fields, **dict.fromkeys(absent, ""), "deliveryTime": "0"}
 
-    def _now(self, now_ms: int) -> tuple[_Past, Bars | None, int]:
+    def _now(self, now_ms: int) -> tuple[_Past, Bars, int]:
         """Past minutes, the played part of the minute that forms, and the last price in ticks."""
         tape = self._tape
         slot = tape.due(now_ms)
@@ -176,9 +176,7 @@ class Summary:
             "curPreListingPhase": "",
         }
 
-    def _extend(self, past: _Past, forming: Bars | None) -> tuple[int, int, int, float]:
-        if forming is None or len(forming) == 0:
-            return past.high, past.low, past.lots, past.turnover
+    def _extend(self, past: _Past, forming: Bars) -> tuple[int, int, int, float]:
         lots = int(forming.lots.sum())
         price = int(forming.close[-1]) * self._tape.listing.tick
         return (

@@ -107,6 +107,7 @@ class Tape:
         self.book = Book(max(2, round(listing.turnover / listing.price / listing.lot / 40_000)), gap)
         self._plans: dict[int, Bars] = {}
         self.slot = -1
+        self._depth = 0
 
     def due(self, now_ms: int) -> int:
         """Number of the last slot that has traded, counted from 1970."""
@@ -159,12 +160,15 @@ class Tape:
         bid, ask = (last.ticks - spread, last.ticks) if last.bought else (last.ticks, last.ticks + spread)
         if bid < 1:
             bid, ask = 1, max(2, ask)
-        self.book.move(bid, ask, wanted, dice)
+        # The book never gets shallower, or a shallow question would change what deep listeners see.
+        self._depth = max(self._depth, wanted)
+        self.book.move(bid, ask, self._depth, dice)
         self.book.seq = slot * 64 + self.listing.position % 64
         self.book.changed_ms = last.time_ms
         self.slot = slot
 
     def _deepen(self, wanted: int) -> None:
+        self._depth = max(self._depth, wanted)
         dice = self.model.noise.dice(_BOOK + 100, self.listing.position, self.slot)
         self.book.bids.deepen(wanted, dice)
         self.book.asks.deepen(wanted, dice)
