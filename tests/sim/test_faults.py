@@ -286,7 +286,7 @@ async def test_a_skewed_clock_shows_in_the_venues_time() -> None:
 
 async def test_a_ban_at_a_moment_and_a_skew_at_a_call() -> None:
     clock = ManualClock(START_NS)
-    script = [
+    script: list[dict[str, Any]] = [
         {"at": {"call": 1}, "fault": "skew", "seconds": -600},
         {"at": {"after_s": 10}, "fault": "banned"},
     ]
@@ -340,7 +340,7 @@ async def _bytes_of_a_bad_day(script: list[dict[str, Any]]) -> list[bytes]:
 
 
 async def test_one_script_gives_the_same_bytes_twice_over_rest() -> None:
-    script = [
+    script: list[dict[str, Any]] = [
         {"seed": 5, "at": {"call": 2}, "fault": "reset"},
         {"seed": 5, "at": {"call": 4}, "fault": "html", "status": 502},
         {"seed": 5, "at": {"call": 6}, "fault": "truncated"},
