@@ -13,7 +13,7 @@ from sextant.market.state import MarketState
 from sextant.model.account import Account
 from sextant.model.times import parse_time_ns
 from sextant.model.view import View
-from sextant.scans.offline import scan_view
+from sextant.scans.offline import Question, scan_view
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.catalog import strategies
@@ -44,24 +44,18 @@ def main() -> None:
         return
     view = recorded_view(folder)
     assert view.bars["1h"].rows == ROWS
-    request = ScanRequest(strategy_ids=STRATEGIES)
+    question = Question(ScanRequest(strategy_ids=STRATEGIES), Account(), strategies(), "bench")
     assumptions = CostAssumptions(spread_bps_assumed=5.0)
 
     def scan() -> int:
-        results, coverage = scan_view(
-            MarketPart(view, assumptions, EvidenceShelf()), request, Account(), strategies(), "bench"
-        )
+        results, coverage = scan_view(MarketPart(view, assumptions, EvidenceShelf()), question)
         assert len(coverage.candidates) == view.size * len(STRATEGIES)
         return len(results.found)
 
     found = scan()
     spent = summary(times_ms(scan))
     shelf = EvidenceShelf()
-    known = summary(
-        times_ms(
-            lambda: scan_view(MarketPart(view, assumptions, shelf), request, Account(), strategies(), "bench")
-        )
-    )
+    known = summary(times_ms(lambda: scan_view(MarketPart(view, assumptions, shelf), question)))
     tell(
         "scans.replay_136",
         {

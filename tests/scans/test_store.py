@@ -111,7 +111,8 @@ async def test_the_newest_event_is_the_version_of_the_row(store: tuple[ScanRows,
         error=None,
         error_type=None,
     )
-    change = transitions.strategy_ended(accepted, 0, report, [disposition], found, [step])
+    change = transitions.strategy_ended(accepted, 0, report, [disposition], found)
+    change.steps = [step]
     version = await rows.change(accepted.scan_id, 1, 2_000, change)
     events: list[ScanEvent] = await details.events(accepted.scan_id, 1)
     assert [event.kind for event in events] == ["strategy", "opportunity", "progress"]
@@ -151,7 +152,7 @@ async def test_history_pages_are_newest_first_and_do_not_overlap(store: tuple[Sc
         scan = make.status(f"scan_{n}" + "0" * 31, started_ns=1_000 + n)
         await rows.create(scan, make.reports(), make.steps(), None)
         ended = transitions.completed(
-            scan, "ok", 2_000, ranks=[], recommendations=[], phase_ms={"strategies_scan": 1.0}
+            scan, 2_000, transitions.Closing("ok", (), (), {"strategies_scan": 1.0})
         )
         await rows.change(scan.scan_id, 1, 2_000, ended)
     first = await rows.page("user-1", 3)

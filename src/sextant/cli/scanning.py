@@ -83,7 +83,7 @@ def replay_results(
     from sextant.cli.version import code_version
     from sextant.market.ingest import ingest
     from sextant.market.state import MarketState
-    from sextant.scans.offline import scan_view
+    from sextant.scans.offline import Question, scan_view
     from sextant.scans.run import EvidenceShelf, MarketPart
     from sextant.strategies.catalog import strategies
     from sextant.strategies.prices import CostAssumptions
@@ -97,8 +97,10 @@ def replay_results(
     ingest(state, pack.events)
     view = state.view(pack.period[1] if until_ns is None else until_ns)
     part = MarketPart(view, CostAssumptions(spread_bps_assumed=spread_bps), EvidenceShelf())
-    account = wanted.account(pack.instruments[0].venue)
-    results, _ = scan_view(part, wanted.request(), account, strategies(), code_version(), told)
+    question = Question(
+        wanted.request(), wanted.account(pack.instruments[0].venue), strategies(), code_version()
+    )
+    results, _ = scan_view(part, question, told)
     return results, (*pack.notes, _assumed(spread_bps))
 
 

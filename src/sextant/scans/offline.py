@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -13,21 +15,36 @@ from sextant.model.opportunity import Outcome
 from sextant.scans import transitions
 from sextant.scans.budget import plan
 from sextant.scans.records import Coverage, Found, ScanRequest, ScanResults, ScanStatus, StrategyReport
-from sextant.scans.run import MarketPart, StrategyRun, run_strategy, skipped_run, tiers_in
-from sextant.scans.universe import choose, tier_of
+from sextant.scans.run import Asked, MarketPart, StrategyRun, run_strategy
+from sextant.scans.universe import choose
 from sextant.strategies.contract import Strategy
 from sextant.strategies.ranking import ranked
 
-OFFLINE_USER = "offline"
+OFFLINE_USER: Final = "offline"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a view, for whom, and by which code.
+
+    Parameters
+    ----------
+    request, account
+        Filters and who asks.
+    catalogue
+        The strategies there are; all are granted.
+    code_version
+        Build identity.
+    """
+
+    request: ScanRequest
+    account: Account
+    catalogue: Mapping[str, Strategy]
+    code_version: str
 
 
 def scan_view(
-    part: MarketPart,
-    request: ScanRequest,
-    account: Account,
-    catalogue: Mapping[str, Strategy],
-    code_version: str,
-    told: Callable[[StrategyReport], None] = lambda _: None,
+    part: MarketPart, question: Question, told: Callable[[StrategyReport], None] = lambda _: None
 ) -> tuple[ScanResults, Coverage]:
     """What a scan finds in a view, ranked, and why everything else was refused.
 
@@ -46,58 +63,63 @@ def scan_view(
     Insufficient
         If the view holds no instrument.
     """
-    if not part.view.size:
+    view = part.view
+    if not view.size:
         raise Insufficient("The view holds no instrument at that time.", reason="too_little_history")
-    planned = plan(request, frozenset(catalogue), catalogue)
-    universe = choose(part.view, request, part.turnover_usd)
+    request = question.request
+    planned = plan(request, frozenset(question.catalogue), question.catalogue)
+    asked = Asked(part, choose(view, request, part.turnover_usd), question.account, request)
     runs: list[StrategyRun] = []
     for item in planned:
-        if item.skip is not None:
-            runs.append(skipped_run(item.strategy, item.skip, "not_entitled", universe, part.view))
-        else:
-            runs.append(run_strategy(item.strategy, part, account, request, universe))
+        runs.append(run_strategy(item.strategy, asked))
         told(runs[-1].report)
     reports = tuple(run.report for run in runs)
-    scan_id = _hashed(
-        "scan", part.view.content_hash, msgspec.json.encode((request, account, code_version)).decode()
-    )
+    facts = msgspec.json.encode((request, question.account, question.code_version)).decode()
+    scan_id = _hashed("scan", view.content_hash, facts)
     rows = ranked([row for run in runs for row in run.opportunities])
     found = tuple(
-        Found(_hashed("opp", scan_id, row.opportunity_key), rank, part.view.as_of_ns, row)
+        Found(_hashed("opp", scan_id, row.opportunity_key), rank, view.as_of_ns, row)
         for rank, row in enumerate(rows, 1)
     )
-    as_of_ns = part.view.as_of_ns
-    status = ScanStatus(
+    status = _status(scan_id, question, asked, reports, len(found))
+    candidates = tuple((run.report.strategy_id, item) for run in runs for item in run.dispositions)
+    return (
+        ScanResults(status=status, found=found, strategies=reports, recommendations=(), phase_ms={}),
+        Coverage(status=status, strategies=reports, candidates=candidates),
+    )
+
+
+def _status(
+    scan_id: str, question: Question, asked: Asked, reports: tuple[StrategyReport, ...], found_count: int
+) -> ScanStatus:
+    """The status of a scan that ended in the instant it looked at."""
+    view, universe = asked.part.view, asked.universe
+    return ScanStatus(
         scan_id=scan_id,
         user_id=OFFLINE_USER,
         status="complete",
         outcome=transitions.outcome_of(reports),
         phase="completed",
         version=1,
-        message=f"{len(found)} opportunities from {len(reports)} strategies.",
+        message=f"{found_count} opportunities from {len(reports)} strategies.",
         total_strategies=len(reports),
         ended_strategies=len(reports),
-        found_count=len(found),
+        found_count=found_count,
         outcomes=_outcomes(reports),
-        started_ns=as_of_ns,
-        updated_ns=as_of_ns,
-        finished_ns=as_of_ns,
-        as_of_ns=as_of_ns,
-        view_hash=part.view.content_hash,
-        code_version=code_version,
-        feed=part.view.feed,
-        simulated=part.view.simulated,
-        request=request,
+        started_ns=view.as_of_ns,
+        updated_ns=view.as_of_ns,
+        finished_ns=view.as_of_ns,
+        as_of_ns=view.as_of_ns,
+        view_hash=view.content_hash,
+        code_version=question.code_version,
+        feed=view.feed,
+        simulated=view.simulated,
+        request=asked.request,
         unmatched=universe.unmatched,
         error=None,
         remaining_s=None,
         universe_count=universe.count,
-        tiers=tiers_in(universe, tier_of),
-    )
-    candidates = tuple((run.report.strategy_id, item) for run in runs for item in run.dispositions)
-    return (
-        ScanResults(status=status, found=found, strategies=reports, recommendations=(), phase_ms={}),
-        Coverage(status=status, strategies=reports, candidates=candidates),
+        tiers=universe.tiers,
     )
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
-
-import numpy as np
 
 from sextant.evidence.events import EventTable, event_table
 from sextant.evidence.scorecard import Scorer
 from sextant.model.account import Account
 from sextant.model.bar import Floats
-from sextant.model.opportunity import Disposition, Opportunity
+from sextant.model.instrument import Instrument
+from sextant.model.opportunity import Disposition, DispositionKind, Opportunity, Outcome
 from sextant.model.view import View
 from sextant.scans.coverage import funnel_of, near_misses_of, tally
 from sextant.scans.filters import filtered, refusal
@@ -32,6 +31,7 @@ from sextant.strategies.gates import volume_24h_usd
 from sextant.strategies.prices import CostAssumptions
 from sextant.strategies.propose import judge
 
+_OUTCOME_OF: Final[dict[DispositionKind, Outcome]] = {"late": "late", "failed": "failed"}
 EVENT_TABLES_KEPT: Final = 64  # fourteen strategies, and some views behind the newest
 
 
@@ -112,55 +112,68 @@ class StrategyRun:
     dispositions: tuple[Disposition, ...]
 
 
-def skipped_run(strategy: Strategy, reason: str, kind: Any, universe: Universe, view: View) -> StrategyRun:
-    """The run of a strategy that was not run; every candidate says so."""
-    dispositions = tuple(
-        Disposition(unit=str(spec.instrument), instruments=(spec.instrument,), kind=kind, stage=reason)
-        for spec, chosen in zip(view.instruments, universe.chosen, strict=True)
-        if chosen
-    )
-    outcome = "skipped" if kind in ("not_entitled", "insufficient_data") else kind
-    return _run(strategy, outcome, reason, (), dispositions)
-
-
-def run_strategy(
-    strategy: Strategy, part: MarketPart, account: Account, request: ScanRequest, universe: Universe
-) -> StrategyRun:
-    """One strategy over the view for one caller.
+@dataclass(frozen=True)
+class Asked:
+    """What strategies are asked to look at, and for whom.
 
     Parameters
     ----------
+    part
+        The market, shared by all callers.
     universe
         The instruments of the request; candidates outside it are not counted.
+    account, request
+        Who asks and which filters apply.
     """
+
+    part: MarketPart
+    universe: Universe
+    account: Account
+    request: ScanRequest
+
+    @cached_property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """The chosen instruments, in the order of the view."""
+        specs = zip(self.part.view.instruments, self.universe.chosen, strict=True)
+        return tuple(spec.instrument for spec, chosen in specs if chosen)
+
+
+def skipped_run(strategy: Strategy, reason: str, kind: DispositionKind, asked: Asked) -> StrategyRun:
+    """The run of a strategy that was not run, or did not end; every candidate says so."""
+    dispositions = tuple(
+        Disposition(unit=str(instrument), instruments=(instrument,), kind=kind, stage=reason)
+        for instrument in asked.instruments
+    )
+    outcome = _OUTCOME_OF.get(kind, "skipped")
+    return _run(strategy, outcome, reason, (), dispositions)
+
+
+def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
+    """One strategy over the view for one caller."""
+    part = asked.part
     verdict = part.verdict(strategy)
     if verdict.skipped is not None:
-        return skipped_run(strategy, verdict.skipped, "insufficient_data", universe, part.view)
-    pricing = Pricing(part.view, account, part.assumptions)
+        return skipped_run(strategy, verdict.skipped, "insufficient_data", asked)
+    pricing = Pricing(part.view, asked.account, part.assumptions)
     scorer = Scorer(part.events(strategy, verdict), pricing.round_trip_bps)
     rows, dispositions = judge(strategy, verdict, scorer.card, pricing)
-    inside = {
-        spec.instrument for spec, chosen in zip(part.view.instruments, universe.chosen, strict=True) if chosen
-    }
-    kept: list[Opportunity] = []
+    inside = frozenset(asked.instruments)
     answers = {item.unit: item for item in dispositions if inside.issuperset(item.instruments)}
+    kept: list[Opportunity] = []
     for row in rows:
-        unit = next(
-            (name for name, item in answers.items() if item.opportunity_key == row.opportunity_key), None
-        )
-        if unit is None:
-            continue
-        reading = refusal(request, row)
-        if reading is None:
+        # Two instruments may lead to one trade; both share its fate.
+        units = [name for name, item in answers.items() if item.opportunity_key == row.opportunity_key]
+        reading = refusal(asked.request, row)
+        if reading is not None:
+            answers |= {unit: filtered(row, reading, unit) for unit in units}
+        elif units:
             kept.append(row)
-        else:
-            answers[unit] = filtered(row, reading, unit)
     return _run(strategy, "ok" if kept else "empty", None, tuple(kept), tuple(answers.values()))
 
 
 def _run(
     strategy: Strategy,
-    outcome: Any,
+    outcome: Outcome,
     reason: str | None,
     rows: Sequence[Opportunity],
     dispositions: Sequence[Disposition],
@@ -177,11 +190,3 @@ def _run(
         near_misses=near_misses_of(dispositions),
     )
     return StrategyRun(report, tuple(rows), tuple(dispositions))
-
-
-def tiers_in(universe: Universe, tier_of: Callable[[float], Any]) -> tuple[Any, ...]:
-    """The turnover bands present among the chosen instruments, highest first."""
-    present: Mapping[Any, None] = dict.fromkeys(
-        tier_of(value) for value in -np.sort(-universe.turnover_usd[universe.chosen]) if np.isfinite(value)
-    )
-    return tuple(present)

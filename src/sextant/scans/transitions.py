@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from sextant.model.opportunity import Disposition, Outcome
 from sextant.scans.records import (
-    AssetTier,
     Found,
     PhaseName,
     Recommendation,
@@ -22,6 +22,7 @@ from sextant.scans.records import (
     phase_event,
 )
 from sextant.scans.store import Change, pack
+from sextant.scans.universe import Universe
 
 _ENDED_BY_ITSELF: Final[tuple[Outcome, ...]] = ("ok", "empty", "skipped")
 LATE_REASONS: Final = frozenset({"budget_exceeded"})
@@ -45,35 +46,19 @@ def entered(
     )
 
 
-def view_taken(
-    *,
-    as_of_ns: int,
-    view_hash: str,
-    universe_count: int,
-    tiers: tuple[AssetTier, ...],
-    steps: Sequence[Step],
-    spent_ms: Mapping[PhaseName, float],
-) -> Change:
+def view_taken(as_of_ns: int, view_hash: str, universe: Universe, spent_ms: float) -> Change:
     """The frozen view and the universe are known; strategies begin."""
+    left = phase_event("asset_discovery", "completed", duration_ms=spent_ms, universe=universe.count)
     return Change(
         facts={
             "phase": "strategies_scan",
-            "message": f"{universe_count} instruments are scanned.",
+            "message": f"{universe.count} instruments are scanned.",
             "as_of_ns": as_of_ns,
             "view_hash": view_hash,
-            "universe_count": universe_count,
-            "tiers": list(tiers),
+            "universe_count": universe.count,
+            "tiers": list(universe.tiers),
         },
-        events=[
-            phase_event(
-                "asset_discovery",
-                "completed",
-                duration_ms=spent_ms["asset_discovery"],
-                universe=universe_count,
-            ),
-            phase_event("strategies_scan", "in_progress"),
-        ],
-        steps=list(steps),
+        events=[left, phase_event("strategies_scan", "in_progress")],
     )
 
 
@@ -83,7 +68,6 @@ def strategy_ended(
     report: StrategyReport,
     coverage: Sequence[Disposition],
     found: Sequence[Found],
-    steps: Sequence[Step],
 ) -> Change:
     """One strategy has ended; its opportunities are readable from now on, not yet ranked."""
     outcome = report.outcome
@@ -116,11 +100,32 @@ def strategy_ended(
             "message": f"{ended} of {status.total_strategies} strategies have ended.",
         },
         events=events,
-        steps=list(steps),
         reports=[(position, report, coverage)],
         found=list(found),
         owner=status.user_id,
     )
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What a scan ends with.
+
+    Parameters
+    ----------
+    outcome
+        Of the whole scan.
+    ranks
+        Opportunity ids, best first.
+    recommendations
+        Strategies the caller might want.
+    phase_ms
+        Milliseconds of each phase.
+    """
+
+    outcome: ScanOutcome
+    ranks: tuple[str, ...]
+    recommendations: tuple[Recommendation, ...]
+    phase_ms: Mapping[PhaseName, float]
 
 
 def outcome_of(reports: Sequence[StrategyReport]) -> ScanOutcome:
@@ -144,40 +149,33 @@ def outcome_of(reports: Sequence[StrategyReport]) -> ScanOutcome:
     return "partial" if any(report.outcome == "skipped" for report in asked) else "ok"
 
 
-def completed(
-    status: ScanStatus,
-    outcome: ScanOutcome,
-    time_ns: int,
-    *,
-    ranks: Sequence[str],
-    recommendations: Sequence[Recommendation],
-    phase_ms: Mapping[PhaseName, float],
-) -> Change:
+def completed(status: ScanStatus, time_ns: int, closing: Closing) -> Change:
     """At least one strategy ended by itself: the results are final and ranked."""
     after = msgspec.structs.replace(status, status="complete")
     done = {
         "status": "complete",
-        "outcome": outcome,
+        "outcome": closing.outcome,
         "total_opportunities": status.found_count,
         "complete_coverage": after.complete_coverage,
         "error": None,
     }
+    spent_ms = closing.phase_ms["strategies_scan"]
     return Change(
         facts={
             "status": "complete",
-            "outcome": outcome,
+            "outcome": closing.outcome,
             "phase": "completed",
             "message": f"{status.found_count} opportunities from {status.total_strategies} strategies.",
             "finished_ns": time_ns,
-            "recommendations": pack(tuple(recommendations)),
-            "phase_ms": dict(phase_ms),
+            "recommendations": pack(closing.recommendations),
+            "phase_ms": dict(closing.phase_ms),
         },
         events=[
-            phase_event("strategies_scan", "completed", duration_ms=phase_ms["strategies_scan"]),
+            phase_event("strategies_scan", "completed", duration_ms=spent_ms),
             phase_event("completed", "completed"),
             ("done", done),
         ],
-        ranks=list(ranks),
+        ranks=list(closing.ranks),
     )
 
 

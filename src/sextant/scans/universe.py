@@ -51,6 +51,12 @@ class Universe:
         """How many instruments belong to it."""
         return int(np.count_nonzero(self.chosen))
 
+    @property
+    def tiers(self) -> tuple[AssetTier, ...]:
+        """The bands present in it, highest first; instruments of unknown turnover have none."""
+        present = {tier_of(float(value)) for value in self.turnover_usd[self.chosen]}
+        return tuple(tier for tier, _ in TIER_FLOORS_USD if tier in present)
+
 
 def matches(pattern: str, instrument: Instrument) -> bool:
     """Whether ``BTC``, ``BTC/USDT``, ``BTC-USDT`` or an instrument id names the instrument, whatever its case.

@@ -30,9 +30,9 @@ from sextant.scans.records import (
     ScanStatus,
     StrategyReport,
 )
-from sextant.scans.run import MarketPart, StrategyRun, run_strategy, skipped_run, tiers_in
+from sextant.scans.run import Asked, MarketPart, StrategyRun, run_strategy, skipped_run
 from sextant.scans.store import Change, ScanRows
-from sextant.scans.universe import Universe, choose, tier_of
+from sextant.scans.universe import choose
 from sextant.strategies.contract import Strategy
 from sextant.strategies.ranking import ranked
 
@@ -62,16 +62,6 @@ class _Job:
     reports: dict[str, StrategyReport] = field(default_factory=dict)
     phase_ms: dict[PhaseName, float] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What strategies are asked to look at, and for whom."""
-
-    part: MarketPart
-    universe: Universe
-    account: Account
-    request: ScanRequest
 
 
 class ScanWorker:
@@ -205,74 +195,61 @@ class ScanWorker:
             await self._fail(job, ScanError("internal", "internal", "The scan met a defect; it is recorded."))
 
     async def _run(self, job: _Job) -> None:
-        part, universe = await self._prepare(job)
+        asked = await self._prepare(job)
         begun_ns = self._clock.monotonic_ns()
-        async with asyncio.TaskGroup() as group:
-            for position, planned in enumerate(job.planned):
-                group.create_task(self._strategy(job, position, planned, part, universe))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for position, planned in enumerate(job.planned):
+                    group.create_task(self._strategy(job, position, planned, asked))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None  # the others only followed the first
         job.phase_ms["strategies_scan"] = self._since_ms(begun_ns)
         await self._finish(job)
 
-    async def _prepare(self, job: _Job) -> tuple[MarketPart, Universe]:
+    async def _prepare(self, job: _Job) -> Asked:
         """The frozen view and the universe of the request."""
         now_ns = self._clock.now_ns()
         done = [transitions.step(number, STEP_NAMES[number], "completed", now_ns) for number in (2, 3)]
         begun = transitions.step(5, STEP_NAMES[5], "starting", now_ns)
         job.phase_ms["portfolio_fetch"] = 0.0  # the account came with the request
         await self._write(job, transitions.entered("portfolio_fetch", "The account is known."))
-        await self._write(
-            job,
-            transitions.entered(
-                "asset_discovery", "The view is taken.", left=("portfolio_fetch", 0.0), steps=[*done, begun]
-            ),
+        left: tuple[PhaseName, float] = ("portfolio_fetch", 0.0)
+        entered = transitions.entered(
+            "asset_discovery", "The view is taken.", left=left, steps=[*done, begun]
         )
+        await self._write(job, entered)
         begun_ns = self._clock.monotonic_ns()
-        part, universe, view_hash = await self._in_thread(
-            self._look, job.status.request, job.deadline, "asset_discovery"
-        )
-        job.phase_ms["asset_discovery"] = self._since_ms(begun_ns)
+        asked, view_hash = await self._in_thread(self._look, job, job.deadline, "asset_discovery")
+        spent_ms = job.phase_ms["asset_discovery"] = self._since_ms(begun_ns)
         now_ns = self._clock.now_ns()
-        steps = [
-            transitions.step(
-                number, STEP_NAMES[number], "completed", now_ns, execution_ms=job.phase_ms["asset_discovery"]
-            )
+        change = transitions.view_taken(asked.part.view.as_of_ns, view_hash, asked.universe, spent_ms)
+        change.steps = [
+            transitions.step(number, STEP_NAMES[number], "completed", now_ns, execution_ms=spent_ms)
             for number in (4, 5)
         ]
-        change = transitions.view_taken(
-            as_of_ns=part.view.as_of_ns,
-            view_hash=view_hash,
-            universe_count=universe.count,
-            tiers=tiers_in(universe, tier_of),
-            steps=steps,
-            spent_ms=job.phase_ms,
-        )
         await self._write(job, change)
-        return part, universe
+        return asked
 
-    def _look(self, request: ScanRequest) -> tuple[MarketPart, Universe, str]:
+    def _look(self, job: _Job) -> tuple[Asked, str]:
         part = self._market()
-        return part, choose(part.view, request, part.turnover_usd), part.view.content_hash
+        universe = choose(part.view, job.status.request, part.turnover_usd)
+        return Asked(part, universe, job.account, job.status.request), part.view.content_hash
 
-    async def _strategy(
-        self, job: _Job, position: int, planned: Planned, part: MarketPart, universe: Universe
-    ) -> None:
+    async def _strategy(self, job: _Job, position: int, planned: Planned, asked: Asked) -> None:
         """One strategy from its turn to its row; nothing it does can harm the others."""
         number = step_number(planned.id, self.catalogue)
         name = f"Strategy: {planned.strategy.name}"
         begun_ns = self._clock.monotonic_ns()
         if planned.skip is not None:
-            run = skipped_run(planned.strategy, planned.skip, planned.skip, universe, part.view)
+            run = skipped_run(planned.strategy, planned.skip, "not_entitled", asked)
         else:
             async with self._slots:
                 begun_ns = self._clock.monotonic_ns()
-                await self._write(
-                    job, Change(steps=[transitions.step(number, name, "starting", self._clock.now_ns())])
-                )
-                asked = _Asked(part, universe, job.account, job.status.request)
+                begun = transitions.step(number, name, "starting", self._clock.now_ns())
+                await self._write(job, Change(steps=[begun]))
                 run = await self._guarded(planned.strategy, asked, job.deadline)
-        spent_ms = self._since_ms(begun_ns)
         now_ns = self._clock.now_ns()
-        report = msgspec.structs.replace(run.report, execution_ms=spent_ms)
+        report = msgspec.structs.replace(run.report, execution_ms=self._since_ms(begun_ns))
         found = [Found(new_id("opp"), None, now_ns, row) for row in run.opportunities]
         failed = report.outcome in ("late", "failed")
         step = transitions.step(
@@ -280,32 +257,32 @@ class ScanWorker:
             name,
             "failed" if failed else "completed",
             now_ns,
-            execution_ms=spent_ms,
+            execution_ms=report.execution_ms,
             error=report.reason if failed else None,
             error_type=report.outcome if failed else None,
         )
         async with job.lock:
-            change = transitions.strategy_ended(job.status, position, report, run.dispositions, found, [step])
+            change = transitions.strategy_ended(job.status, position, report, run.dispositions, found)
+            change.steps = [step]
             await self._write_locked(job, change)
             job.reports[planned.id] = report
             job.rows += [(item.opportunity_id, item.opportunity) for item in found]
 
-    async def _guarded(self, strategy: Strategy, asked: _Asked, deadline: Deadline) -> StrategyRun:
+    async def _guarded(self, strategy: Strategy, asked: Asked, deadline: Deadline) -> StrategyRun:
         """Whatever a plug-in does: late and broken runs become outcomes with a reason."""
-        part, universe = asked.part, asked.universe
 
         def work(_: object) -> StrategyRun:
-            return run_strategy(strategy, part, asked.account, asked.request, universe)
+            return run_strategy(strategy, asked)
 
         try:
             return await self._in_thread(work, None, deadline.shorter(STRATEGY_HARD_STOP_S), strategy.id)
         except BudgetExceeded:
-            return skipped_run(strategy, "deadline", "late", universe, part.view)
+            return skipped_run(strategy, "deadline", "late", asked)
         except SextantError as error:
-            return skipped_run(strategy, error.reason or error.code, "failed", universe, part.view)
+            return skipped_run(strategy, error.reason or error.code, "failed", asked)
         except Exception as error:  # noqa: BLE001  # supervisor: recorded with its trace, re-labelled for the caller
             _LOG.exception("strategy.failed", strategy=strategy.id)
-            return skipped_run(strategy, type(error).__name__, "failed", universe, part.view)
+            return skipped_run(strategy, type(error).__name__, "failed", asked)
 
     async def _keep_evidence(self) -> None:
         """Score the past once per closed bar, off every scan's path, so that a scan only reads it."""
@@ -317,7 +294,7 @@ class ScanWorker:
                 )
                 newest = tuple(frame.content_digest for _, frame in sorted(part.view.bars.items()))
                 if newest != known:
-                    asked = _Asked(
+                    asked = Asked(
                         part, choose(part.view, ScanRequest(), part.turnover_usd), Account(), ScanRequest()
                     )
                     for strategy in self.catalogue.values():
@@ -343,9 +320,6 @@ class ScanWorker:
         reports = [job.reports[planned.id] for planned in job.planned]
         outcome = transitions.outcome_of(reports)
         now_ns = self._clock.now_ns()
-        closing = [
-            transitions.step(number, STEP_NAMES[number], "completed", now_ns) for number in range(6, 15)
-        ]
         if outcome in ("late", "failed"):
             error = ScanError(
                 "internal",
@@ -356,15 +330,16 @@ class ScanWorker:
             return
         order = ranked([row for _, row in job.rows])
         ids = {row.opportunity_key + row.strategy_id: opportunity_id for opportunity_id, row in job.rows}
-        change = transitions.completed(
-            job.status,
-            outcome,
-            now_ns,
-            ranks=[ids[row.opportunity_key + row.strategy_id] for row in order],
+        closing = transitions.Closing(
+            outcome=outcome,
+            ranks=tuple(ids[row.opportunity_key + row.strategy_id] for row in order),
             recommendations=_recommend(job),
             phase_ms=job.phase_ms,
         )
-        change.steps = closing
+        change = transitions.completed(job.status, now_ns, closing)
+        change.steps = [
+            transitions.step(number, STEP_NAMES[number], "completed", now_ns) for number in range(6, 15)
+        ]
         await self._write(job, change)
 
     async def _fail(self, job: _Job, error: ScanError) -> None:
