@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,7 +13,7 @@ import pytest
 from sextant.errors import InputError
 from sextant.kit.clock import ManualClock
 from sextant.sim.bybit import Simulation, start
-from sextant.sim.faults import parse
+from sextant.sim.faults import MOMENT_FAULTS, PUSH_FAULTS, REST_FAULTS, parse
 from support.bybit_reading import Ladder, drain, let_pass, subscribe
 
 START_NS = 1_790_000_010_000_000_000
@@ -365,3 +367,14 @@ async def test_one_script_gives_the_same_bytes_twice_over_rest() -> None:
 def test_a_malformed_script_is_refused(line: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         parse([line])
+
+
+def test_the_page_about_faults_names_every_fault_at_its_places() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how_to" / "script_a_fault.md"
+    told: dict[str, set[str]] = {"call": set(), "push": set(), "moment": set()}
+    for line in page.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 3 and set(cells[0].split(", ")) <= set(told):
+            for place in cells[0].split(", "):
+                told[place] |= set(re.findall(r"`(\w+)`", cells[1]))
+    assert told == {"call": set(REST_FAULTS), "push": set(PUSH_FAULTS), "moment": set(MOMENT_FAULTS)}
