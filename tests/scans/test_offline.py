@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import dataclasses
+
+import msgspec
+import pytest
+
+from sextant.errors import InputError, Insufficient
+from sextant.model.account import Account
+from sextant.scans.offline import Question, scan_view
+from sextant.scans.records import ScanRequest, StrategyReport
+from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.strategies.catalog import strategies
+from sextant.strategies.prices import CostAssumptions
+from support.house import VIEW
+from support.views import empty_view
+
+_QUESTION = Question(ScanRequest(), Account(), strategies(), "test")
+
+
+def _part() -> MarketPart:
+    return MarketPart(VIEW, CostAssumptions(), EvidenceShelf())
+
+
+def test_equal_questions_give_equal_bytes() -> None:
+    first, second = (msgspec.json.encode(scan_view(_part(), _QUESTION)) for _ in range(2))
+    assert first == second
+
+
+def test_another_request_account_or_code_is_another_scan() -> None:
+    others = [
+        dataclasses.replace(_QUESTION, request=ScanRequest(min_grade="A")),
+        dataclasses.replace(_QUESTION, account=Account(profile="aggressive")),
+        dataclasses.replace(_QUESTION, code_version="other"),
+    ]
+    ids = {scan_view(_part(), question)[0].status.scan_id for question in [_QUESTION, *others]}
+    assert len(ids) == len(others) + 1
+
+
+def test_each_strategy_is_told_as_it_ends_and_no_timing_is_kept() -> None:
+    told: list[StrategyReport] = []
+    results, coverage = scan_view(_part(), _QUESTION, told.append)
+    assert tuple(told) == results.strategies
+    assert all(report.execution_ms is None for report in results.strategies)
+    assert len(coverage.candidates) == len(strategies()) * VIEW.size
+
+
+def test_opportunities_are_ranked_from_one() -> None:
+    results, _ = scan_view(_part(), _QUESTION)
+    assert [item.rank for item in results.found] == list(range(1, len(results.found) + 1))
+    assert len(results.found) > 0
+
+
+def test_a_filter_that_refuses_a_row_keeps_it_in_the_coverage() -> None:
+    everything, _ = scan_view(_part(), _QUESTION)
+    results, coverage = scan_view(
+        _part(), dataclasses.replace(_QUESTION, request=ScanRequest(timeframes=("1h",)))
+    )
+    filtered = [item for _, item in coverage.candidates if item.kind == "filtered_by_user"]
+    assert results.found == ()
+    assert len(filtered) >= len(everything.found) > 0
+    assert {item.stage for item in filtered} == {"preferred_timeframes"}
+
+
+def test_a_view_without_instruments_is_insufficient() -> None:
+    with pytest.raises(Insufficient, match="no instrument"):
+        scan_view(MarketPart(empty_view(), CostAssumptions(), EvidenceShelf()), _QUESTION)
+
+
+def test_a_request_that_names_nothing_is_refused() -> None:
+    with pytest.raises(InputError, match="NOPE"):
+        scan_view(_part(), dataclasses.replace(_QUESTION, request=ScanRequest(instruments=("NOPE",))))

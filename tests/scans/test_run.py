@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sextant.evidence.events import EventTable
+from sextant.model.account import Account
+from sextant.scans import run as run_module
+from sextant.scans.records import ScanRequest
+from sextant.scans.run import Asked, EvidenceShelf, MarketPart, run_strategy, skipped_run
+from sextant.scans.universe import choose
+from sextant.strategies.catalog import strategies
+from sextant.strategies.prices import CostAssumptions
+from support.house import MOMENTUM, VIEW
+from support.markets import reordered
+
+_STRATEGY = strategies()[MOMENTUM]
+
+
+def _asked(request: ScanRequest | None = None, shelf: EvidenceShelf | None = None) -> Asked:
+    part = MarketPart(VIEW, CostAssumptions(), shelf or EvidenceShelf())
+    wanted = request or ScanRequest()
+    return Asked(part, choose(VIEW, wanted, part.turnover_usd), Account(), wanted)
+
+
+def test_past_events_are_computed_once_per_closed_bar() -> None:
+    shelf = EvidenceShelf()
+    first, second = (MarketPart(VIEW, CostAssumptions(), shelf) for _ in range(2))
+    table = first.events(_STRATEGY, first.verdict(_STRATEGY))
+    later = dataclasses.replace(VIEW, as_of_ns=VIEW.as_of_ns + 1)
+    moved = MarketPart(later, CostAssumptions(), shelf)
+    assert second.events(_STRATEGY, second.verdict(_STRATEGY)) is table
+    assert moved.events(_STRATEGY, moved.verdict(_STRATEGY)) is table
+    other = MarketPart(reordered(VIEW, list(range(VIEW.size))[::-1]), CostAssumptions(), shelf)
+    assert other.events(_STRATEGY, other.verdict(_STRATEGY)) is not table
+
+
+def test_the_shelf_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_module, "EVENT_TABLES_KEPT", 2)
+    shelf = EvidenceShelf()
+    part = MarketPart(VIEW, CostAssumptions(), EvidenceShelf())
+    table = part.events(_STRATEGY, part.verdict(_STRATEGY))
+    made: list[int] = []
+
+    def make(number: int) -> EventTable:
+        made.append(number)
+        return table
+
+    for number in (1, 2, 3, 2, 3, 1):
+        shelf.get((number,), lambda number=number: make(number))  # type: ignore[misc]  # bound at definition
+    assert made == [1, 2, 3, 1]
+
+
+def test_candidates_outside_the_universe_are_not_counted() -> None:
+    base = VIEW.instruments[0].instrument.base
+    run = run_strategy(_STRATEGY, _asked(ScanRequest(instruments=(base,))))
+    assert run.report.candidates == 1
+    assert [item.instruments for item in run.dispositions] == [(VIEW.instruments[0].instrument,)]
+
+
+def test_a_strategy_that_was_not_run_disposes_every_candidate_with_the_reason() -> None:
+    run = skipped_run(_STRATEGY, "deadline", "late", _asked())
+    assert (run.report.outcome, run.report.reason) == ("late", "deadline")
+    assert run.report.dispositions["late"] == run.report.candidates == VIEW.size
+
+
+def test_a_filter_moves_a_row_from_found_to_filtered_and_loses_none() -> None:
+    free = run_strategy(_STRATEGY, _asked())
+    strict = run_strategy(_STRATEGY, _asked(ScanRequest(min_grade="A", max_capital_usd=1.0)))
+    assert free.report.candidates == strict.report.candidates
+    assert strict.opportunities == ()
+    assert strict.report.dispositions["filtered_by_user"] == free.report.dispositions["opportunity"] > 0
+
+
+def test_turnover_is_known_where_bars_state_it() -> None:
+    part = MarketPart(VIEW, CostAssumptions(), EvidenceShelf())
+    assert part.turnover_usd.shape == (VIEW.size,)
+    assert np.isfinite(part.turnover_usd).all()

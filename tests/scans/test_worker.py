@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sextant.errors import Stale
+from sextant.scans import worker as worker_module
+from sextant.scans.records import ScanRequest
+from sextant.scans.run import MarketPart
+from support.house import CALLER, VIEW, house, misbehaving
+
+_SECOND = "ai_spot_mean_reversion"
+
+
+async def test_a_strategy_that_raises_fails_alone_and_says_what_it_met(tmp_path: Path) -> None:
+    def broken(*_: object) -> Any:
+        raise ZeroDivisionError
+
+    async with house(tmp_path, misbehaving(evaluate=broken)) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+        status = await home.ended(accepted.scan_id)
+        results = await home.scans.results("user-1", accepted.scan_id)
+        failed = results.strategies[0]
+        assert (status.status, status.outcome, status.complete_coverage) == ("complete", "partial", False)
+        assert (failed.outcome, failed.reason) == ("failed", "ZeroDivisionError")
+        assert failed.dispositions["failed"] == failed.candidates == VIEW.size
+        assert [report.outcome for report in results.strategies[1:]] == ["empty", "empty"]
+
+
+async def test_a_strategy_that_returns_garbage_fails_alone(tmp_path: Path) -> None:
+    async with house(tmp_path, misbehaving(evaluate=lambda *_: "garbage")) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+        status = await home.ended(accepted.scan_id)
+        assert (status.outcome, status.outcomes["failed"]) == ("partial", 1)
+
+
+async def test_a_strategy_past_its_stop_is_late_and_the_others_keep_their_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+
+    def stuck(*_: object) -> Any:
+        gate.wait(10)
+
+    monkeypatch.setattr(worker_module, "STRATEGY_HARD_STOP_S", 0.2)
+    async with house(tmp_path, misbehaving(evaluate=stuck)) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+        status = await home.ended(accepted.scan_id)
+        gate.set()
+        results = await home.scans.results("user-1", accepted.scan_id)
+        assert (status.status, status.outcome) == ("complete", "partial")
+        assert [report.outcome for report in results.strategies] == ["late", "empty", "empty"]
+        assert results.strategies[0].dispositions["late"] == VIEW.size
+
+
+async def test_a_scan_without_a_market_fails_and_says_why(tmp_path: Path) -> None:
+    def nothing() -> MarketPart:
+        raise Stale("No instrument is known yet.")
+
+    async with house(tmp_path, market=nothing) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest(instruments=("BTC",)))
+        status = await home.ended(accepted.scan_id)
+        assert status.error is not None
+        assert (status.status, status.error.reason, status.error.detail) == (
+            "failed",
+            "view_unavailable",
+            "No instrument is known yet.",
+        )
+
+
+async def test_scans_of_a_lost_process_end_and_keep_what_they_found(tmp_path: Path) -> None:
+    async with house(tmp_path, working=False) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+    async with house(tmp_path) as home:
+        assert await home.worker.recover() == 1
+        status = await home.scans.status("user-1", accepted.scan_id)
+        assert status.error is not None
+        assert (status.status, status.error.reason) == ("failed", "worker_lost")
+        assert await home.worker.recover() == 0
+        following = await home.scans.discover(CALLER, ScanRequest())
+        assert (await home.ended(following.scan_id)).status == "complete"
