@@ -177,3 +177,10 @@ async def _five_seconds_of_trades(clock: ManualClock, script: list[dict[str, Any
         clock.advance(5)
         for _ in range(20):
             await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("now_ns", [0, 1_640_000_000_000_000_000, 2_000_000_000_000_000_000])
+async def test_a_clock_outside_the_known_days_is_refused(now_ns: int) -> None:
+    with pytest.raises(InputError, match="the simulated market lives in"):
+        async with start(ManualClock(now_ns), instruments=4):
+            await asyncio.sleep(0)

@@ -12,10 +12,17 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from sextant.errors import Rejected
 from sextant.kit.clock import ManualClock
 from sextant.sim.bybit import Simulation, start
+from sextant.sim.bybit_rest import Answers
+from sextant.sim.live import Live
+from sextant.sim.market_model import MarketModel
 
+ANSWERS = Answers(Live(MarketModel(7, 12), 1.0))
 START_NS = 1_790_000_010_000_000_000
 NOW_MS = START_NS // 1_000_000
 
@@ -266,3 +273,83 @@ async def test_the_long_share_and_the_short_share_sum_to_one(
     assert len(body["result"]["list"]) == 500
     for row in body["result"]["list"]:
         assert Decimal(row["buyRatio"]) + Decimal(row["sellRatio"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        ("/v5/market/kline", {"start": str(NOW_MS + 10_000_000)}),
+        ("/v5/market/kline", {"end": "1000"}),
+        ("/v5/market/kline", {"start": str(NOW_MS - 3_600_000), "end": str(NOW_MS - 36_000_000)}),
+        ("/v5/market/funding/history", {"endTime": "1000"}),
+        ("/v5/market/funding/history", {"startTime": str(NOW_MS + 1), "endTime": str(NOW_MS + 2)}),
+        ("/v5/market/open-interest", {"endTime": "1000"}),
+        ("/v5/market/open-interest", {"startTime": str(NOW_MS + 10_000_000)}),
+        ("/v5/market/open-interest", {"cursor": "first%3D99999999999"}),
+        ("/v5/market/account-ratio", {"endTime": "1000"}),
+    ],
+)
+async def test_a_span_without_data_gives_an_empty_list(
+    venue: Simulation, http: aiohttp.ClientSession, path: str, change: dict[str, str]
+) -> None:
+    body = await _ask(http, venue, path, **CASES[path] | change)
+    assert (body["retCode"], body["result"]["list"]) == (0, [])
+
+
+async def test_an_unknown_path_is_http_404(venue: Simulation, http: aiohttp.ClientSession) -> None:
+    async with http.get(venue.base_url + "/v5/market/moon") as reply:
+        assert reply.status == 404
+
+
+async def test_the_week_is_the_fold_of_its_days(venue: Simulation, http: aiohttp.ClientSession) -> None:
+    base = {"category": "linear", "symbol": "BTCUSDT"}
+    weeks = (await _ask(http, venue, "/v5/market/kline", interval="W", limit="3", **base))["result"]["list"]
+    start, end = int(weeks[1][0]), int(weeks[0][0]) - 1
+    days = (
+        await _ask(http, venue, "/v5/market/kline", interval="D", start=str(start), end=str(end), **base)
+    )["result"]["list"]
+    assert len(days) == 7
+    assert Decimal(weeks[1][2]) == max(Decimal(row[2]) for row in days)
+    assert Decimal(weeks[1][5]) == sum(Decimal(row[5]) for row in days)
+    assert (weeks[1][1], weeks[1][4]) == (days[-1][1], days[0][4])
+
+
+_TEXT = st.one_of(
+    st.sampled_from(
+        ["", "0", "-1", "1", "1000", "99999999999999", "1e5", "\u0663", "BTCUSDT", "linear", "spot", "60"]
+    ),
+    st.text(max_size=8),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    path=st.sampled_from(list(CASES)),
+    change=st.dictionaries(
+        st.sampled_from(
+            [
+                "category",
+                "symbol",
+                "interval",
+                "intervalTime",
+                "period",
+                "limit",
+                "start",
+                "end",
+                "startTime",
+                "endTime",
+                "cursor",
+                "baseCoin",
+                "status",
+            ]
+        ),
+        _TEXT,
+        max_size=4,
+    ),
+)
+def test_any_parameters_are_answered_or_refused_with_a_code(path: str, change: dict[str, str]) -> None:
+    try:
+        result = ANSWERS.paths[path](CASES[path] | change, NOW_MS)
+    except Rejected as refusal:
+        result = refusal.facts
+    assert "list" in result or "b" in result or result["ret_code"] in (10_001, 10_029)

@@ -19,17 +19,20 @@ from aiohttp import web
 
 from sextant.errors import InputError, Rejected
 from sextant.kit.clock import Clock
+from sextant.model.times import DAY_NS
 from sextant.sim.books import Level
 from sextant.sim.bybit_rest import Answers
 from sextant.sim.bybit_socket import STATUS, Hub
 from sextant.sim.faults import Fault, FaultPlan, parse
 from sextant.sim.limits import REQUESTS_A_WINDOW, WINDOW_MS, Counters, Limits
 from sextant.sim.live import Live
-from sextant.sim.market_model import MarketModel
+from sextant.sim.market_model import FIRST_DAY, LAST_DAY, MarketModel
 from sextant.sim.spoiling import spoilt
 from sextant.sim.universe import Category
 
 _BEAT_S: Final = 0.05
+_HISTORY_DAYS: Final = 8
+"""Days that the 24 h summaries and the first weekly bar reach back, with room."""
 _MILLISECOND_NS: Final = 1_000_000
 _TOO_FREQUENT: Final = "access too frequent"
 _MONEY_PATHS: Final = ("/v5/order", "/v5/position", "/v5/asset/withdraw", "/v5/asset/transfer")
@@ -228,11 +231,17 @@ async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[Simulatio
     Raises
     ------
     InputError
-        If a parameter is out of range or the script is malformed.
+        If a parameter or the clock is out of range, or the script is malformed.
     """
     pace = scene.get("pace", 1.0)
     if not 0.05 <= pace <= 4.0:
         raise InputError(f"Pace {pace} is outside 0.05..4.")
+    today = clock.now_ns() // DAY_NS
+    if not FIRST_DAY + _HISTORY_DAYS < today < LAST_DAY:
+        raise InputError(
+            f"The clock shows day {today} since 1970; the simulated market lives in "
+            f"{FIRST_DAY + _HISTORY_DAYS + 1}..{LAST_DAY - 1}."
+        )
     model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
     simulation = Simulation(clock, model, pace, parse(scene.get("faults", ())))
     application = web.Application()
