@@ -317,3 +317,32 @@ def test_weekly_vwap_begins_on_monday() -> None:
     typical = ((bars["high"] + bars["low"] + bars["close"]) / 3)[:, 0]
     fresh = [t for t in range(20) if found[t] == pytest.approx(typical[t], rel=1e-12)]
     assert fresh == [0, 4, 11, 18]
+
+
+def test_funding_is_brought_to_eight_hours_and_a_year() -> None:
+    bars = {
+        "funding_rate": np.array([[0.0001, 0.0003]]),
+        "funding_interval_s": np.array([[3_600.0, 28_800.0]]),
+    }
+    found = compute("funding", bars, bar_index=0)
+    assert found["f8"][0] == pytest.approx([0.0008, 0.0003])
+    assert found["f8_annual"][0] == pytest.approx([0.876, 0.3285])
+
+
+def test_basis_is_the_distance_of_the_mark_over_the_index() -> None:
+    found = compute(
+        "basis", {"mark": np.array([[101.0, 99.0]]), "index": np.array([[100.0, 100.0]])}, bar_index=0
+    )
+    assert found["basis"][0] == pytest.approx([0.01, -0.01])
+
+
+def test_open_interest_changes_over_twelve_points_and_a_missing_one_hides_it() -> None:
+    grid = np.full((30, 1), 200.0)
+    grid[12:] = 208.0
+    grid[15] = np.nan
+    grid[29] = 0.0
+    x = compute("open_interest_change", {"open_interest": grid}, bar_index=0)["open_interest_change"][:, 0]
+    assert x[12:15] == pytest.approx([0.04] * 3)
+    assert np.isnan(x[15:28]).all()
+    assert x[28] == 0.0
+    assert np.isnan(x[29])

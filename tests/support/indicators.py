@@ -43,7 +43,14 @@ def complete(bars: Columns) -> Columns:
         "large_buy": np.where(buy > 0.6 * volume, buy * close, 0.0),
         "large_sell": np.where(sell > 0.6 * volume, sell * close, 0.0),
     }
-    return {**wide, **flow}
+    derivatives = {
+        "mark": close * (1.0 + 0.001 * (buy - sell) / (volume + 1.0)),
+        "index": close,
+        "funding_rate": 0.0001 * (buy - sell) / (volume + 1.0),
+        "funding_interval_s": np.where(np.isnan(close), close, 28_800.0),
+        "open_interest": 1_000.0 + np.abs(close - 100.0) * 20.0,
+    }
+    return {**wide, **flow, **derivatives}
 
 
 def walk(rows: int, columns: int, seed: int) -> Columns:

@@ -214,7 +214,9 @@ def fold(
     InputError
         If an input is missing or shapes disagree.
     """
-    return _run(indicator.advance, indicator, state, bar_index, inputs, values)
+    columns, outputs, params = _arguments(indicator, inputs, values)
+    indicator.advance(state, int(bar_index), columns, outputs, params)
+    return _named(indicator, outputs)
 
 
 def batch(
@@ -234,10 +236,10 @@ def batch(
     InputError
         If an input is missing or shapes disagree.
     """
-    first = inputs.get(indicator.inputs[0])
-    columns = first.shape[-1] if first is not None and first.ndim > 0 else 0
-    state = begin(indicator, columns, values)
-    return _run(indicator.kernel or indicator.advance, indicator, state, bar_index, inputs, values)
+    columns, outputs, params = _arguments(indicator, inputs, values)
+    state = begin(indicator, columns[0].shape[1], values)
+    (indicator.kernel or indicator.advance)(state, int(bar_index), columns, outputs, params)
+    return _named(indicator, outputs)
 
 
 def step(
@@ -268,22 +270,19 @@ def copy_state(state: State) -> State:
     return tuple(copy_state(part) if isinstance(part, tuple) else part.copy(order="K") for part in state)
 
 
-def _run(
-    code: Advance,
-    indicator: Indicator,
-    state: State,
-    bar_index: int,
-    inputs: Mapping[str, Floats],
-    values: Values,
-) -> dict[str, Floats]:
+def _arguments(
+    indicator: Indicator, inputs: Mapping[str, Floats], values: Values
+) -> tuple[tuple[Floats, ...], tuple[Floats, ...], tuple[Any, ...]]:
     columns = tuple(_readable(indicator, inputs, name) for name in indicator.inputs)
     shape = columns[0].shape
     for name, column in zip(indicator.inputs, columns, strict=True):
         if column.shape != shape:
             raise InputError(f"Input {name} of {indicator.name} is {column.shape}; the others are {shape}.")
     outputs = tuple(np.empty(shape) for _ in indicator.outputs)
-    params = tuple(values[param.name] for param in indicator.params)
-    code(state, int(bar_index), columns, outputs, params)
+    return columns, outputs, tuple(values[param.name] for param in indicator.params)
+
+
+def _named(indicator: Indicator, outputs: tuple[Floats, ...]) -> dict[str, Floats]:
     return {out.name: column for out, column in zip(indicator.outputs, outputs, strict=True)}
 
 

@@ -60,15 +60,16 @@ def find_swings(slots: Floats, bar_index: int, count: Integers, found: Flags) ->
 
 @compiled
 def swing_row(
-    swings: Swings, bar_index: int, count: Integers, high: Floats, low: Floats, found: Flags
+    swings: Swings, bar_index: int, count: Integers, row: tuple[Floats, Floats], found: Flags
 ) -> None:
-    """Takes in a row of highs and lows; ``found`` (2, S) tells where it confirms a swing high and a swing low.
+    """Takes in a row (high, low); ``found`` (2, S) tells where it confirms a swing high and a swing low.
 
     Notes
     -----
     Without a swing the levels are inf, which is +inf above and, the low being negated, -inf below.
     """
     highs, lows, last, where = swings
+    high, low = row
     rows = highs.shape[0]
     one = lows[bar_index % rows]
     for s in range(low.shape[0]):
@@ -86,15 +87,16 @@ def swing_row(
 
 @compiled
 def break_row(
-    breaks: Breaks, last: Floats, count: Integers, close: Floats, found: Flags, event: Floats
+    breaks: Breaks, levels: tuple[Floats, Flags], count: Integers, close: Floats, event: Floats
 ) -> None:
     """The events of a row: 1 with the trend, 2 against it, negative downward, 0 for none.
 
     Notes
     -----
-    A level is used up by its break; a break of both levels at once is none. Wicks do not break.
+    ``levels`` are the last swings and where this row confirmed them. A level is used up by its break; a break of both levels at once is none. Wicks do not break.
     """
     marks, used = breaks
+    last, found = levels
     for s in range(close.shape[0]):
         if count[s] <= 1:
             marks[0, s], marks[1, s] = 0.0, 0.0

@@ -114,7 +114,7 @@ def _advance(
         wilder(atr, count, 1, span, ATR_ROWS)
         before[:] = close[t]
         _age(turns, count, lookback)
-        swing_row(swings, bar_index + t, count, high[t], low[t], found)
+        swing_row(swings, bar_index + t, count, (high[t], low[t]), found)
         _insert(turns, found[0], 1.0, swings[2][0])
         _insert(turns, found[1], -1.0, swings[2][1])
         for s in range(close.shape[1]):

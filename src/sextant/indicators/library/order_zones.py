@@ -71,11 +71,11 @@ def _open(
     count: Integers,
     contrary: Contrary,
     where: Integers,
-    event: Floats,
-    usual: Floats,
+    row: tuple[Floats, Floats],
 ) -> None:
     """Opens a zone where the structure broke: the last contrary bar that lies no earlier than the opposite swing."""
     seen, index = contrary
+    event, usual = row
     for s in range(event.shape[0]):
         if event[s] == 0 or count[s] <= USUAL_ROWS:
             continue
@@ -125,11 +125,11 @@ def _advance(
         before[:] = close[t]
         times_usual(volume[t], mean, usual)
         windows.ema(mean, count, 0, volume[t], USUAL_ROWS)
-        swing_row(swings, bar_index + t, count, high[t], low[t], found)
-        break_row(breaks, swings[2], count, close[t], found, event)
+        swing_row(swings, bar_index + t, count, (high[t], low[t]), found)
+        break_row(breaks, (swings[2], found), count, close[t], event)
         _age(zones[0], count, 1.0, close[t])
         _age(zones[1], count, -1.0, close[t])
-        _open(zones, count, contrary, swings[3], event, usual)
+        _open(zones, count, contrary, swings[3], (event, usual))
         _remember(contrary, count, bar_index + t, (opened[t], high[t], low[t], close[t]))
         _pull(zones[0], 1.0, close[t], atr, out[t])
         _pull(zones[1], -1.0, close[t], atr, down)

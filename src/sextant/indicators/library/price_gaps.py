@@ -23,8 +23,9 @@ def _start(columns: int, p: Values) -> State:
 
 
 @compiled
-def _follow(gaps: Floats, count: Integers, sign: float, edge: Floats, low: Floats, atr: Floats) -> None:
-    """Fades and fills the gaps of one direction and opens one above ``edge``, the high two bars ago."""
+def _follow(gaps: Floats, count: Integers, sign: float, row: tuple[Floats, Floats], atr: Floats) -> None:
+    """Fades and fills the gaps of one direction and opens one between (edge, low): above the high two bars ago."""
+    edge, low = row
     for k in range(gaps.shape[1]):
         bottom, top, weight = gaps[0, k], gaps[1, k], gaps[2, k]
         for s in range(low.shape[0]):
@@ -72,8 +73,8 @@ def _advance(
         before[:] = close[t]
         lag(past[0], bar_index + t, high[t], tops)
         lag(past[1], bar_index + t, low[t], bottoms)
-        _follow(gaps[0], count, 1.0, tops, low[t], atr)
-        _follow(gaps[1], count, -1.0, bottoms, high[t], atr)
+        _follow(gaps[0], count, 1.0, (tops, low[t]), atr)
+        _follow(gaps[1], count, -1.0, (bottoms, high[t]), atr)
         _pull(gaps[0], 1.0, close[t], atr, out[t])
         _pull(gaps[1], -1.0, close[t], atr, span)
         for s in range(columns):

@@ -32,8 +32,8 @@ def _advance(
     found = np.empty((2, close.shape[1]), np.bool_)
     for t in range(close.shape[0]):
         tick_bar(count, high[t], low[t], close[t])
-        swing_row(swings, bar_index + t, count, high[t], low[t], found)
-        break_row(breaks, swings[2], count, close[t], found, event[t])
+        swing_row(swings, bar_index + t, count, (high[t], low[t]), found)
+        break_row(breaks, (swings[2], found), count, close[t], event[t])
         bias[t] = breaks[0][0]
         mask(bias[t], count, 2 * SIDE)
         mask(event[t], count, 2 * SIDE)

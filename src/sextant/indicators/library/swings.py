@@ -33,7 +33,7 @@ def _advance(
     for t in range(high.shape[0]):
         tick(count, high[t])
         void(count, low[t])
-        swing_row(swings, bar_index + t, count, high[t], low[t], found)
+        swing_row(swings, bar_index + t, count, (high[t], low[t]), found)
         for s in range(high.shape[1]):
             last_high[t, s], last_low[t, s] = swings[2][0, s], -swings[2][1, s]
         mask(last_high[t], count, 2 * side)

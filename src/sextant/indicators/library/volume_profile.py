@@ -77,14 +77,14 @@ def _days(counters: Counters, day: Histogram, rows: int, midnight: bool) -> None
 @compiled
 def _move(
     counters: Counters,
-    now: Rings,
-    gone: Rings,
+    rows: tuple[Rings, Rings],
     width: Floats,
     hists: tuple[Histogram, Histogram],
     again: Flags,
 ) -> None:
     """Takes the oldest row out of full windows and the newest into window and day; marks those whose bins do not suffice."""
     (counts, edges), (day_counts, day_edges) = hists
+    now, gone = rows
     age = counters[0]
     for s in range(age.shape[0]):
         if again[s] or width[s] == 0.0:
@@ -125,7 +125,8 @@ def _follow(state: State, bar_index: int, row: tuple[Floats, Floats], gone: Ring
     again = np.empty(age.shape[0], np.bool_)
     for s in range(age.shape[0]):
         again[s] = age[s] == rows or (midnight and age[s] > rows)
-    _move(counters, (rings[0][slot : slot + 1], rings[1][slot : slot + 1]), gone, width, hists, again)
+    now = (rings[0][slot : slot + 1], rings[1][slot : slot + 1])
+    _move(counters, (now, gone), width, hists, again)
     if again.any():
         _rebuild(state, bar_index, again)
     return True
