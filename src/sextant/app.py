@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.api.server import Rooms, create
 from sextant.config import Config
 from sextant.errors import ConfigError
+from sextant.evidence.events import EventTable
+from sextant.evidence.store import keep
 from sextant.kit import log
 from sextant.kit.clock import Clock
 from sextant.kit.db import migrate, open_engine
@@ -27,7 +30,7 @@ from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.lifecycle import Origin, Scans
 from sextant.scans.source import MarketSource
 from sextant.scans.store import ScanDetails, ScanRows
-from sextant.scans.worker import ScanWorker
+from sextant.scans.worker import Archive, ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
 from sextant.vault.keys import ApiKeys
@@ -63,7 +66,7 @@ async def assemble(
         key = load_key(config.token_key, config.data_dir)
         rows, details = ScanRows(db), ScanDetails(db)
         source = MarketSource(MarketState(feed, simulated=simulated), clock, CostAssumptions())
-        worker = ScanWorker(rows, clock, strategies(), source.read)
+        worker = ScanWorker(rows, clock, strategies(), source.read, _archive(db))
         lost = await worker.recover()
         if lost:
             _LOG.warning("scans.recovered", count=lost)
@@ -93,6 +96,19 @@ async def assemble(
         yield Server(rooms, db, worker, source)
     finally:
         await db.dispose()
+
+
+def _archive(db: AsyncEngine) -> Archive:
+    """An archive of past events in the database; without the database the past is what the bars show."""
+
+    async def archive(table: EventTable) -> EventTable:
+        try:
+            return await keep(db, table)
+        except SQLAlchemyError as error:
+            _LOG.warning("evidence.not_kept", strategy=table.strategy_id, error=type(error).__name__)
+            return table
+
+    return archive
 
 
 def listen(host: str, port: int) -> socket.socket:

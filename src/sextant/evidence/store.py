@@ -114,6 +114,12 @@ async def load(db: AsyncEngine, table: EventTable) -> EventTable:
     return _joined(table, kept, column_of) if kept else table
 
 
+async def keep(db: AsyncEngine, table: EventTable, since_ns: int = 0) -> EventTable:
+    """The table with the stored events of the past before it, after its own were stored; see :func:`save`."""
+    await save(db, table, since_ns)
+    return await load(db, table)
+
+
 def _begins(table: EventTable) -> list[int]:
     """Per instrument the entry of its first event, or the end of the window where it has none."""
     begins = np.full(len(table.instruments), table.window_end_ns or 0, dtype=np.int64)

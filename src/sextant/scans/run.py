@@ -48,11 +48,15 @@ class EvidenceShelf:
             table = self._tables.get(key)
         if table is None:
             table = make()
-            with self._lock:
-                self._tables[key] = table
-                while len(self._tables) > EVENT_TABLES_KEPT:
-                    self._tables.popitem(last=False)
+            self.put(key, table)
         return table
+
+    def put(self, key: tuple[Any, ...], table: EventTable) -> None:
+        """Keep a table under a key; the one put first is dropped beyond the bound."""
+        with self._lock:
+            self._tables[key] = table
+            while len(self._tables) > EVENT_TABLES_KEPT:
+                self._tables.popitem(last=False)
 
 
 class MarketPart:
@@ -93,14 +97,19 @@ class MarketPart:
 
     def events(self, strategy: Strategy, verdict: Verdict) -> EventTable:
         """The past events of a strategy and what became of them, before cost."""
-        frame = self.view.bars[verdict.interval]
-        key = (
-            strategy.id,
-            tuple(sorted(strategy.defaults().items())),
-            frame.content_digest,
-            self.view.instruments,
+        return self._shelf.get(
+            self._key(strategy, verdict),
+            lambda: event_table(strategy.id, strategy.defaults(), verdict, self.view),
         )
-        return self._shelf.get(key, lambda: event_table(strategy.id, strategy.defaults(), verdict, self.view))
+
+    def enrich(self, strategy: Strategy, verdict: Verdict, table: EventTable) -> None:
+        """From now on ``table`` is what every view that ends on the same bars knows of the past."""
+        self._shelf.put(self._key(strategy, verdict), table)
+
+    def _key(self, strategy: Strategy, verdict: Verdict) -> tuple[Any, ...]:
+        frame = self.view.bars[verdict.interval]
+        params = tuple(sorted(strategy.defaults().items()))
+        return strategy.id, params, frame.content_digest, self.view.instruments
 
 
 @dataclass(frozen=True)

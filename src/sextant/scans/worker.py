@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from sextant.errors import BudgetExceeded, Conflict, MarketError, SextantError
+from sextant.evidence.events import EventTable
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.ids import new_id
@@ -50,6 +51,14 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
+Archive = Callable[[EventTable], Awaitable[EventTable]]
+
+
+async def forgetful(table: EventTable) -> EventTable:
+    """The table as it is: an archive that keeps nothing."""
+    return table
+
+
 @dataclass
 class _Job:
     """A scan being run: its newest status, what it found, and the lock that orders its changes."""
@@ -77,6 +86,8 @@ class ScanWorker:
         The strategies there are.
     market
         Gives the newest market part; raises ``MarketError`` while there is none. Called off the event loop.
+    archive
+        Keeps past events and gives them back with those that are older than the bars.
     """
 
     def __init__(
@@ -85,11 +96,13 @@ class ScanWorker:
         clock: Clock,
         catalogue: Mapping[str, Strategy],
         market: Callable[[], MarketPart],
+        archive: Archive = forgetful,
     ) -> None:
         self._rows = rows
         self._clock = clock
         self.catalogue = catalogue
         self._market = market
+        self._archive = archive
         self._queue: asyncio.Queue[_Job] = asyncio.Queue(WAITING_SCANS)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._signals: dict[str, asyncio.Event] = {}
@@ -288,19 +301,24 @@ class ScanWorker:
         """Score the past once per closed bar, off every scan's path, so that a scan only reads it."""
         known: tuple[bytes, ...] = ()
         while True:
-            with suppress(MarketError):
-                part = await self._in_thread(
-                    lambda _: self._market(), None, Deadline(self._clock, STRATEGY_HARD_STOP_S), "view"
-                )
+            with suppress(MarketError, BudgetExceeded):
+                deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
+                part = await self._in_thread(lambda _: self._market(), None, deadline, "view")
                 newest = tuple(frame.content_digest for _, frame in sorted(part.view.bars.items()))
                 if newest != known:
-                    asked = Asked(
-                        part, choose(part.view, ScanRequest(), part.turnover_usd), Account(), ScanRequest()
-                    )
-                    for strategy in self.catalogue.values():
-                        await self._guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
+                    await self._score_all(part)
                     known = newest
             await self._clock.sleep(KEEP_EVERY_S)
+
+    async def _score_all(self, part: MarketPart) -> None:
+        """Compute the past of every strategy; what it saw before the view's bars is added from the archive."""
+        everything = ScanRequest()
+        asked = Asked(part, choose(part.view, everything, part.turnover_usd), Account(), everything)
+        for strategy in self.catalogue.values():
+            run = await self._guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
+            if run.report.outcome in ("ok", "empty"):
+                verdict = part.verdict(strategy)
+                part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))
 
     async def _in_thread(
         self, work: Callable[[_In], _Out], given: _In, deadline: Deadline, stage: str

@@ -76,7 +76,6 @@ class Users:
         *,
         grants: Collection[str] = (),
         must_change: bool = True,
-        by: str = "operator",
     ) -> tuple[User, str]:
         """A person and the password that is shown once.
 
@@ -115,7 +114,7 @@ class Users:
             async with self._db.begin() as connection:
                 await connection.execute(sa.insert(USERS), row)
                 await _write_grants(connection, user.user_id, grants, now_ns, None)
-                await append(connection, _entry(by, "user.add", user.user_id, Origin()), now_ns)
+                await append(connection, _entry("operator", "user.add", user.user_id, Origin()), now_ns)
         except sa.exc.IntegrityError:
             raise Conflict(f"There is a user with the address {user.email}.", reason="duplicate") from None
         return user, password
