@@ -119,6 +119,40 @@ PEERS = (
     Peer(
         "chaikin_money_flow", ("chaikin_money_flow",), lambda b: (talib.CMF(*hlc(b), b["volume"], 20),), 1e-12
     ),
+    Peer("vwap", ("vwap",), vwap, 1e-12, flat=lambda b: nothing_traded(b["volume"], len(b["volume"]), 1e-9)),
+    Peer("rsi", ("rsi",), lambda b: (talib.RSI(b["close"], 30),), 1e-12, params={"window": 30}),
+    Peer("atr", ("atr",), lambda b: (talib.ATR(*hlc(b), 50),), 1e-12, params={"window": 50}),
+    Peer("adx", ("adx",), lambda b: (talib.ADX(*hlc(b), 25),), 1e-12, params={"window": 25}),
+    Peer("cci", ("cci",), lambda b: (talib.CCI(*hlc(b), 40),), 1e-12, params={"window": 40}),
+    Peer(
+        "efficiency_ratio",
+        ("efficiency_ratio",),
+        lambda b: (talib.ER(b["close"], 50),),
+        1e-12,
+        flat=lambda b: still(b["close"], 50),
+        params={"window": 50},
+    ),
+    Peer(
+        "money_flow_index",
+        ("money_flow_index",),
+        lambda b: (talib.MFI(*hlc(b), b["volume"], 40),),
+        1e-12,
+        params={"window": 40},
+    ),
+    Peer(
+        "bollinger",
+        ("upper", "middle", "lower"),
+        lambda b: talib.BBANDS(b["close"], 50, 3.0, 3.0, SMA),
+        1e-12,
+        params={"window": 50, "width": 3.0},
+    ),
+    Peer(
+        "chaikin_money_flow",
+        ("chaikin_money_flow",),
+        lambda b: (talib.CMF(*hlc(b), b["volume"], 40),),
+        1e-12,
+        params={"window": 40},
+    ),
 )
 
 every = pytest.mark.parametrize("peer", PEERS, ids=[f"{peer.name}{peer.params or ''}" for peer in PEERS])
