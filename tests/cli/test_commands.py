@@ -141,9 +141,11 @@ def test_doctor_finds_a_healthy_installation(tmp_path: Path) -> None:
 
 def test_a_person_is_added_once_and_the_password_is_shown_once(tmp_path: Path) -> None:
     first = _run("users", "add", "ada@example.org", folder=tmp_path)
+    other = json.loads(_run("users", "add", "bob@example.org", "--json", folder=tmp_path).stdout)
     again = _run("users", "add", "ADA@example.org", folder=tmp_path)
     assert first.returncode == 0
     assert "one-time password" in first.stdout
+    assert (other["email"], other["role"]) == ("bob@example.org", "trader")
     assert again.returncode == exits.REFUSED
     assert "one-time password" not in again.stdout
 

@@ -98,10 +98,12 @@ def record(
         How long; until interrupted when absent.
     url
         Another address of the venue, as a simulated one prints it.
+    json
+        What was recorded as one JSON object on standard output.
     """
-    from sextant.cli.recording import record_frames
+    from sextant.cli.recording import Order, record_frames
 
-    asyncio.run(record_frames(folder, bases, seconds, url))
+    asyncio.run(record_frames(folder, Order(tuple(bases or ()), seconds, url), as_json=json))
 
 
 @app.command
@@ -208,7 +210,9 @@ def add_user(
         Full name; the part before the @ when absent.
     role
         What they may do.
+    json
+        The person and the password as one JSON object on standard output.
     """
     from sextant.cli.people import add
 
-    asyncio.run(add(email, name, role))
+    asyncio.run(add(email, name, role, as_json=json))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
+import msgspec
 from rich.console import Console
 
 from sextant.vault.records import Role
 
 
-async def add(email: str, full_name: str, role: Role) -> None:
+async def add(email: str, full_name: str, role: Role, *, as_json: bool) -> None:
     """Add a person and print the one-time password, once."""
     from sextant.cli.settings import configuration, own_folder
     from sextant.kit.clock import SystemClock
@@ -26,6 +29,15 @@ async def add(email: str, full_name: str, role: Role) -> None:
         user, password = await Users(db, SystemClock()).add(email, name, role, grants=granted)
     finally:
         await db.dispose()
+    if as_json:
+        told = {
+            "user_id": user.user_id,
+            "email": user.email,
+            "role": user.role,
+            "one_time_password": password,
+        }
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+        return
     console = Console()
     console.print(f"{user.email} added as {user.role}; {len(granted)} strategies granted.")
     console.print(f"one-time password (24 h, shown once): [bold]{password}[/bold]", highlight=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from rich.console import Console
 
 from sextant.errors import InputError
@@ -26,29 +27,48 @@ TOLD_EVERY_S: Final = 1.0
 READ_S: Final = 20.0
 
 
-async def record_frames(
-    folder: Path, bases: Sequence[str] | None, seconds: float | None, url: str | None
-) -> None:
-    """Record until interrupted, or for a time; the instruments come first, so that a replay knows them."""
-    if seconds is not None and not seconds > 0:
-        raise InputError(f"--seconds is {seconds}; it must be above 0.")
-    if url is not None and not url.startswith(("http://", "https://")):
-        raise InputError(f"--url '{url}' is not an http:// or https:// address.")
+@dataclass(frozen=True)
+class Order:
+    """What is to be recorded: base assets (none means all), seconds (None means until interrupted), another address."""
+
+    bases: tuple[str, ...]
+    seconds: float | None
+    url: str | None
+
+
+async def record_frames(folder: Path, order: Order, *, as_json: bool) -> None:
+    """Record; the instruments come first, so that a replay knows them.
+
+    Raises
+    ------
+    InputError
+        If the time is not above 0, or the address is none.
+    """
+    if order.seconds is not None and not order.seconds > 0:
+        raise InputError(f"--seconds is {order.seconds}; it must be above 0.")
+    if order.url is not None and not order.url.startswith(("http://", "https://")):
+        raise InputError(f"--url '{order.url}' is not an http:// or https:// address.")
     log.configure("text" if sys.stderr.isatty() else "json")
     clock = SystemClock()
     venue = venue_named("bybit")
-    if url is not None:
-        venue = at(venue, url, url.replace("http", "ws", 1))
-    wanted = Wanted(bases=None if bases is None else frozenset(base.upper() for base in bases), history=None)
+    if order.url is not None:
+        venue = at(venue, order.url, order.url.replace("http", "ws", 1))
+    bases = frozenset(base.upper() for base in order.bases)
+    wanted = Wanted(bases=bases or None, history=None)
     with FrameLog(folder, venue.name, clock) as frames:
         await _write_directory(venue, clock, frames)
         tap = _Tap(venue, frames)
         feed = Feed(venue, clock, lambda _: (), wanted, Watcher(tap=tap.write))
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+            async with asyncio.timeout(order.seconds), asyncio.TaskGroup() as group:
                 group.create_task(feed.run())
                 group.create_task(_told(frames))
-    Console(stderr=True).print(f"{frames.frames_count:,} frames, {frames.written_bytes:,} bytes in {folder}")
+        frames.flush()
+        told = {"folder": str(folder), "frames": frames.frames_count, "bytes": frames.written_bytes}
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(told).decode() + "\n")
+    else:
+        Console().print(f"{told['frames']:,} frames, {told['bytes']:,} bytes in {folder}")
 
 
 class _Tap:
