@@ -82,7 +82,13 @@ def replay(paths: list[Path], /, *, json: Json = False) -> None:
 
 @app.command
 def record(
-    folder: Path, /, *, bases: list[str] | None = None, seconds: float | None = None, url: str | None = None
+    folder: Path,
+    /,
+    *,
+    bases: list[str] | None = None,
+    seconds: float | None = None,
+    url: str | None = None,
+    json: Json = False,
 ) -> None:
     """Record raw frames of a venue with their receive time, one file an hour, safe against a killed process.
 
@@ -196,7 +202,12 @@ def simulate(*, port: int = 0, seed: int = 7, instruments: int = 240, pace: floa
 
 @users.command(name="add")
 def add_user(
-    email: str, /, *, name: str = "", role: Literal["admin", "trader", "viewer", "api_only"] = "trader"
+    email: str,
+    /,
+    *,
+    name: str = "",
+    role: Literal["admin", "trader", "viewer", "api_only"] = "trader",
+    json: Json = False,
 ) -> None:
     """Add a person; prints a one-time password once.
 
