@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -71,6 +71,7 @@ class _Job:
     reports: dict[str, StrategyReport] = field(default_factory=dict)
     phase_ms: dict[PhaseName, float] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class ScanWorker:
@@ -104,7 +105,7 @@ class ScanWorker:
         self._market = market
         self._archive = archive
         self._queue: asyncio.Queue[_Job] = asyncio.Queue(WAITING_SCANS)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._jobs: dict[str, _Job] = {}
         self._signals: dict[str, asyncio.Event] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="strategy")
         self._slots = asyncio.Semaphore(STRATEGIES_AT_ONCE)
@@ -140,9 +141,9 @@ class ScanWorker:
 
     def abandon(self, scan_id: str) -> None:
         """Stop working on a scan that was ended from outside."""
-        task = self._tasks.get(scan_id)
-        if task is not None:
-            task.cancel()
+        job = self._jobs.get(scan_id)
+        if job is not None:
+            job.ended.set()
         self._tell(scan_id)
 
     def changes(self, scan_id: str) -> Callable[[], Awaitable[None]]:
@@ -182,14 +183,11 @@ class ScanWorker:
     async def _serve_one(self) -> None:
         while True:
             job = await self._queue.get()
-            scan_id = job.status.scan_id
-            task = asyncio.create_task(self._supervise(job), name=scan_id)
-            self._tasks[scan_id] = task
+            self._jobs[job.status.scan_id] = job
             try:
-                await asyncio.wait([task])
+                await self._supervise(job)
             finally:
-                task.cancel()
-                self._tasks.pop(scan_id, None)
+                del self._jobs[job.status.scan_id]
 
     async def _supervise(self, job: _Job) -> None:
         """Whatever happens to a scan, its row says so."""
@@ -232,7 +230,7 @@ class ScanWorker:
         )
         await self._write(job, entered)
         begun_ns = self._clock.monotonic_ns()
-        asked, view_hash = await self._in_thread(self._look, job, job.deadline, "asset_discovery")
+        asked, view_hash = await self._in_thread(self._look, job, job.deadline, "asset_discovery", job.ended)
         spent_ms = job.phase_ms["asset_discovery"] = self._since_ms(begun_ns)
         now_ns = self._clock.now_ns()
         change = transitions.view_taken(asked.part.view.as_of_ns, view_hash, asked.universe, spent_ms)
@@ -260,7 +258,7 @@ class ScanWorker:
                 begun_ns = self._clock.monotonic_ns()
                 begun = transitions.step(number, name, "starting", self._clock.now_ns())
                 await self._write(job, Change(steps=[begun]))
-                run = await self._guarded(planned.strategy, asked, job.deadline)
+                run = await self._guarded(planned.strategy, asked, job.deadline, job.ended)
         now_ns = self._clock.now_ns()
         report = msgspec.structs.replace(run.report, execution_ms=self._since_ms(begun_ns))
         found = [Found(new_id("opp"), None, now_ns, row) for row in run.opportunities]
@@ -281,14 +279,20 @@ class ScanWorker:
             job.reports[planned.id] = report
             job.rows += [(item.opportunity_id, item.opportunity) for item in found]
 
-    async def _guarded(self, strategy: Strategy, asked: Asked, deadline: Deadline) -> StrategyRun:
+    async def _guarded(
+        self, strategy: Strategy, asked: Asked, deadline: Deadline, ended: asyncio.Event | None = None
+    ) -> StrategyRun:
         """Whatever a plug-in does: late and broken runs become outcomes with a reason."""
 
         def work(_: object) -> StrategyRun:
             return run_strategy(strategy, asked)
 
         try:
-            return await self._in_thread(work, None, deadline.shorter(STRATEGY_HARD_STOP_S), strategy.id)
+            return await self._in_thread(
+                work, None, deadline.shorter(STRATEGY_HARD_STOP_S), strategy.id, ended
+            )
+        except Conflict:
+            raise
         except BudgetExceeded:
             return skipped_run(strategy, "deadline", "late", asked)
         except SextantError as error:
@@ -321,17 +325,35 @@ class ScanWorker:
                 part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))
 
     async def _in_thread(
-        self, work: Callable[[_In], _Out], given: _In, deadline: Deadline, stage: str
+        self,
+        work: Callable[[_In], _Out],
+        given: _In,
+        deadline: Deadline,
+        stage: str,
+        ended: asyncio.Event | None = None,
     ) -> _Out:
-        """The result of ``work(given)``, made off the event loop, within the deadline."""
+        """The result of ``work(given)``, made off the event loop, within the deadline.
+
+        A scan that is ended from outside stops waiting here; it is never cancelled inside a transaction, which
+        would leave the database's write lock behind.
+        """
         deadline.check(stage)
         running = asyncio.get_running_loop().run_in_executor(self._threads, work, given)
+        running.add_done_callback(_forgotten)
+        stopped = asyncio.ensure_future((ended or asyncio.Event()).wait())
         try:
-            return await asyncio.wait_for(running, deadline.remaining_s())
-        except TimeoutError:
-            raise BudgetExceeded(
-                f"'{stage}' did not end within {deadline.seconds:g} s.", reason="deadline", stage=stage
-            ) from None
+            await asyncio.wait(
+                (running, stopped), timeout=deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            stopped.cancel()
+        if running.done():
+            return running.result()
+        if ended is not None and ended.is_set():
+            raise Conflict(f"The scan was ended during '{stage}'.", reason="in_progress")
+        raise BudgetExceeded(
+            f"'{stage}' did not end within {deadline.seconds:g} s.", reason="deadline", stage=stage
+        )
 
     async def _finish(self, job: _Job) -> None:
         """Rank what was found and end the scan."""
@@ -384,6 +406,12 @@ class ScanWorker:
 
     def _since_ms(self, begun_ns: int) -> float:
         return (self._clock.monotonic_ns() - begun_ns) / 1e6
+
+
+def _forgotten(running: asyncio.Future[Any]) -> None:
+    """Take note of how abandoned work ended, so that the loop does not call it lost."""
+    if not running.cancelled():
+        running.exception()
 
 
 def _recommend(job: _Job) -> tuple[Recommendation, ...]:
