@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
-from sextant.errors import InputError
 from sextant.scans.filters import filtered, refusal
 from sextant.scans.records import ScanRequest
 from support import scans as make
@@ -60,23 +57,3 @@ def test_a_filtered_row_says_which_value_met_which_limit() -> None:
         4.0,
         5.0,
     )
-
-
-@pytest.mark.parametrize(
-    ("facts", "named"),
-    [
-        ({"min_profit_usd": -1.0}, "min_profit_potential is -1.0"),
-        ({"max_capital_usd": 0.0}, "max_required_capital is 0.0"),
-        ({"instruments": ("BTC",) * 201}, "201 instruments; at most 200"),
-        ({"strategy_ids": ()}, "0 strategy_ids; allowed are 1..32"),
-    ],
-)
-def test_filters_out_of_bounds_are_refused_by_name_and_value(facts: dict[str, Any], named: str) -> None:
-    with pytest.raises(InputError, match=named):
-        ScanRequest(**facts)
-
-
-def test_a_leg_of_nothing_cannot_exist() -> None:
-    leg = make.opportunity().legs[0]
-    with pytest.raises(InputError, match="quantity 0"):
-        msgspec.structs.replace(leg, quantity=Decimal(0)).__post_init__()

@@ -72,16 +72,3 @@ def test_a_failed_scan_says_why_in_row_and_events(reason: str, outcome: str, wor
     assert (left["phase"], left["status"]) == ("strategies_scan", word)
     assert (entered["phase"], entered["error"]) == ("failed", "It ended.")
     assert (done["total_opportunities"], done["error"]["reason"]) == (4, reason)
-
-
-def test_progress_reaches_a_hundred_only_in_the_end_state() -> None:
-    running = make.status(ended_strategies=2, total_strategies=2)
-    assert running.percentage == 99
-    assert make.status(status="complete", ended_strategies=2, total_strategies=2).percentage == 100
-    assert make.status(ended_strategies=9, total_strategies=14).percentage == 64
-
-
-def test_coverage_is_complete_only_without_late_and_failed_strategies() -> None:
-    assert make.status(ended_strategies=2, outcomes={"ok": 2}).complete_coverage
-    assert not make.status(ended_strategies=2, outcomes={"ok": 1, "late": 1}).complete_coverage
-    assert not make.status(ended_strategies=1, outcomes={"ok": 1}).complete_coverage

@@ -87,9 +87,8 @@ def disposition(unit: str, kind: Any, **facts: Any) -> Disposition:
     return Disposition(unit=unit, instruments=(BTC,), kind=kind, **facts)
 
 
-def opportunity(**changes: Any) -> Opportunity:
-    """A long of 1,000 USD that is not yet proven."""
-    evidence = Scorecard(
+def _evidence() -> Scorecard:
+    return Scorecard(
         kind="bars",
         status="insufficient_history",
         reason="3 of 30 events",
@@ -99,7 +98,10 @@ def opportunity(**changes: Any) -> Opportunity:
         n_eff=3.0,
         clusters_count=2,
     )
-    leg = Leg(
+
+
+def _leg() -> Leg:
+    return Leg(
         instrument=BTC,
         side="buy",
         quantity=Decimal("0.01"),
@@ -112,6 +114,10 @@ def opportunity(**changes: Any) -> Opportunity:
         role="entry",
         quote_age_ms=10.0,
     )
+
+
+def opportunity(**changes: Any) -> Opportunity:
+    """A long of 1,000 USD that is not yet proven."""
     row = Opportunity(
         opportunity_key="key-1",
         first_seen_ns=1_000,
@@ -119,7 +125,7 @@ def opportunity(**changes: Any) -> Opportunity:
         strategy_name="First",
         opportunity_type="spot_momentum",
         lane="earn",
-        legs=(leg,),
+        legs=(_leg(),),
         direction="long",
         entry=Decimal(60_000),
         stop=Decimal(58_500),
@@ -145,7 +151,7 @@ def opportunity(**changes: Any) -> Opportunity:
         confidence_low=None,
         confidence_high=None,
         grade="unproven",
-        evidence=evidence,
+        evidence=_evidence(),
         risk_level="medium",
         risk_facts={},
         size=Size(Decimal("0.01"), 600.0, 15.0, "risk", 601.0, True),

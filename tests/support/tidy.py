@@ -91,12 +91,21 @@ def crowded_class(source: Source) -> list[str]:
     return found
 
 
+KERNELS = ("compiled", "njit", "numba.njit")
+"""Decorators that make a function a compiled kernel."""
+
+
 def many_parameters(source: Source) -> list[str]:
-    """Commands of the command line are exempt: their options are their parameters; so are tests and benches."""
+    """Commands of the command line are exempt: their options are their parameters; so are tests and benches.
+
+    Compiled kernels are exempt, too: the compiler knows arrays and numbers, not records.
+    """
     if source.room in ("", "cli", "__main__"):
         return []
     found = []
     for function in source.functions():
+        if any(ast.unparse(decorator).partition("(")[0] in KERNELS for decorator in function.decorator_list):
+            continue
         arguments = function.args
         names = [item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
         own = names[1:] if names[:1] in (["self"], ["cls"]) else names
