@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,25 +12,19 @@ import pytest
 
 from sextant.cli import exits
 from sextant.errors import SextantError
-
-
-def _run(*words: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
-    clean |= {"SEXTANT_DATA_DIR": str(folder), "COLUMNS": "120", **environ}
-    command = [sys.executable, "-m", "sextant", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=clean)
+from support.commands import run
 
 
 def test_help_lists_every_command_and_the_exit_codes(tmp_path: Path) -> None:
-    done = _run("--help", folder=tmp_path)
+    done = run("--help", folder=tmp_path)
     assert done.returncode == 0
-    for word in ("serve", "demo", "replay", "record", "scan", "doctor", "users", "Exit codes"):
+    for word in ("serve", "demo", "replay", "record", "scan", "evidence", "doctor", "users", "Exit codes"):
         assert word in done.stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "replay", "record", "scan", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "demo", "replay", "record", "scan", "evidence", "doctor"])
 def test_help_of_a_command_has_an_example(tmp_path: Path, command: str) -> None:
-    done = _run(command, "--help", folder=tmp_path)
+    done = run(command, "--help", folder=tmp_path)
     assert done.returncode == 0
     assert f"sextant {command}" in done.stdout
 
@@ -60,7 +53,7 @@ def test_a_file_of_the_wrong_kind_is_one_line_that_names_it(
     tmp_path: Path, name: str, content: bytes, named: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    done = _run("replay", str(tmp_path / name), folder=tmp_path)
+    done = run("replay", str(tmp_path / name), folder=tmp_path)
     assert done.returncode == exits.INPUT
     assert done.stdout == ""
     [line] = [line for line in done.stderr.splitlines() if line.strip()]
@@ -68,7 +61,7 @@ def test_a_file_of_the_wrong_kind_is_one_line_that_names_it(
 
 
 def test_a_file_that_is_absent_is_named(tmp_path: Path) -> None:
-    done = _run("replay", str(tmp_path / "absent.parquet"), folder=tmp_path)
+    done = run("replay", str(tmp_path / "absent.parquet"), folder=tmp_path)
     assert done.returncode == exits.INPUT
     assert "absent.parquet" in done.stderr
 
@@ -78,7 +71,7 @@ def test_a_truncated_recording_says_where_it_ends(tmp_path: Path, data_dir: Path
     whole = (data_dir / "cryptofeed" / "v3" / "BYBIT_btc_eth.jsonl.zst").read_bytes()
     cut = tmp_path / "cut.jsonl.zst"
     cut.write_bytes(whole[: len(whole) // 2])
-    done = _run("replay", str(cut), "--json", folder=tmp_path)
+    done = run("replay", str(cut), "--json", folder=tmp_path)
     assert done.returncode == exits.INPUT
     assert "cut.jsonl.zst" in done.stderr
 
@@ -86,7 +79,7 @@ def test_a_truncated_recording_says_where_it_ends(tmp_path: Path, data_dir: Path
 @pytest.mark.data
 def test_a_replay_tells_the_same_twice(tmp_path: Path, data_dir: Path) -> None:
     path = str(data_dir / "cryptofeed" / "v3" / "BYBIT_btc_eth.jsonl.zst")
-    told = [json.loads(_run("replay", path, "--json", folder=tmp_path).stdout) for _ in range(2)]
+    told = [json.loads(run("replay", path, "--json", folder=tmp_path).stdout) for _ in range(2)]
     for answer in told:
         assert (answer["messages"], answer["gaps"], answer["crossed"]) == (1_996, 0, 0)
     assert told[0]["state_hash"] == told[1]["state_hash"]
@@ -103,36 +96,36 @@ def test_a_replay_tells_the_same_twice(tmp_path: Path, data_dir: Path) -> None:
     ],
 )
 def test_wrong_values_are_refused_by_name(tmp_path: Path, words: tuple[str, ...], named: str) -> None:
-    done = _run(*words, folder=tmp_path)
+    done = run(*words, folder=tmp_path)
     assert done.returncode == exits.INPUT
     assert named in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_command_line_that_cannot_be_read_is_a_usage_error(tmp_path: Path) -> None:
-    assert _run("scan", "--no-such-option", folder=tmp_path).returncode in (1, exits.USAGE)
+    assert run("scan", "--no-such-option", folder=tmp_path).returncode in (1, exits.USAGE)
 
 
 def test_an_unknown_setting_stops_the_program(tmp_path: Path) -> None:
-    done = _run("doctor", folder=tmp_path, SEXTANT_PROT="8400")
+    done = run("doctor", folder=tmp_path, SEXTANT_PROT="8400")
     assert done.returncode == exits.CONFIG
     assert "SEXTANT_PROT" in done.stdout
 
 
 def test_a_scan_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:
-    done = _run("scan", folder=tmp_path)
+    done = run("scan", folder=tmp_path)
     assert done.returncode == exits.REFUSED
     assert "SEXTANT_TOKEN" in done.stderr
 
 
 def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
-    done = _run("scan", "--server", "http://127.0.0.1:9", folder=tmp_path, SEXTANT_TOKEN="none")
+    done = run("scan", "--server", "http://127.0.0.1:9", folder=tmp_path, SEXTANT_TOKEN="none")
     assert done.returncode == exits.UNREACHABLE
     assert "http://127.0.0.1:9" in done.stderr
 
 
 def test_doctor_finds_a_healthy_installation(tmp_path: Path) -> None:
-    done = _run("doctor", "--json", folder=tmp_path)
+    done = run("doctor", "--json", folder=tmp_path)
     findings = json.loads(done.stdout)
     assert done.returncode == 0
     assert {finding["verdict"] for finding in findings} <= {"ok", "warning"}
@@ -140,9 +133,9 @@ def test_doctor_finds_a_healthy_installation(tmp_path: Path) -> None:
 
 
 def test_a_person_is_added_once_and_the_password_is_shown_once(tmp_path: Path) -> None:
-    first = _run("users", "add", "ada@example.org", folder=tmp_path)
-    other = json.loads(_run("users", "add", "bob@example.org", "--json", folder=tmp_path).stdout)
-    again = _run("users", "add", "ADA@example.org", folder=tmp_path)
+    first = run("users", "add", "ada@example.org", folder=tmp_path)
+    other = json.loads(run("users", "add", "bob@example.org", "--json", folder=tmp_path).stdout)
+    again = run("users", "add", "ADA@example.org", folder=tmp_path)
     assert first.returncode == 0
     assert "one-time password" in first.stdout
     assert (other["email"], other["role"]) == ("bob@example.org", "trader")

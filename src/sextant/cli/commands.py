@@ -11,6 +11,8 @@ from cyclopts import App, Parameter
 from sextant.cli import exits
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
+Words = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
+Files = Annotated[list[Path], Parameter(consume_multiple=True, negative="")]
 
 app = App(
     name="sextant",
@@ -85,7 +87,7 @@ def record(
     folder: Path,
     /,
     *,
-    bases: list[str] | None = None,
+    bases: Words = None,
     seconds: float | None = None,
     url: str | None = None,
     json: Json = False,
@@ -120,8 +122,8 @@ def scan(
     assume_spread_bps: float = 5.0,
     equity: float | None = None,
     profile: Literal["conservative", "balanced", "aggressive", "beast_mode"] = "balanced",
-    instruments: list[str] | None = None,
-    strategies: list[str] | None = None,
+    instruments: Words = None,
+    strategies: Words = None,
     min_grade: Literal["A", "B", "C", "unproven"] = "unproven",
     server: str = "http://127.0.0.1:8400",
     json: Json = False,
@@ -162,6 +164,34 @@ def scan(
         scan_replay(replay, as_of, assume_spread_bps, wanted, as_json=json)
     else:
         asyncio.run(scan_server(server, wanted, as_json=json))
+
+
+@app.command
+def evidence(
+    *,
+    data: Files,
+    out: Path | None = None,
+    assume_spread_bps: float = 5.0,
+    json: Json = False,
+) -> None:
+    """Score what every bar strategy would have earned on recorded packs, also where the answer is no edge.
+
+    Example: sextant evidence --data bars.parquet --out evidence.html
+
+    Parameters
+    ----------
+    data
+        Parquet or Feather packs of bars.
+    out
+        A page with tables and plots to write.
+    assume_spread_bps
+        Spread assumed where the recording has no quotes, 0 to 1000.
+    json
+        The report as one JSON object on standard output instead of tables.
+    """
+    from sextant.cli.evidencing import write_report
+
+    write_report(data, out, assume_spread_bps, as_json=json)
 
 
 @app.command
