@@ -112,7 +112,8 @@ def pack_evidence(path: Path, spread_bps: float) -> PackEvidence:
     ingest(state, pack.events)
     view = state.view(pack.period[1])
     assumptions = CostAssumptions(spread_bps_assumed=spread_bps)
-    costs = Pricing(view, Account(), assumptions).round_trip_bps
+    # Instruments that fell silent before the end have no touch at the end; what the past is charged is assumed for all.
+    costs = 2.0 * Pricing(view, Account(), assumptions).taker_bps + spread_bps
     columns = Columns(view, assumptions)
     scored = [
         _scored(plugin, view, columns, costs)
