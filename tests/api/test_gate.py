@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sextant.vault.records import KeySpec
 from sextant.vault.users import UserChange
 from support.api import Api, api_on, filled
 from support.database import sqlite
@@ -209,8 +210,7 @@ async def test_checks_come_in_the_documented_order(api: Api) -> None:
     assert (await api.client.get(metrics, headers=bearer)).status_code == 403
     key, text = await api.vault.keys.create(
         await api.vault.sessions.identify(bearer["Authorization"].removeprefix("Bearer ")),
-        "script",
-        ["scan:read"],
+        KeySpec(name="script", scopes=("scan:read",)),
         HERE,
     )
     unknown = "/api/v1/api-keys/key_" + "0" * 32

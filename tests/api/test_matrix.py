@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from sextant.api.endpoint import ANY, PUBLIC, Endpoint
-from sextant.vault.records import PERMISSIONS, SESSION_ONLY, Permission, Role
+from sextant.vault.records import PERMISSIONS, SESSION_ONLY, KeySpec, Permission, Role
 from sextant.vault.store import USERS
 from sextant.vault.users import UserChange
 from support.api import Api, filled
@@ -92,7 +92,7 @@ async def test_a_key_passes_with_its_scope_and_not_without(api: Api) -> None:
     keys = {}
     for scope in PERMISSIONS:
         if scope not in SESSION_ONLY:
-            _, text = await api.vault.keys.create(identity, scope, [scope], HERE)
+            _, text = await api.vault.keys.create(identity, KeySpec(name=scope, scopes=(scope,)), HERE)
             keys[scope] = {"Authorization": f"Bearer {text}"}
     for endpoint in guarded(api):
         for scope, headers in keys.items():

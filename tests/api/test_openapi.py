@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
 
 from support.api import Api, filled
 
+REFERENCE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "openapi.json"
 PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -66,6 +70,13 @@ async def test_bounds_of_requests_are_in_the_document(api: Api) -> None:
     )
     assert login["required"] == ["email", "password"]
     assert schemas["Progress"]["properties"]["percentage"]["maximum"] == 100
+
+
+async def test_the_document_equals_the_committed_reference(api: Api, tmp_path: Path) -> None:
+    served = (await api.client.get("/api/v1/openapi.json")).content
+    fresh = tmp_path / "openapi.json"
+    fresh.write_bytes(msgspec.json.format(served, indent=1) + b"\n")
+    assert REFERENCE.read_bytes() == fresh.read_bytes(), f"the routes have changed: cp {fresh} {REFERENCE}"
 
 
 async def test_the_document_of_a_build_is_one_file_with_a_strong_tag(api: Api) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final
 
 from sextant.api.endpoint import ANY, PUBLIC, Answer, Call, Endpoint, NoBody, NoQuery
 from sextant.api.schemas import (
@@ -22,9 +22,11 @@ from sextant.api.schemas import (
 )
 from sextant.model.times import iso_ms
 from sextant.vault.keys import ApiKeys
-from sextant.vault.records import PERMISSIONS, ApiKey, Permission, Tokens, User, Via
+from sextant.vault.records import PERMISSIONS, ApiKey, KeySpec, Permission, Tokens, User, Via
 from sextant.vault.sessions import Sessions
 from sextant.vault.users import Users
+
+MINE: Final[tuple[Permission, ...]] = ("self:write",)
 
 
 class AuthRoutes:
@@ -85,14 +87,13 @@ class AuthRoutes:
     async def create_key(self, call: Call[KeyBody, NoQuery]) -> Answer:
         """A key; its text is shown this once."""
         body = call.body
-        key, secret = await self._keys.create(
-            call.identity,
-            body.name,
-            body.scopes,
-            call.origin,
+        spec = KeySpec(
+            name=body.name,
+            scopes=tuple(body.scopes),
             days=body.expires_days,
-            addresses=body.addresses,
+            addresses=tuple(body.addresses),
         )
+        key, secret = await self._keys.create(call.identity, spec, call.origin)
         row = _row(key)
         made = KeyMade(
             key_id=row.key_id,
@@ -112,8 +113,9 @@ class AuthRoutes:
 
     def endpoints(self) -> list[Endpoint]:
         """The rows of api.md 2.2."""
-        shared: dict[str, Any] = {"idempotency": False}
-        mine: tuple[Permission, ...] = ("self:write",)
+        return [*self._token_endpoints(), *self._person_endpoints(), *self._key_endpoints()]
+
+    def _token_endpoints(self) -> list[Endpoint]:
         return [
             Endpoint(
                 method="POST",
@@ -127,7 +129,7 @@ class AuthRoutes:
                 errors=(401, 403),
                 proof=("A06", "A14", "A15"),
                 policy_name="login",
-                **shared,
+                idempotency=False,
             ),
             Endpoint(
                 method="POST",
@@ -141,20 +143,24 @@ class AuthRoutes:
                 errors=(401,),
                 proof=("A14",),
                 policy_name="refresh",
-                **shared,
+                idempotency=False,
             ),
             Endpoint(
                 method="POST",
                 path="/api/v1/auth/logout",
                 name="auth_logout",
                 summary="End this session, or all",
-                access=mine,
+                access=MINE,
                 handler=self.logout,
                 body=LogoutBody,
                 answer=LogoutAnswer,
                 proof=("A14",),
-                **shared,
+                idempotency=False,
             ),
+        ]
+
+    def _person_endpoints(self) -> list[Endpoint]:
+        return [
             Endpoint(
                 method="GET",
                 path="/api/v1/auth/me",
@@ -170,36 +176,35 @@ class AuthRoutes:
                 path="/api/v1/auth/me",
                 name="auth_change_me",
                 summary="Change name or risk profile",
-                access=mine,
+                access=MINE,
                 handler=self.change_me,
                 body=MeBody,
                 answer=MeAnswer,
                 proof=("A05",),
-                **shared,
+                idempotency=False,
             ),
             Endpoint(
                 method="POST",
                 path="/api/v1/auth/password",
                 name="auth_password",
                 summary="Change the password; all other sessions end",
-                access=mine,
+                access=MINE,
                 handler=self.password,
                 body=PasswordBody,
                 answer=MessageAnswer,
                 proof=("A14", "A34"),
-                **shared,
+                idempotency=False,
             ),
-            *self._key_endpoints(mine),
         ]
 
-    def _key_endpoints(self, mine: tuple[Permission, ...]) -> list[Endpoint]:
+    def _key_endpoints(self) -> list[Endpoint]:
         return [
             Endpoint(
                 method="GET",
                 path="/api/v1/api-keys",
                 name="keys_list",
                 summary="The caller's personal API keys",
-                access=mine,
+                access=MINE,
                 handler=self.list_keys,
                 answer=KeysAnswer,
                 proof=("A14",),
@@ -209,7 +214,7 @@ class AuthRoutes:
                 path="/api/v1/api-keys",
                 name="keys_create",
                 summary="Make a personal API key",
-                access=mine,
+                access=MINE,
                 handler=self.create_key,
                 body=KeyBody,
                 answer=KeyMade,
@@ -223,7 +228,7 @@ class AuthRoutes:
                 path="/api/v1/api-keys/{key_id}",
                 name="keys_remove",
                 summary="End a personal API key at once",
-                access=mine,
+                access=MINE,
                 handler=self.remove_key,
                 status=204,
                 proof=("A14", "A34"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Awaitable, Callable, Mapping
 
-from sextant.api.endpoint import Answer, Call, Endpoint, NoBody, NoQuery, Result
+from sextant.api.endpoint import Answer, Call, Endpoint, NoBody, NoQuery
 from sextant.api.opportunity_schemas import OpportunityDetail
 from sextant.api.opportunity_wire import age_s, opportunity_detail
 from sextant.api.scan_schemas import (
@@ -187,10 +187,7 @@ class OpportunityRoutes:
                 proof=("A03", "A05", "A06", "A16", "A17"),
                 policy_name="discover",
             ),
-            _read("/status/{scan_id}", "status", "The state of a scan", self.status, StatusBody, (304,)),
-            _read(
-                "/results/{scan_id}", "results", "What a scan found", self.results, ResultsBody, (202, 410)
-            ),
+            *self._poll_endpoints(),
             Endpoint(
                 method="GET",
                 path=f"{BASE}/opportunities/user-status",
@@ -236,6 +233,34 @@ class OpportunityRoutes:
             ),
         ]
 
+    def _poll_endpoints(self) -> list[Endpoint]:
+        return [
+            Endpoint(
+                method="GET",
+                path=f"{BASE}/opportunities/status/{{scan_id}}",
+                name="opportunities_status",
+                summary="The state of a scan",
+                access=("scan:read",),
+                handler=self.status,
+                answer=StatusBody,
+                errors=(304,),
+                proof=("A03", "A04", "A06"),
+                policy_name="scan.poll",
+            ),
+            Endpoint(
+                method="GET",
+                path=f"{BASE}/opportunities/results/{{scan_id}}",
+                name="opportunities_results",
+                summary="What a scan found",
+                access=("scan:read",),
+                handler=self.results,
+                answer=ResultsBody,
+                errors=(202, 410),
+                proof=("A04", "A05", "A06", "A12"),
+                policy_name="scan.poll",
+            ),
+        ]
+
     def _last(self, newest: list[ScanStatus]) -> LastScan:
         if not newest:
             return LastScan(None, None, None)
@@ -245,29 +270,6 @@ class OpportunityRoutes:
     def _tier(self, strategy_id: str) -> str | None:
         strategy = self._catalogue.get(strategy_id)
         return None if strategy is None else strategy.tier
-
-
-def _read(
-    path: str,
-    verb: str,
-    summary: str,
-    handler: Callable[[Call[NoBody, NoQuery]], Awaitable[Result]],
-    answer: type[StatusBody | ResultsBody],
-    errors: tuple[int, ...],
-) -> Endpoint:
-    proof = ("A03", "A04", "A06") if verb == "status" else ("A04", "A05", "A06", "A12")
-    return Endpoint(
-        method="GET",
-        path=f"{BASE}/opportunities{path}",
-        name=f"opportunities_{verb}",
-        summary=summary,
-        access=("scan:read",),
-        handler=handler,
-        answer=answer,
-        errors=errors,
-        proof=proof,
-        policy_name="scan.poll",
-    )
 
 
 def _scan_id(call: Call[NoBody, NoQuery], *, latest: bool) -> str:

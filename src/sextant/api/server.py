@@ -106,7 +106,8 @@ class Edge:
         self._gate = Gate(rooms.sessions, rooms.keys, self._limits)
         self._document = b""
         self.endpoints = self._routes()
-        self._document = document(self.endpoints, rooms.origin().code_version)
+        release = rooms.origin().code_version.partition("+")[0]
+        self._document = document(self.endpoints, release)
 
     def application(self) -> Litestar:
         """The application of all routes."""

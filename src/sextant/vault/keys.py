@@ -17,7 +17,7 @@ from sextant.kit.db import exclusive
 from sextant.kit.ids import is_id, new_id, new_secret
 from sextant.model.times import DAY_NS, SECOND_NS
 from sextant.vault.audit import Entry, Origin, append
-from sextant.vault.records import SESSION_ONLY, ApiKey, Identity, Permission
+from sextant.vault.records import SESSION_ONLY, ApiKey, Identity, KeySpec
 from sextant.vault.store import API_KEYS, USER_COLUMNS, USERS, user_of
 
 MARK: Final = "sxk_"
@@ -42,16 +42,7 @@ class ApiKeys:
         self._db = db
         self._clock = clock
 
-    async def create(
-        self,
-        identity: Identity,
-        name: str,
-        scopes: Sequence[Permission],
-        origin: Origin,
-        *,
-        days: int = 90,
-        addresses: Sequence[str] = (),
-    ) -> tuple[ApiKey, str]:
+    async def create(self, identity: Identity, spec: KeySpec, origin: Origin) -> tuple[ApiKey, str]:
         """A key and its full text, which is shown once.
 
         Raises
@@ -63,16 +54,16 @@ class ApiKeys:
         Conflict
             If the person has 20 keys already.
         """
-        _check(identity, scopes, days, addresses)
+        _check(identity, spec)
         user_id = identity.user.user_id
         secret, now_ns = new_secret(), self._clock.now_ns()
         key = ApiKey(
             key_id=new_id("key"),
-            name=name,
-            scopes=tuple(dict.fromkeys(scopes)),
-            addresses=tuple(str(ipaddress.ip_network(item)) for item in addresses),
+            name=spec.name,
+            scopes=tuple(dict.fromkeys(spec.scopes)),
+            addresses=tuple(str(ipaddress.ip_network(item)) for item in spec.addresses),
             created_ns=now_ns,
-            expires_ns=now_ns + days * DAY_NS,
+            expires_ns=now_ns + spec.days * DAY_NS,
             last_used_ns=None,
             last_address=None,
         )
@@ -80,7 +71,7 @@ class ApiKeys:
             "key_id": key.key_id,
             "user_id": user_id,
             "secret_hash": _hashed(secret),
-            "name": name,
+            "name": key.name,
             "scopes": list(key.scopes),
             "addresses": list(key.addresses),
             "created_ns": now_ns,
@@ -159,23 +150,25 @@ class ApiKeys:
             await connection.execute(sa.update(API_KEYS).where(API_KEYS.c.key_id == key_id).values(**facts))
 
 
-def _check(identity: Identity, scopes: Sequence[Permission], days: int, addresses: Sequence[str]) -> None:
-    if not scopes:
+def _check(identity: Identity, spec: KeySpec) -> None:
+    if not spec.scopes:
         raise InputError("A key needs at least one scope.", reason="out_of_range", field="scopes")
-    for scope in scopes:
+    for scope in spec.scopes:
         if scope in SESSION_ONLY or scope not in identity.permissions:
             raise Denied(f"The scope {scope} is not yours to give to a key.", reason="scope")
-    if not 1 <= days <= MOST_DAYS:
+    if not 1 <= spec.days <= MOST_DAYS:
         raise InputError(
-            f"expires_days is {days}; allowed are 1..{MOST_DAYS}.",
+            f"expires_days is {spec.days}; allowed are 1..{MOST_DAYS}.",
             reason="out_of_range",
             field="expires_days",
         )
-    if len(addresses) > MOST_ADDRESSES:
+    if len(spec.addresses) > MOST_ADDRESSES:
         raise InputError(
-            f"{len(addresses)} networks; at most {MOST_ADDRESSES}.", reason="out_of_range", field="addresses"
+            f"{len(spec.addresses)} networks; at most {MOST_ADDRESSES}.",
+            reason="out_of_range",
+            field="addresses",
         )
-    for item in addresses:
+    for item in spec.addresses:
         try:
             ipaddress.ip_network(item)
         except ValueError:

@@ -104,3 +104,12 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int
     last_used_ns: int | None
     last_address: str | None
+
+
+class KeySpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A personal API key as it is asked for: its scopes, its life in days, and the networks it works from."""
+
+    name: str
+    scopes: tuple[Permission, ...]
+    days: int = 90
+    addresses: tuple[str, ...] = ()

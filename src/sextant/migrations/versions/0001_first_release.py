@@ -35,6 +35,7 @@ def upgrade() -> None:
     """Create every table."""
     _people()
     _sessions()
+    _keys_and_audit()
     _scans()
     _scan_details()
 
@@ -116,6 +117,9 @@ def _sessions() -> None:
         sa.PrimaryKeyConstraint("token_hash", name="pk_refresh_tokens"),
     )
     op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["session_id"], unique=False)
+
+
+def _keys_and_audit() -> None:
     op.create_table(
         "api_keys",
         sa.Column("key_id", sa.String(length=40), nullable=False),
