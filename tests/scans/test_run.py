@@ -7,11 +7,13 @@ import pytest
 
 from sextant.evidence.events import EventTable
 from sextant.model.account import Account
+from sextant.model.opportunity import Disposition
 from sextant.scans import run as run_module
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import Asked, EvidenceShelf, MarketPart, run_strategy, skipped_run
 from sextant.scans.universe import choose
 from sextant.strategies.catalog import strategies
+from sextant.strategies.contract import Strategy
 from sextant.strategies.prices import CostAssumptions
 from support.house import MOMENTUM, VIEW
 from support.markets import reordered
@@ -78,3 +80,24 @@ def test_turnover_is_known_where_bars_state_it() -> None:
     part = MarketPart(VIEW, CostAssumptions(), EvidenceShelf())
     assert part.turnover_usd.shape == (VIEW.size,)
     assert np.isfinite(part.turnover_usd).all()
+
+
+def _whole(**facts: object) -> Strategy:
+    return dataclasses.replace(_STRATEGY, unit="portfolio", **facts)  # type: ignore[arg-type]  # fields of Strategy
+
+
+def test_a_strategy_of_the_portfolio_is_skipped_where_there_is_none() -> None:
+    run = run_strategy(_whole(), _asked())
+    assert (run.report.outcome, run.report.reason) == ("skipped", "no portfolio")
+    assert [(item.unit, item.kind, item.stage) for item in run.dispositions] == [
+        ("portfolio", "insufficient_data", "no portfolio")
+    ]
+
+
+def test_a_strategy_may_judge_its_own_candidates_and_then_no_past_event_is_looked_up() -> None:
+    said = [Disposition(unit=f"check {number}", instruments=(), kind="gate_failed") for number in range(3)]
+    shelf = EvidenceShelf()
+    shelf.get = lambda *_: pytest.fail("the past was looked up")  # type: ignore[method-assign]
+    run = run_strategy(dataclasses.replace(_STRATEGY, judge=lambda *_: ([], list(said))), _asked(shelf=shelf))
+    assert list(run.dispositions) == said
+    assert run.report.candidates == 3

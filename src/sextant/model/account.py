@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from sextant.errors import InputError
+from sextant.model.balance import Balance, Position
 
 Profile = Literal["conservative", "balanced", "aggressive", "beast_mode"]
 Grade = Literal["A", "B", "C", "analytic", "unproven"]
@@ -40,6 +41,8 @@ class Account(msgspec.Struct, frozen=True):
         Risk profile; decides budgets, Kelly fraction and caps.
     fees
         Fee tiers by ``venue:kind``; absent means the venue's entry tier, marked assumed.
+    balances, positions
+        What it holds; empty when nothing is held or no venue account is connected.
     """
 
     equity_usd: float | None = None
@@ -47,6 +50,13 @@ class Account(msgspec.Struct, frozen=True):
     free_usd: dict[str, float] = {}
     profile: Profile = "balanced"
     fees: dict[str, FeeTier] = {}
+    balances: tuple[Balance, ...] = ()
+    positions: tuple[Position, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether anything at all is held."""
+        return bool(self.positions) or any(balance.total for balance in self.balances)
 
     def __post_init__(self) -> None:
         """Refuse amounts that no account can have."""

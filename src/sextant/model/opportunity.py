@@ -76,6 +76,37 @@ class Target(msgspec.Struct, frozen=True):
     share_frac: float
 
 
+class Transfer(msgspec.Struct, frozen=True):
+    """Moving an asset between two venues; told to the owner, who alone can do it.
+
+    Parameters
+    ----------
+    asset, quantity
+        What, and how much of it.
+    from_venue, to_venue
+        Between which venues.
+    value_usd
+        Its value.
+    fee_usd, minutes
+        Withdrawal fee and usual duration; None where the venue's are not known.
+    """
+
+    asset: str
+    quantity: Decimal
+    from_venue: str
+    to_venue: str
+    value_usd: float
+    fee_usd: float | None
+    minutes: float | None
+
+    def __post_init__(self) -> None:
+        """Refuse a transfer of nothing, or to where it comes from."""
+        if not self.quantity > 0 or not self.value_usd > 0:
+            raise InputError(f"A transfer of {self.quantity} {self.asset} is none.")
+        if self.from_venue == self.to_venue:
+            raise InputError(f"A transfer of {self.asset} from {self.from_venue} leads to the same venue.")
+
+
 class CapacityPoint(msgspec.Struct, frozen=True):
     """Net edge at a size."""
 
@@ -118,7 +149,8 @@ class Opportunity(msgspec.Struct, frozen=True, kw_only=True):
 
     ``edge_bps`` and ``edge_usd`` are expected returns net of the stated costs at the proposed
     size, None when unproven; ``confidence`` is a calibrated probability of a positive net outcome
-    in [0, 1], or None.
+    in [0, 1], or None. ``entry`` is None where nothing or more than one thing is traded. ``transfer``
+    stands in the place of legs where an asset is to be moved between venues.
     """
 
     opportunity_key: str
@@ -129,7 +161,7 @@ class Opportunity(msgspec.Struct, frozen=True, kw_only=True):
     lane: Lane
     legs: tuple[Leg, ...]
     direction: Direction
-    entry: Decimal
+    entry: Decimal | None
     stop: Decimal | None
     stop_reason: str | None
     targets: tuple[Target, ...]
@@ -164,6 +196,7 @@ class Opportunity(msgspec.Struct, frozen=True, kw_only=True):
     rank_group: int
     rank_score: float | None
     as_of_ns: int
+    transfer: Transfer | None = None
 
 
 class Disposition(msgspec.Struct, frozen=True, kw_only=True):

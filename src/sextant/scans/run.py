@@ -19,6 +19,7 @@ from sextant.model.account import Account
 from sextant.model.bar import Floats
 from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition, DispositionKind, Opportunity, Outcome
+from sextant.model.scorecard import Scorecard
 from sextant.model.view import View
 from sextant.scans.coverage import funnel_of, near_misses_of, tally
 from sextant.scans.filters import filtered, refusal
@@ -32,6 +33,7 @@ from sextant.strategies.prices import CostAssumptions
 from sextant.strategies.propose import judge
 
 _OUTCOME_OF: Final[dict[DispositionKind, Outcome]] = {"late": "late", "failed": "failed"}
+NO_PORTFOLIO: Final = "no portfolio"
 EVENT_TABLES_KEPT: Final = 64  # fourteen strategies, and some views behind the newest
 
 
@@ -147,11 +149,32 @@ class Asked:
         return tuple(spec.instrument for spec, chosen in specs if chosen)
 
 
+class _Cards:
+    """Evidence for signals of the last row; past events are looked up when first asked for."""
+
+    def __init__(self, make: Callable[[], Scorer]) -> None:
+        self._make = make
+        self._scorer: Scorer | None = None
+
+    def __call__(self, column: int, direction: int, strength: float) -> Scorecard:
+        if self._scorer is None:
+            self._scorer = self._make()
+        return self._scorer.card(column, direction, strength)
+
+
 def skipped_run(strategy: Strategy, reason: str, kind: DispositionKind, asked: Asked) -> StrategyRun:
-    """The run of a strategy that was not run, or did not end; every candidate says so."""
+    """The run of a strategy that was not run, or did not end; every candidate says so.
+
+    Notes
+    -----
+    Before it has run, a strategy of the whole portfolio has one candidate: the portfolio.
+    """
+    units: list[tuple[str, tuple[Instrument, ...]]] = [("portfolio", ())]
+    if strategy.unit != "portfolio":
+        units = [(str(instrument), (instrument,)) for instrument in asked.instruments]
     dispositions = tuple(
-        Disposition(unit=str(instrument), instruments=(instrument,), kind=kind, stage=reason)
-        for instrument in asked.instruments
+        Disposition(unit=unit, instruments=instruments, kind=kind, stage=reason)
+        for unit, instruments in units
     )
     outcome = _OUTCOME_OF.get(kind, "skipped")
     return _run(strategy, outcome, reason, (), dispositions)
@@ -163,9 +186,11 @@ def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
     verdict = part.verdict(strategy)
     if verdict.skipped is not None:
         return skipped_run(strategy, verdict.skipped, "insufficient_data", asked)
+    if strategy.unit == "portfolio" and not asked.account.holds:
+        return skipped_run(strategy, NO_PORTFOLIO, "insufficient_data", asked)
     pricing = Pricing(part.view, asked.account, part.assumptions)
-    scorer = Scorer(part.events(strategy, verdict), pricing.round_trip_bps)
-    rows, dispositions = judge(strategy, verdict, scorer.card, pricing)
+    cards = _Cards(lambda: Scorer(part.events(strategy, verdict), pricing.round_trip_bps))
+    rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, pricing)
     inside = frozenset(asked.instruments)
     answers = {item.unit: item for item in dispositions if inside.issuperset(item.instruments)}
     kept: list[Opportunity] = []

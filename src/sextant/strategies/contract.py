@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sextant.errors import ConfigError, InputError
 from sextant.model.bar import Floats
-from sextant.model.opportunity import Lane
-from sextant.model.scorecard import EvidenceKind
+from sextant.model.opportunity import Disposition, Lane, Opportunity
+from sextant.model.scorecard import EvidenceKind, Scorecard
 from sextant.model.times import Interval
 from sextant.model.view import View
 
@@ -175,10 +175,23 @@ class Verdict:
 Evaluate = Callable[[View, Mapping[str, float], Any], Verdict]
 """``evaluate(view, params, columns)``; ``columns`` is the scan's shared :class:`~sextant.strategies.columns.Columns`."""
 
+Judged = tuple[list[Opportunity], list[Disposition]]
+"""All opportunities of a strategy, and one disposition for each of its candidates."""
+
+Judge = Callable[["Strategy", Verdict, Callable[[int, int, float], Scorecard], Any], Judged]
+"""``judge(strategy, verdict, cards, pricing)``; ``pricing`` is the account's :class:`~sextant.strategies.costs.Pricing`."""
+
 
 @dataclass(frozen=True)
 class Strategy:
-    """Everything a strategy states about itself; the constant ``STRATEGY`` of its file."""
+    """Everything a strategy states about itself; the constant ``STRATEGY`` of its file.
+
+    Parameters
+    ----------
+    judge
+        The third step of a strategy whose unit is no single instrument; None for the shared one
+        (:func:`sextant.strategies.propose.judge`).
+    """
 
     id: str
     name: str
@@ -196,6 +209,7 @@ class Strategy:
     evaluate: Evaluate
     references: tuple[str, ...]
     known_gaps: tuple[str, ...] = field(default=())
+    judge: Judge | None = None
 
     def defaults(self, **changes: float) -> dict[str, float]:
         """All parameters with some changed.
