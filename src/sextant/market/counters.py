@@ -37,6 +37,8 @@ NAMES: Final = (
     "facts_old",
     "facts_refused",
     "liquidations_refused",
+    "options_old",
+    "options_refused",
 )
 """Every count besides the events by type.
 

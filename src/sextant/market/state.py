@@ -13,6 +13,7 @@ from sextant.errors import InputError, NotFound
 from sextant.market.bars import BarStore
 from sextant.market.board import Board
 from sextant.market.books import BookState
+from sextant.market.chains import Chains
 from sextant.market.counters import Counters
 from sextant.market.desk import Desk
 from sextant.market.freshness import STREAMS, Freshness
@@ -28,6 +29,7 @@ from sextant.model.events import (
     Liquidation,
     Listed,
     OpenInterestPoint,
+    OptionUpdate,
     QuoteUpdate,
     Stream,
     StreamAlive,
@@ -43,7 +45,7 @@ _NO_COLUMNS: Final[Integers] = np.empty(0, dtype=np.int64)
 
 
 class MarketState:
-    """Books, bars, quotes, trades and facts of all listed instruments.
+    """Books, bars, quotes, trades and facts of all listed instruments, and chains of their options.
 
     Parameters
     ----------
@@ -57,7 +59,8 @@ class MarketState:
     Notes
     -----
     Equal events give an equal :meth:`state_hash` in every process. No clock is read: times come from
-    events and arguments. Not safe between threads; the owner serialises the calls.
+    events and arguments. Not safe between threads; the owner serialises the calls. Options are rows of chains and
+    never columns; one whose book or trades are told has a desk besides.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class MarketState:
         self._counters = Counters()
         self._bars = BarStore(self._counters, keep_rows)
         self._desks: dict[Instrument, Desk] = {}
+        self._chains = Chains(self._counters)
+        self._option_desks: dict[Instrument, Desk] = {}
         self._order: list[Desk] = []
         self._columns: dict[Instrument, int] = {}
         self._board: Board | None = Board(())
@@ -87,6 +92,7 @@ class MarketState:
         self._handlers: dict[type[Any], Callable[[Any], None]] = {
             BarUpdate: self._on_bar,
             BarBlock: self._on_block,
+            OptionUpdate: self._on_option,
             Listed: self._on_listed,
             StreamDown: self._on_down,
             StreamAlive: self._on_alive,
@@ -110,7 +116,8 @@ class MarketState:
         if take is None:
             self._handlers[kind](event)
             return
-        desk = self._desks.get(event.instrument)  # type: ignore[union-attr]  # these kinds have one
+        instrument: Instrument = event.instrument  # type: ignore[union-attr]  # these kinds have one
+        desk = self._desks.get(instrument) or self._option_desk(instrument)
         if desk is None:
             self._counters.add("unknown_instruments")
             return
@@ -156,6 +163,7 @@ class MarketState:
             funding_history=funding,
             open_interest_history=interest,
             trades=trades,
+            chains=self._chains.views(as_of_ns),
         )
 
     def state_hash(self) -> str:
@@ -165,8 +173,10 @@ class MarketState:
         digest.update(msgspec.msgpack.encode((self._feed, self._simulated)))
         for ring in self._bars.rings.values():
             digest.update(msgspec.msgpack.encode(ring.content()))
-        for desk in self._order:
+        options = [self._option_desks[name] for name in sorted(self._option_desks)]
+        for desk in (*self._order, *options):
             digest.update(msgspec.msgpack.encode(desk.content()))
+        digest.update(msgspec.msgpack.encode(self._chains.content()))
         return digest.hexdigest()
 
     @property
@@ -185,7 +195,7 @@ class MarketState:
         """Books that came to need a snapshot since the last call and still do, with the reason, in order of instrument."""
         asked = sorted(self._resyncs.items())
         self._resyncs.clear()
-        return [(name, reason) for name, reason in asked if self._desks[name].book.lacks(reason)]
+        return [(name, reason) for name, reason in asked if self.desk(name).book.lacks(reason)]
 
     def book(self, instrument: Instrument, levels: int | None = None) -> BookState:
         """The order book of an instrument.
@@ -217,9 +227,9 @@ class MarketState:
         NotFound
             If the instrument was never listed.
         """
-        desk = self._desks.get(instrument)
+        desk = self._desks.get(instrument) or self._option_desks.get(instrument)
         if desk is None:
-            raise NotFound(f"{instrument} is not listed.")
+            raise NotFound(f"{instrument} is not listed, or an option without a book.")
         return desk
 
     def freshness(self, now_ns: int) -> dict[Instrument, dict[Stream, Freshness]]:
@@ -228,24 +238,37 @@ class MarketState:
         return {
             desk.spec.instrument: {stream: desk.freshness(stream, now_ns) for stream in STREAMS}
             for desk in self._order
-        }
+        } | {name: {"quote": row} for name, row in self._chains.freshness(now_ns).items()}
 
     # -- one handler per event ---------------------------------------------------------------------
 
-    def _known(self, instrument: Instrument) -> Desk | None:
-        desk = self._desks.get(instrument)
-        if desk is None:
+    def _known(self, instrument: Instrument, *, silent: bool = False) -> Desk | None:
+        desk = self._desks.get(instrument) or self._option_desks.get(instrument)
+        if desk is None and not silent:
             self._counters.add("unknown_instruments")
         return desk
+
+    def _option_desk(self, instrument: Instrument) -> Desk | None:
+        """The desk of an option, made when the first of its books or trades is met."""
+        desk = self._option_desks.get(instrument)
+        row = None if desk is not None else self._chains.row(instrument)
+        if row is not None:
+            desk = self._option_desks[instrument] = Desk(row.spec, self._counters)
+        return desk
+
+    def _on_option(self, event: OptionUpdate) -> None:
+        if not self._chains.take(event):
+            self._counters.add("unknown_instruments")
 
     def _ask(self, desk: Desk, reason: str) -> None:
         self._resyncs[desk.spec.instrument] = reason
         self._counters.add("book_resyncs")
 
     def _on_bar(self, event: BarUpdate) -> None:
-        desk = self._known(event.instrument)
-        if desk is None:
+        if event.instrument not in self._desks:
+            self._counters.add("unknown_instruments")
             return
+        desk = self._desks[event.instrument]
         self._settle()
         column = self._columns[event.instrument]
         desk.forming.note(event.interval, event.event_ns, event.receive_ns)
@@ -278,8 +301,14 @@ class MarketState:
 
     def _on_listed(self, event: Listed) -> None:
         instrument = event.spec.instrument
-        desk = self._desks.get(instrument)
+        option = instrument.kind == "option"
+        if option:
+            for gone in self._chains.take_spec(event.spec, event.event_ns):
+                self._option_desks.pop(gone, None)
+        desk = (self._option_desks if option else self._desks).get(instrument)
         if desk is None:
+            if option:
+                return
             self._desks[instrument] = Desk(event.spec, self._counters)
             self._board = None
             return
@@ -289,14 +318,16 @@ class MarketState:
 
     def _on_down(self, event: StreamDown) -> None:
         for instrument in event.instruments:
-            desk = self._known(instrument)
+            told = "quote" in event.streams and self._chains.lose(instrument, event.reason, event.event_ns)
+            desk = self._known(instrument, silent=told)
             if desk is not None:
                 for stream in event.streams:
                     desk.lose(stream, event.reason, event.event_ns)
 
     def _on_alive(self, event: StreamAlive) -> None:
         for instrument in event.instruments:
-            desk = self._known(instrument)
+            told = "quote" in event.streams and self._chains.alive(instrument, event.event_ns)
+            desk = self._known(instrument, silent=told)
             if desk is not None:
                 for stream in event.streams:
                     desk.pulses[stream].alive(event.event_ns)

@@ -163,6 +163,53 @@ class DerivativesUpdate(msgspec.Struct, frozen=True, gc=False):
     long_share: Maybe = UNSET
 
 
+class OptionUpdate(msgspec.Struct, frozen=True, gc=False):
+    """Quote, volatilities and greeks of one option, as its venue states them.
+
+    Parameters
+    ----------
+    bid, ask, mark, last
+        Prices: quote units, base units where the option is inverse.
+    bid_size, ask_size, open_interest, volume_24h
+        Base units.
+    bid_iv, ask_iv, mark_iv
+        Implied volatilities, fractions a year.
+    forward
+        Price of the underlying for delivery at the option's expiry, quote units.
+    index
+        The venue's basket price of the underlying, quote units.
+    delta
+        Change of the option's value in quote units per quote unit of the forward, in [-1, 1].
+    gamma
+        Change of delta per quote unit.
+    vega
+        Change of the value in quote units per 0.01 of volatility.
+    theta
+        Change of the value in quote units per day.
+    """
+
+    instrument: Instrument
+    event_ns: int
+    receive_ns: int
+    bid: Maybe = UNSET
+    bid_size: Maybe = UNSET
+    ask: Maybe = UNSET
+    ask_size: Maybe = UNSET
+    mark: Maybe = UNSET
+    bid_iv: Maybe = UNSET
+    ask_iv: Maybe = UNSET
+    mark_iv: Maybe = UNSET
+    forward: Maybe = UNSET
+    index: Maybe = UNSET
+    last: Maybe = UNSET
+    open_interest: Maybe = UNSET
+    volume_24h: Maybe = UNSET
+    delta: Maybe = UNSET
+    gamma: Maybe = UNSET
+    vega: Maybe = UNSET
+    theta: Maybe = UNSET
+
+
 class FundingSettled(msgspec.Struct, frozen=True, gc=False):
     """A funding rate that was charged at ``event_ns``; fraction of size x mark, positive: longs paid."""
 
@@ -228,6 +275,7 @@ Event: TypeAlias = (
     | BarUpdate
     | BarBlock
     | DerivativesUpdate
+    | OptionUpdate
     | FundingSettled
     | OpenInterestPoint
     | Liquidation

@@ -15,6 +15,7 @@ from sextant.model.times import SECOND_NS
 Kind = Literal["spot", "perpetual", "future", "option"]
 Right = Literal["call", "put"]
 Status = Literal["trading", "halted", "delisted"]
+Style = Literal["linear", "inverse"]
 
 STABLE_ASSETS: Final = frozenset(
     {"USDT", "USDC", "DAI", "FDUSD", "TUSD", "BUSD", "USDP", "USDD", "PYUSD", "USDE"}
@@ -155,6 +156,9 @@ class InstrumentSpec(msgspec.Struct, frozen=True):
         Largest leverage the venue allows; None for spot or where unpublished.
     as_of_ns
         When the rules were read from the venue.
+    style
+        linear: settled in the quote asset. inverse: settled in the base asset; prices and ticks of an inverse
+        option are in base units, lots and contracts of an inverse perpetual or future in quote units.
     """
 
     instrument: Instrument
@@ -166,6 +170,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True):
     funding_interval_s: int | None
     max_leverage: Decimal | None
     as_of_ns: int
+    style: Style = "linear"
 
     def __post_init__(self) -> None:
         """Refuse steps that cannot divide a price or a quantity."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sextant.errors import InputError
 from sextant.model.bar import BAR_FIELDS, Floats, Integers
-from sextant.model.instrument import Instrument, InstrumentSpec
+from sextant.model.instrument import Instrument, InstrumentSpec, Style
 from sextant.model.times import INTERVAL_NS, Interval
 
 Flags = NDArray[np.bool_]
@@ -188,6 +188,80 @@ class Derivatives:
     event_ns: Integers
 
 
+OPTION_FIELDS: Final = (
+    "bid",
+    "bid_size",
+    "ask",
+    "ask_size",
+    "mark",
+    "bid_iv",
+    "ask_iv",
+    "mark_iv",
+    "forward",
+    "index",
+    "last",
+    "open_interest",
+    "volume_24h",
+    "delta",
+    "gamma",
+    "vega",
+    "theta",
+)
+"""Columns of an option chain that its venue states; units as in :class:`sextant.model.events.OptionUpdate`."""
+
+
+@dataclass(frozen=True, eq=False)
+class OptionChain:
+    """The options of one underlying at one venue that have not expired, by expiry, strike and right.
+
+    Parameters
+    ----------
+    name
+        ``venue:BASE-QUOTE`` of the underlying; one style to a chain.
+    style
+        Whether prices are in quote units (linear) or base units (inverse).
+    instruments
+        N options, the rows.
+    expiry_ns, strike, right
+        int64, float64 and int64 (N,): settlement; quote units; +1 call, -1 put.
+    event_ns
+        int64 (N,), 0 where never seen.
+    values
+        float64 (fields, N) in the order of ``OPTION_FIELDS``; NaN where unknown. A bid that is not below its ask
+        is held back: both are NaN.
+    """
+
+    name: str
+    style: Style
+    instruments: tuple[InstrumentSpec, ...]
+    expiry_ns: Integers
+    strike: Floats
+    right: Integers
+    event_ns: Integers
+    values: Floats
+
+    def column(self, name: str) -> Floats:
+        """float64 (N,): one of ``OPTION_FIELDS``."""
+        row: Floats = self.values[OPTION_FIELDS.index(name)]
+        return row
+
+    @property
+    def size(self) -> int:
+        """N, the number of options."""
+        return len(self.instruments)
+
+
+def chain_name(instrument: Instrument) -> str:
+    """The chain an option belongs to.
+
+    Examples
+    --------
+    >>> chain_name(Instrument("deribit", "BTC", "USD", "perpetual"))
+    'deribit:BTC-USD'
+    """
+    return f"{instrument.venue}:{instrument.base}-{instrument.quote}"
+
+
 @dataclass(frozen=True, eq=False)
 class Series:
     """A history of one instrument: times int64 (n,) rising, values float64 (n,)."""
@@ -224,6 +298,8 @@ class View:
         Latest facts per instrument.
     funding_history, open_interest_history, trades
         By instrument; absent where unknown.
+    chains
+        Options by the name of their chain; they are rows there and no columns of the view.
     """
 
     as_of_ns: int
@@ -237,6 +313,7 @@ class View:
     funding_history: Mapping[Instrument, Series]
     open_interest_history: Mapping[Instrument, Series]
     trades: Mapping[Instrument, TradeTape]
+    chains: Mapping[str, OptionChain] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -263,6 +340,9 @@ class View:
                 digest.update(str(instrument).encode())
                 for column in vars(history[instrument]).values():
                     digest.update(np.ascontiguousarray(column).tobytes())
+        for name, chain in sorted(self.chains.items()):
+            digest.update(msgspec.json.encode((name, chain.style, chain.instruments)))
+            digest.update(chain.event_ns.tobytes() + np.ascontiguousarray(chain.values).tobytes())
         return digest.hexdigest()
 
 
