@@ -12,6 +12,8 @@ from sextant.api.opportunity_schemas import OpportunityBody, Percent, Spelled
 from sextant.api.schemas import Time
 from sextant.model.opportunity import DispositionKind, Outcome, RiskLevel
 from sextant.model.view import Feed
+from sextant.scans.diff import Cause
+from sextant.scans.diff import Kind as ChangeKind
 from sextant.scans.records import GradeFilter, PhaseName, ScanOutcome, Status
 
 Amount = Annotated[
@@ -320,6 +322,46 @@ class ScansAnswer(msgspec.Struct, frozen=True):
     """A page of scans, newest first."""
 
     scans: list[ScanRow]
+    next_cursor: str | None
+
+
+class DiffQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Two scans of the caller, the earlier one first."""
+
+    a: Annotated[str, Meta(max_length=64)]
+    b: Annotated[str, Meta(max_length=64)]
+    cursor: Cursor | None = None
+    limit: PageSize = 50
+
+
+class CauseShare(msgspec.Struct, frozen=True):
+    """A cause and the share of the change it explains; null where it cannot be told from the rest."""
+
+    cause: Cause
+    share_frac: float | None
+
+
+class DiffRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One idea that two scans rank or size differently."""
+
+    opportunity_key: str
+    strategy_id: str
+    instruments: list[str]
+    change: ChangeKind
+    rank_a: int | None
+    rank_b: int | None
+    edge_a_bps: float | None
+    edge_b_bps: float | None
+    causes: list[CauseShare]
+
+
+class DiffAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed from one scan to another, by the rank in the second."""
+
+    a: str
+    b: str
+    changes: list[DiffRow]
+    unchanged_count: int
     next_cursor: str | None
 
 

@@ -15,6 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from sextant.api.auth import AuthRoutes
+from sextant.api.comparisons import ComparisonRoutes
 from sextant.api.cursors import Cursors
 from sextant.api.diagnostics import DiagnosticRoutes
 from sextant.api.endpoint import Answer, Endpoint, EventStream, Result
@@ -134,6 +135,7 @@ class Edge:
             *AuthRoutes(rooms.users, rooms.sessions, rooms.keys).endpoints(),
             *found.endpoints(),
             *ScanRoutes(rooms.scans, cursors, rooms.clock, rooms.closing).endpoints(),
+            *ComparisonRoutes(rooms.scans, cursors).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *ops.endpoints(),
         )

@@ -9,12 +9,13 @@ from typing import Final
 
 import msgspec
 
-from sextant.errors import Conflict, InputError
+from sextant.errors import Conflict, InputError, Insufficient
 from sextant.kit.clock import Clock
 from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.view import Feed
 from sextant.scans.budget import plan, planned_steps
+from sextant.scans.diff import ScanDiff, Side, diff
 from sextant.scans.records import (
     Accepted,
     Coverage,
@@ -207,6 +208,23 @@ class Scans:
             strategies=tuple(report for report, _ in rows),
             candidates=tuple((report.strategy_id, item) for report, items in rows for item in items),
         )
+
+    async def diff(self, user_id: str, first: str, second: str) -> ScanDiff:
+        """What changed from one ended scan of a user to another, and why.
+
+        Raises
+        ------
+        NotFound
+            If either is no scan of this user.
+        Insufficient
+            If either is still running.
+        """
+        sides = [await self.coverage(user_id, scan_id) for scan_id in (first, second)]
+        for side in sides:
+            if side.status.status == "scanning":
+                raise Insufficient(f"Scan {side.status.scan_id} has not ended yet.", reason="in_progress")
+        a, b = [Side(await self._details.found(side.status.scan_id), side) for side in sides]
+        return diff(a, b)
 
     async def opportunity(
         self, user_id: str, opportunity_id: str
