@@ -10,7 +10,8 @@ from sextant.model.view import View
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import Spoken, compose, silent
 from sextant.strategies.contract import Gate, Need, Verdict
-from sextant.strategies.gates import assess
+from sextant.strategies.dispositions import from_gates
+from sextant.strategies.gates import Admission, assess
 from support.markets import bars_of, closes_of, framed, quoted, view_of
 
 NEEDS = (Need("bars", "1h", 40, 5_400.0), Need("quotes", None, 1, 15.0))
@@ -85,3 +86,18 @@ def test_a_frame_that_nobody_feeds_silences_a_strategy_with_the_reason() -> None
     assert verdict is not None
     assert verdict.skipped == "no 4h bars"
     assert verdict.signals.direction.shape == (0, 1)
+
+
+def test_a_view_without_an_instrument_of_its_kind_silences_a_strategy_with_the_reason() -> None:
+    verdict = silent("1h", market(), Admission(("perpetual",)))
+    assert verdict is not None
+    assert verdict.skipped == "no perpetual instruments"
+
+
+def test_an_instrument_of_another_kind_is_told_so_whatever_else_is_unknown() -> None:
+    view = market()
+    unknown = Gate("probe", np.full((ROWS, 1), np.nan), 0.5, 1)
+    verdict = composed(view, gates=(unknown,), admission=Admission(("perpetual",)))
+    answer = from_gates(verdict, assess(verdict), view, 0)
+    assert answer is not None
+    assert (answer.kind, answer.stage) == ("gate_failed", "kind")

@@ -11,21 +11,21 @@ from sextant.model.instrument import Instrument
 from sextant.model.times import HOUR_NS
 from sextant.model.view import View
 from sextant.strategies.columns import Columns
-from sextant.strategies.contract import Gate, Need, Signals, Verdict
+from sextant.strategies.contract import Gate, Signals, Verdict
 from sextant.strategies.gates import (
+    Admission,
     assess,
     distances,
     failing_since_ns,
     first_gates,
     flips_if,
     historic_pass,
-    missing_inputs,
     passed,
     trigger_age,
     volume_24h_usd,
     without,
 )
-from support.markets import aimless_market, bars_of, closes_of, framed, quoted_earlier, specs_of, view_of
+from support.markets import aimless_market, bars_of, closes_of, framed, specs_of, view_of
 from support.views import empty_view, spec
 
 NAN = float("nan")
@@ -138,31 +138,20 @@ def test_perpetuals_need_more_volume_and_a_tighter_spread() -> None:
     assert gates["spread_bps"].thresholds.tolist() == [15.0]
 
 
-NEEDS = (Need("bars", "1h", 40, 5_400.0), Need("quotes", None, 1, 15.0))
+def test_a_strategy_may_ask_for_other_kinds_volume_and_spread() -> None:
+    view = hours(kind="perpetual")
+    asked = Admission(("spot",), floor_usd=5e7, spread_cap_bps=4.0)
+    gates = {item.name: item for item in first_gates(Columns(view), "1h", asked)}
+    assert not passed(gates["kind"])[-1, 0]
+    assert [gates[name].thresholds.tolist() for name in ("volume_24h_usd", "spread_bps")] == [[5e7], [4.0]]  # type: ignore[union-attr]  # both have their own
+    assert asked.admits(view).tolist() == [False]
 
 
-def test_inputs_are_missing_when_too_short_too_old_or_absent() -> None:
-    assert missing_inputs(Columns(hours()), NEEDS) == [None]
-    assert missing_inputs(Columns(hours(39)), NEEDS) == [("bars.1h", 39.0, 40.0, "rows")]
-    stale = quoted_earlier(hours(), 16.0)
-    assert missing_inputs(Columns(stale), NEEDS) == [("quote.age_ms", 16_000.0, 15_000.0, "ms")]
-    late = dataclasses.replace(hours(), as_of_ns=hours().as_of_ns + 5_401 * 10**9)
-    assert missing_inputs(Columns(late), NEEDS) == [("bars.1h.age_s", 5_401.0, 5_400.0, "s")]
-    unseen = dataclasses.replace(hours(), quotes=empty_view("C000").quotes)
-    assert missing_inputs(Columns(unseen), NEEDS) == [("quotes", 0.0, 1.0, "quotes")]
-
-
-def test_a_hole_begins_the_rows_anew() -> None:
-    closes = closes_of([np.zeros(48)])
-    fields = bars_of(closes)
-    fields["low"][20, 0] = np.nan
-    view = view_of(framed("1h", fields))
-    assert missing_inputs(Columns(view), NEEDS) == [("bars.1h", 27.0, 40.0, "rows")]
-
-
-def test_optional_needs_are_never_missing() -> None:
-    needs = (Need("bars", "1h", 1_000, 5_400.0, required=False),)
-    assert missing_inputs(Columns(hours()), needs) == [None]
+def test_less_than_a_day_of_minutes_counts_once_it_reaches_the_floor() -> None:
+    minutes = view_of(framed("1m", bars_of(closes_of([np.zeros(8)]), 2e5)))
+    volume = next(item for item in first_gates(Columns(minutes), "1m") if item.name == "volume_24h_usd")
+    assert np.isnan(volume.values[:4, 0]).all()
+    assert volume.values[4:, 0].tolist() == pytest.approx([1.0e6, 1.2e6, 1.4e6, 1.6e6])
 
 
 def test_the_day_is_the_venues_own_figure_or_the_sum_of_its_bars() -> None:

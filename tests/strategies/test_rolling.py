@@ -184,3 +184,10 @@ def test_a_gate_fails_from_the_first_row_of_its_last_run() -> None:
     assert rolling.failing_from(values, 1, 5.0, 1) == 4
     assert rolling.failing_from(values[:3], 1, 5.0, 1) == 0
     assert rolling.failing_from(np.array([[1.0], [np.nan], [1.0]]), 0, 5.0, 1) == 2
+
+
+def test_a_sum_so_far_begins_anew_after_a_gap_and_never_exceeds_its_rows() -> None:
+    x = np.array([1.0, 2.0, np.nan, 4.0, 5.0, 6.0, 7.0])[:, None]
+    assert rolling.sum_so_far(x, 3)[:, 0].tolist() == pytest.approx(
+        [1.0, 3.0, np.nan, 4.0, 9.0, 15.0, 18.0], nan_ok=True
+    )

@@ -99,15 +99,21 @@ class Columns:
             lambda: rolling.activity(self.turnover(interval), short, long),
         )
 
-    def volume_24h_usd(self, interval: Interval) -> Floats:
-        """Turnover of the last 24 hours on every row, USD."""
+    def turnover_usd(self, interval: Interval) -> Floats:
+        """Traded value per bar, USD."""
 
         def make() -> Floats:
-            rows = max(1, DAY_NS // INTERVAL_NS[interval])
             turnover, usd = self.turnover(interval), usd_per_quote(self.view, interval)
-            return rolling.sum_n(turnover if usd is None else turnover * usd, rows)
+            return turnover if usd is None else turnover * usd
 
-        return self.once(("volume_24h_usd", interval), make)
+        return self.once(("turnover_usd", interval), make)
+
+    def volume_24h_usd(self, interval: Interval) -> Floats:
+        """Turnover of the last 24 hours on every row, USD."""
+        rows = max(1, DAY_NS // INTERVAL_NS[interval])
+        return self.once(
+            ("volume_24h_usd", interval), lambda: rolling.sum_n(self.turnover_usd(interval), rows)
+        )
 
     def aligned(self, column: Floats, longer: Interval, shorter: Interval) -> Floats:
         """A column of a longer frame seen from the rows of a shorter one.

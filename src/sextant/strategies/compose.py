@@ -14,7 +14,8 @@ from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Gate, Need, Signals, Verdict
-from sextant.strategies.gates import first_gates, missing_inputs, settled_rows, trigger_age
+from sextant.strategies.gates import ANYTHING, Admission, first_gates, trigger_age
+from sextant.strategies.inputs import missing_inputs, settled_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ class Spoken:
         Rows that must lie behind a row that signals: four times the longest recursive length.
     exit_flag, exit_close
         See :class:`~sextant.strategies.contract.Signals`; None for never.
+    admission
+        Which instruments it may speak about.
     """
 
     direction: Floats
@@ -52,12 +55,19 @@ class Spoken:
     settle_rows: int
     exit_flag: NDArray[np.bool_] | None = None
     exit_close: Floats | None = None
+    admission: Admission = ANYTHING
 
 
-def silent(interval: Interval, view: View) -> Verdict | None:
-    """The verdict of a strategy whose frame the view does not have; None where it has it."""
-    if interval in view.bars and view.bars[interval].rows:
-        return None
+def silent(interval: Interval, view: View, admission: Admission = ANYTHING) -> Verdict | None:
+    """The verdict of a strategy for which the view has no bars or no instrument it trades; None where it has both."""
+    if not (interval in view.bars and view.bars[interval].rows):
+        return _skipped(interval, view, f"no {interval} bars")
+    if view.size and not admission.admits(view).any():
+        return _skipped(interval, view, f"no {' or '.join(admission.kinds)} instruments")
+    return None
+
+
+def _skipped(interval: Interval, view: View, reason: str) -> Verdict:
     shape = (0, view.size)
     nothing = np.empty(shape)
     signals = Signals(
@@ -68,7 +78,7 @@ def silent(interval: Interval, view: View) -> Verdict | None:
         exit_flag=np.empty((*shape, 2), dtype=np.bool_),
         horizon_rows=1,
     )
-    return Verdict(interval, signals, (), (None,) * view.size, {}, skipped=f"no {interval} bars")
+    return Verdict(interval, signals, (), (None,) * view.size, {}, skipped=reason)
 
 
 def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoken: Spoken) -> Verdict:
@@ -89,7 +99,12 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
         (spoken.stop, spoken.target, given),
         (direction, stop, target, exit_close),
     )
-    gates = (*first_gates(columns, interval), *spoken.gates, *_quote_gates(columns, interval, spoken))
+    admission = spoken.admission
+    gates = (
+        *first_gates(columns, interval, admission),
+        *spoken.gates,
+        *_quote_gates(columns, interval, spoken),
+    )
     gates = (*gates, trigger_age(gates, direction, spoken.horizon_rows))
     exits = spoken.exit_flag
     signals = Signals(
@@ -101,7 +116,7 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
         horizon_rows=spoken.horizon_rows,
         exit_close=None if spoken.exit_close is None else exit_close,
     )
-    missing = tuple(missing_inputs(columns, needs))
+    missing = missing_inputs(columns, needs, admission.admits(columns.view))
     return Verdict(interval, signals, gates, missing, spoken.facts, params=spoken.params)
 
 

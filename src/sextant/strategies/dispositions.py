@@ -8,7 +8,7 @@ from sextant.model.instrument import InstrumentSpec
 from sextant.model.opportunity import Disposition, GateReading
 from sextant.model.view import View
 from sextant.strategies.contract import Gate, Verdict
-from sextant.strategies.gates import Assessment, failing_since_ns, flips_if
+from sextant.strategies.gates import KIND_GATE, Assessment, failing_since_ns, flips_if
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,16 @@ class Economic:
 
 
 def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> Disposition | None:
-    """The disposition of an instrument by its inputs and gates; None where it is a candidate."""
+    """The disposition of an instrument by its inputs and gates; None where it is a candidate.
+
+    Notes
+    -----
+    An instrument of a kind that is not traded is told so, whatever else is unknown of it.
+    """
     spec = view.instruments[column]
+    failing = read.first(~read.passed, column)
+    if failing is not None and read.gates[failing].name == KIND_GATE:
+        return _failed(verdict, read, view, column, failing)
     missing = verdict.missing[column]
     if missing is not None:
         return insufficient(spec, missing)
@@ -46,7 +54,6 @@ def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> D
     if blind is not None:
         gate = read.gates[blind]
         return insufficient(spec, (f"gate.{gate.name}", 0.0, 1.0, "values"), read.readings(column))
-    failing = read.first(~read.passed, column)
     if failing is not None:
         return _failed(verdict, read, view, column, failing)
     if verdict.signals.direction[-1, column] == 0:

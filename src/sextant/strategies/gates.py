@@ -16,32 +16,63 @@ import numpy as np
 from sextant.model.bar import Floats
 from sextant.model.instrument import STABLE_ASSETS, Kind
 from sextant.model.opportunity import GateReading
-from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
+from sextant.model.times import DAY_NS, INTERVAL_NS, MINUTE_NS, Interval
 from sextant.model.view import Flags, View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.contract import Gate, Need, Verdict
+from sextant.strategies.contract import Gate, Verdict
 from sextant.strategies.prices import usd_now
 
 NEAR: Final = 0.25
 """Greatest distance of every failed gate at which a candidate is a near miss."""
 
+KIND_GATE: Final = "kind"
+"""The gate that says whether the strategy trades such instruments at all."""
+
 VOLUME_FLOORS_USD: Final[dict[Kind, float]] = {"spot": 1e6, "perpetual": 5e6}
 SPREAD_CAPS_BPS: Final[dict[Kind, float]] = {"spot": 30.0, "perpetual": 15.0}
 
+_WHOLE_DAYS_FROM_NS: Final = 30 * MINUTE_NS
+
 _VOLUME_FRAMES: Final[tuple[Interval, ...]] = ("1h", "30m", "4h", "5m", "1d", "1m")
 
-Missing = tuple[str, float, float, str] | None
-"""Which input an instrument lacks, what it has, what it needs, unit of both; None when nothing is missing."""
+
+@dataclass(frozen=True)
+class Admission:
+    """Which instruments a strategy may speak about, as far as the common gates decide it.
+
+    Parameters
+    ----------
+    kinds
+        Kinds that are traded.
+    floor_usd, spread_cap_bps
+        Least 24 h turnover and widest quoted spread where they differ from the common ones of the kind; else None.
+    """
+
+    kinds: tuple[Kind, ...] = ("spot", "perpetual")
+    floor_usd: float | None = None
+    spread_cap_bps: float | None = None
+
+    def admits(self, view: View) -> Flags:
+        """Instruments of a kind that is traded, bool (S,)."""
+        return np.array([spec.instrument.kind in self.kinds for spec in view.instruments], dtype=np.bool_)
 
 
-def first_gates(columns: Columns, interval: Interval) -> tuple[Gate, ...]:
-    """The common gates that stand before a strategy's own: kind, status, volume, spread, not stable against stable."""
+ANYTHING: Final = Admission()
+
+
+def first_gates(columns: Columns, interval: Interval, admission: Admission = ANYTHING) -> tuple[Gate, ...]:
+    """The common gates that stand before a strategy's own: kind, status, volume, spread, not stable against stable.
+
+    Notes
+    -----
+    On frames under half an hour the turnover of less than a day counts where it reaches the floor already.
+    """
     view = columns.view
     rows = columns.frame(interval).rows
     specs = view.instruments
     kinds = [spec.instrument.kind for spec in specs]
-    tradable = np.array([float(kind in VOLUME_FLOORS_USD) for kind in kinds])
+    tradable = admission.admits(view).astype(np.float64)
     trading = np.array([float(spec.status == "trading") for spec in specs])
     stable = [
         spec.instrument.base in STABLE_ASSETS
@@ -50,13 +81,17 @@ def first_gates(columns: Columns, interval: Interval) -> tuple[Gate, ...]:
     ]
     floors = np.array([VOLUME_FLOORS_USD.get(kind, VOLUME_FLOORS_USD["perpetual"]) for kind in kinds])
     caps = np.array([SPREAD_CAPS_BPS.get(kind, SPREAD_CAPS_BPS["perpetual"]) for kind in kinds])
+    if admission.floor_usd is not None:
+        floors[:] = admission.floor_usd
+    if admission.spread_cap_bps is not None:
+        caps[:] = admission.spread_cap_bps
     shape = (rows, view.size)
     return (
-        Gate("kind", np.broadcast_to(tradable, shape), 1.0, 1),
+        Gate(KIND_GATE, np.broadcast_to(tradable, shape), 1.0, 1),
         Gate("status", trading[None, :], 1.0, 1, live_only=True),
         Gate(
             "volume_24h_usd",
-            columns.volume_24h_usd(interval),
+            _turnover_of_a_day(columns, interval, floors),
             VOLUME_FLOORS_USD["spot"],
             1,
             "USD",
@@ -73,6 +108,18 @@ def first_gates(columns: Columns, interval: Interval) -> tuple[Gate, ...]:
         ),
         Gate("stable_quote", np.broadcast_to(np.array(stable, dtype=np.float64), shape), 0.0, -1),
     )
+
+
+def _turnover_of_a_day(columns: Columns, interval: Interval, floors: Floats) -> Floats:
+    """Turnover of 24 hours, USD; of fewer where a short frame is shorter and they reach the floors (S,) already."""
+    day = columns.volume_24h_usd(interval)
+    if INTERVAL_NS[interval] >= _WHOLE_DAYS_FROM_NS:
+        return day
+    so_far = columns.once(
+        ("turnover_so_far", interval),
+        lambda: rolling.sum_so_far(columns.turnover_usd(interval), DAY_NS // INTERVAL_NS[interval]),
+    )
+    return np.where(np.isnan(day) & (so_far >= floors), so_far, day)
 
 
 def trigger_age(gates: tuple[Gate, ...], direction: Floats, horizon_rows: int) -> Gate:
@@ -131,50 +178,6 @@ def _historic(gates: tuple[Gate, ...], shape: tuple[int, ...]) -> Flags:
         if not gate.live_only:
             rolling.fold_gate(gate.values, limits_of(gate), gate.sense, optional=gate.optional, into=together)
     return together
-
-
-def missing_inputs(columns: Columns, needs: tuple[Need, ...]) -> list[Missing]:
-    """Per instrument the first need of bars or quotes that is not met on the last row, or None."""
-    found: list[Missing] = [None] * columns.view.size
-    for need in needs:
-        if need.required:
-            lacks = _bars_missing(columns, need) if need.interval else _quotes_missing(columns, need)
-            found = [old or new for old, new in zip(found, lacks, strict=True)]
-    return found
-
-
-def settled_rows(columns: Columns, interval: Interval) -> Floats:
-    """float64 (T, S): complete bars without a gap that end on each row."""
-    bars = columns.frame(interval)
-    return columns.once(
-        ("settled_rows", interval),
-        lambda: rolling.complete_rows((bars.open, bars.high, bars.low, bars.close)),
-    )
-
-
-def _bars_missing(columns: Columns, need: Need) -> list[Missing]:
-    interval = need.interval
-    assert interval is not None  # noqa: S101  # the caller looked
-    name = f"bars.{interval}"
-    last_close_ns = columns.frame(interval).last_close_ns
-    age_s = (columns.view.as_of_ns - (last_close_ns or 0)) / 1e9
-    if age_s > need.greatest_age_s:
-        return [(f"{name}.age_s", age_s, need.greatest_age_s, "s")] * columns.view.size
-    have = settled_rows(columns, interval)[-1].tolist()
-    return [(name, rows, float(need.rows), "rows") if rows < need.rows else None for rows in have]
-
-
-def _quotes_missing(columns: Columns, need: Need) -> list[Missing]:
-    touch = columns.touch
-    limit_ms = need.greatest_age_s * 1e3
-    found: list[Missing] = []
-    for spread, age_ms in zip(touch.spread_bps.tolist(), touch.age_ms.tolist(), strict=True):
-        if spread != spread:  # noqa: PLR0124  # true for NaN alone
-            found.append(("quotes", 0.0, 1.0, "quotes"))
-        else:
-            late = not touch.assumed and age_ms > limit_ms
-            found.append(("quote.age_ms", age_ms, limit_ms, "ms") if late else None)
-    return found
 
 
 Row = tuple[float, float, bool, float]

@@ -68,7 +68,14 @@ def ewstd(x: Floats, half_life: float) -> Floats:
 def sum_n(x: Floats, rows: int) -> Floats:
     """The sum over the last ``rows`` rows, this one included."""
     out = np.empty(x.shape)
-    _sum(_readable(x), rows, out)
+    _sum(_readable(x), rows, rows, out)
+    return out
+
+
+def sum_so_far(x: Floats, rows: int) -> Floats:
+    """The sum over the last ``rows`` rows, or over as many as there are since the last NaN; NaN where x is."""
+    out = np.empty(x.shape)
+    _sum(_readable(x), rows, 1, out)
     return out
 
 
@@ -293,7 +300,7 @@ def _ewstd(x: Floats, fade: float, out: Floats) -> None:
 
 
 @compiled
-def _sum(x: Floats, n: int, out: Floats) -> None:
+def _sum(x: Floats, n: int, least: int, out: Floats) -> None:
     rows, columns = x.shape
     run = np.zeros(columns, np.int64)
     total = np.zeros(columns)
@@ -313,7 +320,7 @@ def _sum(x: Floats, n: int, out: Floats) -> None:
                     total[s] += value - x[t - n, s]
                 else:
                     total[s] += value
-            out[t, s] = total[s] if run[s] >= n else np.nan
+            out[t, s] = total[s] if run[s] >= least else np.nan
 
 
 @compiled
