@@ -118,6 +118,12 @@ def test_a_scan_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:
     assert "SEXTANT_TOKEN" in done.stderr
 
 
+def test_a_comparison_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:
+    done = run("scan", "diff", "scan_a", "scan_b", folder=tmp_path)
+    assert done.returncode == exits.REFUSED
+    assert "SEXTANT_TOKEN" in done.stderr
+
+
 def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:
     done = run("scan", "--server", "http://127.0.0.1:9", folder=tmp_path, SEXTANT_TOKEN="none")
     assert done.returncode == exits.UNREACHABLE

@@ -114,7 +114,11 @@ def record(
     asyncio.run(record_frames(folder, Order(tuple(bases or ()), seconds, url), as_json=json))
 
 
-@app.command
+scans = App(name="scan")
+app.command(scans)
+
+
+@scans.default
 def scan(
     *,
     replay: Path | None = None,
@@ -164,6 +168,26 @@ def scan(
         scan_replay(replay, as_of, assume_spread_bps, wanted, as_json=json)
     else:
         asyncio.run(scan_server(server, wanted, as_json=json))
+
+
+@scans.command(name="diff")
+def scan_diff(a: str, b: str, /, *, server: str = "http://127.0.0.1:8400", json: Json = False) -> None:
+    """Say what changed between two of your scans, and why.
+
+    Example: sextant scan diff scan_e3de34ae54d640668bae4ad848f550a4 scan_1b7c9f0e4d3a4c6f8e21aa90b35d7c11
+
+    Parameters
+    ----------
+    a, b
+        Ids of ended scans, the earlier one first.
+    server
+        Where the server listens; the token is read from SEXTANT_TOKEN.
+    json
+        All changes as one JSON object on standard output.
+    """
+    from sextant.cli.comparing import compare
+
+    asyncio.run(compare(server, a, b, as_json=json))
 
 
 @app.command

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from rich.console import Console
 
-from sextant.errors import InputError, Unauthenticated
+from sextant.errors import InputError
 from sextant.model.account import Account, Profile
 from sextant.model.times import parse_time_ns
 from sextant.scans.records import GradeFilter, ScanRequest, ScanResults, StrategyReport
@@ -111,17 +111,12 @@ def _assumed(spread_bps: float) -> str:
 async def scan_server(server: str, wanted: Wanted, *, as_json: bool) -> None:
     """Ask a server for a scan, wait for its end, and print what it found."""
     from sextant.cli.client import Client
-    from sextant.cli.settings import configuration
+    from sextant.cli.settings import token
 
-    token = configuration().token
-    if token is None:
-        raise Unauthenticated(
-            "SEXTANT_TOKEN is not set; log in with POST /api/v1/auth/login and export its access_token."
-        )
     body: dict[str, Any] = {"symbols": list(wanted.instruments), "min_grade": wanted.min_grade}
     if wanted.strategies is not None:
         body["strategy_ids"] = list(wanted.strategies)
-    async with Client(server, token) as client:
+    async with Client(server, token()) as client:
         accepted = await client.post(
             "/api/v1/opportunities/discover", {k: v for k, v in body.items() if v != []}
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sextant.config import Config, load
+from sextant.errors import Unauthenticated
 
 OWN_FOLDER_MODE: Final = 0o700  # the folder holds the key that signs tokens
 
@@ -20,6 +21,22 @@ def configuration() -> Config:
         If a setting is unknown or cannot be one.
     """
     return load(os.environ)
+
+
+def token() -> str:
+    """The access token or personal API key this process was given.
+
+    Raises
+    ------
+    Unauthenticated
+        If there is none.
+    """
+    given = configuration().token
+    if given is None:
+        raise Unauthenticated(
+            "SEXTANT_TOKEN is not set; log in with POST /api/v1/auth/login and export its access_token."
+        )
+    return given
 
 
 def own_folder(config: Config) -> Path:
