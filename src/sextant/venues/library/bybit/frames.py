@@ -24,7 +24,10 @@ from sextant.model.events import (
 )
 from sextant.model.instrument import Instrument
 from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, Interval
-from sextant.venues.library.bybit.wire import (
+from sextant.venues.library.bybit.wire import decode
+from sextant.venues.port import Category, SymbolTable
+from sextant.venues.wire import (
+    UNREADABLE,
     Amount,
     Change,
     Count,
@@ -33,11 +36,9 @@ from sextant.venues.library.bybit.wire import (
     Nothing,
     Price,
     Rate,
-    decode,
     maybe,
     positive,
 )
-from sextant.venues.port import Category, SymbolTable
 
 HOUR_S: Final = 3_600
 
@@ -334,7 +335,6 @@ READERS: Final[dict[str, _Reader]] = {
     "allLiquidation": _Reader(_LIQUIDATIONS, _liquidations),
     **{f"kline.{text}": _Reader(_BARS, _bars, interval) for text, interval in INTERVAL_OF.items()},
 }
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _MARK: Final = b'"topic":"'
 _MARK_BYTES: Final = len(_MARK)
 
@@ -370,7 +370,7 @@ def parse_frame(category: Category, data: bytes, receive_ns: int, symbols: Symbo
         topic, unpack, build, instrument, stated = route
         try:
             frame = unpack(data)
-        except _UNREADABLE:
+        except UNREADABLE:
             return _read_slowly(category, data, receive_ns, symbols)
         if frame.topic == topic:
             events: list[Event] = build(frame, instrument, receive_ns, stated)

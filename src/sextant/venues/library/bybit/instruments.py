@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
-from sextant.errors import InputError, WireError
+from sextant.errors import InputError
 from sextant.model.events import Listed
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind, Status
 from sextant.model.times import MILLISECOND_NS
 from sextant.venues.library.bybit.rest import opened
-from sextant.venues.library.bybit.wire import NAME, MillisecondsOrNone, Nothing, decode
+from sextant.venues.library.bybit.wire import NAME, decode
 from sextant.venues.port import Category, Listing, Listings, Request
+from sextant.venues.wire import MillisecondsOrNone, Nothing, step
 
 INSTRUMENTS_ROWS: Final = 1000
 
@@ -25,7 +26,6 @@ _STATUS: Final[dict[str, Status]] = {
     "Closed": "delisted",
 }
 _KIND: Final[dict[str, Kind]] = {"LinearPerpetual": "perpetual", "LinearFutures": "future"}
-_LARGEST_STEP: Final = Decimal(10) ** 18
 
 
 class _Rows(msgspec.Struct):
@@ -132,14 +132,4 @@ def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
 
 
 def _number(text: str, field: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise WireError(
-            f"Bybit instruments-info: {field} '{text[:40]}' is no number.", reason="value", field=field
-        ) from None
-    if not (value.is_finite() and 0 <= value < _LARGEST_STEP):
-        raise WireError(
-            f"Bybit instruments-info: {field} {text[:40]} is not in 0..1e18.", reason="value", field=field
-        )
-    return value
+    return step(text, "Bybit instruments-info", field)

@@ -13,16 +13,9 @@ from sextant.model.events import DerivativesUpdate, Event, FundingSettled, OpenI
 from sextant.model.instrument import Instrument
 from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, Interval
 from sextant.venues.library.bybit.frames import INTERVAL_OF, Facts, facts_events
-from sextant.venues.library.bybit.wire import (
-    NAME,
-    Amount,
-    Milliseconds,
-    Nothing,
-    Price,
-    Rate,
-    decode,
-)
+from sextant.venues.library.bybit.wire import NAME, decode
 from sextant.venues.port import Category, Listing, Request, SymbolTable
+from sextant.venues.wire import UNREADABLE, Amount, Milliseconds, Nothing, Price, Rate
 
 BARS_ROWS: Final = 1000
 FUNDING_ROWS: Final = 200
@@ -131,7 +124,7 @@ def refusal(status: int, body: bytes) -> VenueError | None:
     if status == 200:
         try:
             envelope = _ENVELOPE.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return None  # the parser of the answer names what is wrong
         return None if envelope.retCode == 0 else _refused(envelope.retCode, envelope.retMsg)
     if status != 403:

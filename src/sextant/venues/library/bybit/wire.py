@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from sextant.venues import wire
+from sextant.venues import decoding
 
 NAME: Final = "bybit"
 
@@ -19,6 +19,6 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, what: st
     Raises
     ------
     WireError
-        As :func:`sextant.venues.wire.decode`.
+        As :func:`sextant.venues.decoding.decode`.
     """
-    return wire.decode(decoder, data, f"Bybit {what}")
+    return decoding.decode(decoder, data, f"Bybit {what}")
