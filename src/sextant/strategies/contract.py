@@ -21,6 +21,7 @@ from sextant.model.opportunity import Disposition, Lane, Opportunity
 from sextant.model.scorecard import EvidenceKind, Scorecard
 from sextant.model.times import Interval
 from sextant.model.view import View
+from sextant.strategies.couples import CoupleSet
 
 Unit = Literal["instrument", "couple", "cycle", "underlying", "book", "portfolio"]
 Category = Literal["spot", "algorithmic", "derivatives", "portfolio"]
@@ -161,6 +162,9 @@ class Verdict:
         Why the whole strategy is silent (``no option data``), or None.
     params
         The parameters it was asked with; empty means its defaults.
+    couples
+        What it says about couples; the arrays then have one column per couple, and the gates may begin on a later
+        row than the frame. None where it speaks about instruments.
     """
 
     interval: Interval
@@ -170,6 +174,7 @@ class Verdict:
     facts: Mapping[str, Floats]
     skipped: str | None = None
     params: Mapping[str, float] = field(default_factory=dict)
+    couples: CoupleSet | None = None
 
 
 Evaluate = Callable[[View, Mapping[str, float], Any], Verdict]
@@ -188,6 +193,9 @@ class Strategy:
 
     Parameters
     ----------
+    levered
+        Positions in derivatives carry the highest leverage that keeps liquidation away
+        (:func:`sextant.strategies.leverage.leverage_of`); else none.
     judge
         The third step of a strategy whose unit is no single instrument; None for the shared one
         (:func:`sextant.strategies.propose.judge`).
@@ -209,6 +217,7 @@ class Strategy:
     evaluate: Evaluate
     references: tuple[str, ...]
     known_gaps: tuple[str, ...] = field(default=())
+    levered: bool = False
     judge: Judge | None = None
 
     def defaults(self, **changes: float) -> dict[str, float]:

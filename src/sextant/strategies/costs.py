@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 
@@ -324,6 +324,24 @@ def waterfall(
     )
 
 
+class Priced(Protocol):
+    """Anything whose costs are known at every size."""
+
+    @property
+    def greatest_usd(self) -> float:
+        """The largest size that can be priced."""
+
+    @property
+    def fixed_bps(self) -> float:
+        """Costs that do not depend on the size."""
+
+    def slippage_bps(self, size_usd: Floats) -> Floats:
+        """Costs that do, (n,)."""
+
+    def cost_bps(self, size_usd: float) -> float:
+        """All costs at a size."""
+
+
 @dataclass(frozen=True)
 class Capacity:
     """Between which sizes the edge is at least 0, USD; None where it nowhere is."""
@@ -332,7 +350,7 @@ class Capacity:
     largest_usd: float | None
 
 
-def capacity(terms: Terms, gross_bps: float) -> Capacity:
+def capacity(terms: Priced, gross_bps: float) -> Capacity:
     """The outer zeros of the edge over 25 geometric sizes from 10 USD to what is visible, refined by bisection."""
     greatest = terms.greatest_usd
     if not greatest > SMALLEST_USD:
@@ -348,7 +366,7 @@ def capacity(terms: Terms, gross_bps: float) -> Capacity:
     return Capacity(float(smallest), float(largest))
 
 
-def capacity_curve(terms: Terms, gross_bps: float, size_usd: float) -> tuple[CapacityPoint, ...]:
+def capacity_curve(terms: Priced, gross_bps: float, size_usd: float) -> tuple[CapacityPoint, ...]:
     """The edge at 0.25, 0.5, 1, 2 and 4 times a size; sizes that cannot be priced are left out."""
     sizes = size_usd * np.array([0.25, 0.5, 1.0, 2.0, 4.0])
     edges = gross_bps - terms.fixed_bps - terms.slippage_bps(sizes)
@@ -359,7 +377,7 @@ def capacity_curve(terms: Terms, gross_bps: float, size_usd: float) -> tuple[Cap
     )
 
 
-def _zero(terms: Terms, gross_bps: float, good: float, bad: float) -> float:
+def _zero(terms: Priced, gross_bps: float, good: float, bad: float) -> float:
     """The size nearest to ``bad`` at which the edge is still >= 0."""
     for _ in range(_BISECTIONS):
         middle = 0.5 * (good + bad)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sextant.model.instrument import InstrumentSpec
+from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition, GateReading
 from sextant.model.view import View
 from sextant.strategies.contract import Gate, Verdict
+from sextant.strategies.couples import Couple, Subject
 from sextant.strategies.gates import KIND_GATE, Assessment, failing_since_ns, flips_if
 
 
@@ -43,7 +44,7 @@ def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> D
     -----
     An instrument of a kind that is not traded is told so, whatever else is unknown of it.
     """
-    spec = view.instruments[column]
+    spec = _subject(verdict, view, column)
     failing = read.first(~read.passed, column)
     if failing is not None and read.gates[failing].name == KIND_GATE:
         return _failed(verdict, read, view, column, failing)
@@ -62,7 +63,7 @@ def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> D
 
 
 def insufficient(
-    spec: InstrumentSpec, lack: tuple[str, float, float, str], gates: tuple[GateReading, ...] = ()
+    spec: Subject, lack: tuple[str, float, float, str], gates: tuple[GateReading, ...] = ()
 ) -> Disposition:
     """An input is missing, too old or too short.
 
@@ -73,8 +74,8 @@ def insufficient(
     """
     which, have, need, unit = lack
     return Disposition(
-        unit=str(spec.instrument),
-        instruments=(spec.instrument,),
+        unit=_name(spec),
+        instruments=_members(spec),
         kind="insufficient_data",
         stage=which,
         value=have,
@@ -85,31 +86,31 @@ def insufficient(
     )
 
 
-def unheard(spec: InstrumentSpec, reason: str) -> Disposition:
+def unheard(spec: Subject, reason: str) -> Disposition:
     """The whole strategy is silent about the market, whatever the instrument."""
     return Disposition(
-        unit=str(spec.instrument),
-        instruments=(spec.instrument,),
+        unit=_name(spec),
+        instruments=_members(spec),
         kind="insufficient_data",
         stage=reason,
         flips_if=f"there is no longer: {reason}",
     )
 
 
-def economic(spec: InstrumentSpec, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
+def economic(spec: Subject, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
     """A gate failed that is read after the historic ones."""
     return _failed_economic(spec, gate, (*gates, gate.reading))
 
 
 def negative_edge(
-    spec: InstrumentSpec, gross_bps: float, cost_bps: float, gates: tuple[GateReading, ...]
+    spec: Subject, gross_bps: float, cost_bps: float, gates: tuple[GateReading, ...]
 ) -> Disposition:
     """All gates passed and costs eat the gross."""
     edge = gross_bps - cost_bps
     reading = GateReading("min_edge_bps", edge, 0.0, passed=False, distance=max(0.0, -edge))
     return Disposition(
-        unit=str(spec.instrument),
-        instruments=(spec.instrument,),
+        unit=_name(spec),
+        instruments=_members(spec),
         kind="negative_net_edge",
         stage="min_edge_bps",
         value=edge,
@@ -125,12 +126,12 @@ def negative_edge(
 
 
 def below_least(
-    spec: InstrumentSpec, have_usd: float, need_usd: float, binding: str, gates: tuple[GateReading, ...]
+    spec: Subject, have_usd: float, need_usd: float, binding: str, gates: tuple[GateReading, ...]
 ) -> Disposition:
     """The size, rounded down to the lot, is under the venue's least order."""
     return Disposition(
-        unit=str(spec.instrument),
-        instruments=(spec.instrument,),
+        unit=_name(spec),
+        instruments=_members(spec),
         kind="below_min_notional",
         stage="min_notional",
         value=have_usd,
@@ -143,11 +144,11 @@ def below_least(
     )
 
 
-def found(spec: InstrumentSpec, opportunity_key: str, gates: tuple[GateReading, ...]) -> Disposition:
+def found(spec: Subject, opportunity_key: str, gates: tuple[GateReading, ...]) -> Disposition:
     """The candidate is an opportunity, or a part of one."""
     return Disposition(
-        unit=str(spec.instrument),
-        instruments=(spec.instrument,),
+        unit=_name(spec),
+        instruments=_members(spec),
         kind="opportunity",
         opportunity_key=opportunity_key,
         gates=gates,
@@ -156,11 +157,11 @@ def found(spec: InstrumentSpec, opportunity_key: str, gates: tuple[GateReading, 
 
 def _failed(verdict: Verdict, read: Assessment, view: View, column: int, index: int) -> Disposition:
     gate: Gate = read.gates[index]
-    spec = view.instruments[column]
+    spec = _subject(verdict, view, column)
     value, limit = float(read.values[index, column]), float(read.limits[index, column])
     return Disposition(
-        unit=str(spec.instrument),
-        instruments=(spec.instrument,),
+        unit=_name(spec),
+        instruments=_members(spec),
         kind="gate_failed",
         stage=gate.name,
         value=value,
@@ -174,12 +175,12 @@ def _failed(verdict: Verdict, read: Assessment, view: View, column: int, index: 
     )
 
 
-def _failed_economic(spec: InstrumentSpec, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
+def _failed_economic(spec: Subject, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
     move = "rises" if gate.sense > 0 else "falls"
     unit = f" {gate.unit}" if gate.unit else ""
     return Disposition(
-        unit=str(spec.instrument),
-        instruments=(spec.instrument,),
+        unit=_name(spec),
+        instruments=_members(spec),
         kind="gate_failed",
         stage=gate.name,
         value=gate.value,
@@ -190,3 +191,15 @@ def _failed_economic(spec: InstrumentSpec, gate: Economic, gates: tuple[GateRead
         flips_if=f"{gate.name} {move} from {gate.value:.4g} to {gate.threshold:.4g}{unit}",
         gates=gates,
     )
+
+
+def _subject(verdict: Verdict, view: View, column: int) -> Subject:
+    return view.instruments[column] if verdict.couples is None else verdict.couples.couples[column]
+
+
+def _name(spec: Subject) -> str:
+    return str(spec) if isinstance(spec, Couple) else str(spec.instrument)
+
+
+def _members(spec: Subject) -> tuple[Instrument, ...]:
+    return spec.instruments if isinstance(spec, Couple) else (spec.instrument,)

@@ -251,12 +251,15 @@ def _last_rows(gates: tuple[Gate, ...]) -> list[Gate]:
 
 
 def failing_since_ns(gate: Gate, view: View, interval: Interval, column: int) -> int | None:
-    """When the first row of the present failing run of a gate closed; None for live gates, whose past is unknown."""
+    """When the first row of the present failing run of a gate closed; None where that is before what is known of it."""
     if gate.live_only:
         return None
-    frame = view.bars[interval]
+    frame, rows = view.bars[interval], gate.values.shape[0]
     first = rolling.failing_from(gate.values, column, float(limits_of(gate)[column]), gate.sense)
-    return int(frame.open_ns[first]) + INTERVAL_NS[interval] if first < frame.rows else None
+    skipped = frame.rows - rows
+    if first >= rows or (skipped and not first):
+        return None
+    return int(frame.open_ns[skipped + first]) + INTERVAL_NS[interval]
 
 
 def flips_if(gate: Gate, value: float, limit: float) -> str:
