@@ -16,7 +16,7 @@ from sextant.errors import InputError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline, SystemClock
 from sextant.kit.frames import Frame, FrameLog
-from sextant.kit.http import RestClient
+from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.retry import Retrying
 from sextant.venues.catalog import venue as venue_named
@@ -90,7 +90,8 @@ class _Tap:
 
 async def _write_directory(venue: Venue, clock: Clock, frames: FrameLog) -> None:
     """The venue's answers about its instruments, as they came."""
-    async with RestClient(venue.rest, Retrying(clock=clock, fraction=new_fraction)) as client:
+    settings = HttpSettings(refusal=venue.refusal, elsewhere=venue.variations.rests)
+    async with RestClient(venue.rest, Retrying(clock=clock, fraction=new_fraction), settings) as client:
         deadline = Deadline(clock, READ_S)
         for category in venue.sockets:
             cursor: str | None = None
@@ -98,7 +99,7 @@ async def _write_directory(venue: Venue, clock: Clock, frames: FrameLog) -> None
                 request = venue.instruments_request(category, cursor)
                 answer = await client.get(request.path, request.query, deadline)
                 query = "&".join(f"{name}={value}" for name, value in request.query)
-                address = f"{venue.rest}{request.path}?{query}"
+                address = f"{venue.rest_of(request.path)}{request.path}?{query}"
                 found = Frame(answer.receive_ns, f"{venue.name}.http", "http", address, answer.body)
                 frames.write(found, lead=True)  # so that each hour replays alone
                 cursor = venue.parse_instruments(answer.body, answer.receive_ns).cursor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
@@ -45,6 +45,8 @@ class HttpSettings:
         Context of https; None for the system's, which checks names and dates.
     silence
         What else calls this host shares it; None for a silence of its own.
+    elsewhere
+        Base URL by path prefix, where another host of the same owner answers.
     """
 
     user_agent: str = "sextant"
@@ -52,6 +54,7 @@ class HttpSettings:
     refusal: Callable[[int, bytes], VenueError | None] = field(default=_general)
     tls: ssl.SSLContext | None = None
     silence: Silence | None = None
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class RestClient:
         silent_s = self._silence.remaining_s()
         if silent_s > 0:
             raise Throttled(self._silence.reason, retry_after_s=silent_s, reason="silence")
-        url = self._base_url + path
+        elsewhere = self._settings.elsewhere.items()
+        url = next((base for prefix, base in elsewhere if path.startswith(prefix)), self._base_url) + path
         try:
             return await within(self._clock, deadline, self._ask(url, query), path)
         except BudgetExceeded as error:

@@ -10,19 +10,20 @@ from typing import Final
 from sextant.errors import SextantError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
-from sextant.kit.http import HttpSettings, RestClient
+from sextant.kit.http import Answer, HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
-from sextant.kit.rate_limit import Silence
+from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Retrying
 from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
 from sextant.model.instrument import Instrument
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
 from sextant.venues.directory import changes, read_directory, read_quotes
-from sextant.venues.link import LinkState, Outlet, Subscription, Tap
-from sextant.venues.port import Listing, SymbolTable, Venue
+from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
+from sextant.venues.port import Listing, Request, SymbolTable, Venue
 from sextant.venues.session import Session, runtime
 
 DIRECTORY_S: Final = 30.0  # a few answers of near a megabyte
+BOOK_S: Final = 10.0  # one answer of a few hundred levels
 BACKFILL_S: Final = 900.0  # the whole history of a thousand instruments at a hundred reads a second
 REFRESH_S: Final = 600.0  # the venue's list is read again, for changed rules and delistings
 START_AGAIN: Final = Backoff(first_s=1.0, longest_s=10.0)  # a healed venue is found within ten seconds
@@ -84,7 +85,12 @@ def at(venue: Venue, rest: str, sockets: str) -> Venue:
         category: sockets + "/" + url.partition("://")[2].partition("/")[2]
         for category, url in venue.sockets.items()
     }
-    return replace(venue, rest=rest, sockets=moved)
+    sides = {
+        category: replace(side, url=sockets + "/" + side.url.partition("://")[2].partition("/")[2])
+        for category, side in venue.variations.side_sockets.items()
+    }
+    variations = replace(venue.variations, rests={}, side_sockets=sides)
+    return replace(venue, rest=rest, sockets=moved, variations=variations)
 
 
 class Feed:
@@ -118,13 +124,17 @@ class Feed:
         """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking."""
         retrying = Retrying(clock=self._clock, fraction=new_fraction)
         silence = Silence(self._clock)
-        settings = HttpSettings(refusal=self._venue.refusal, silence=silence)
+        settings = HttpSettings(
+            refusal=self._venue.refusal, silence=silence, elsewhere=self._venue.variations.rests
+        )
         async with RestClient(self._venue.rest, retrying, settings) as client:
             listings = await self._listings(client)
             symbols = SymbolTable(listings)
             subscriptions = [Subscription(listing, STREAMS) for listing in listings]
             outlet = Outlet(self._emit, self._watcher.tap)
-            shared = runtime(self._venue, self._clock, new_fraction, silence)
+            shared = replace(
+                runtime(self._venue, self._clock, new_fraction, silence), ask=self._asker(client)
+            )
             self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
             self._watcher.listed(len(listings))
             async with asyncio.TaskGroup() as group:
@@ -132,6 +142,19 @@ class Feed:
                 group.create_task(self._refresh(client, listings))
                 if self._wanted.history is not None:
                     group.create_task(self._fill(client, listings, self._wanted.history))
+
+    def _asker(self, client: RestClient) -> Ask | None:
+        """Reads the answers that books begin with, at the pace the venue allows; None where none do."""
+        snapshots = self._venue.variations.snapshots
+        if snapshots is None:
+            return None
+        budget = CallBudget(self._clock, snapshots.per_s, burst=1)
+
+        async def ask(request: Request) -> Answer:
+            await budget.spend()
+            return await client.get(request.path, request.query, Deadline(self._clock, BOOK_S))
+
+        return ask
 
     def states(self) -> tuple[LinkState, ...]:
         """Every connection as it is now; none before the instruments are known."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from sextant.errors import Throttled, VenueError, WireError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
+from sextant.kit.http import Answer
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Fraction
 from sextant.kit.websocket import Connection, SocketSettings, connect
 from sextant.model.events import BookCleared, BookSnapshot, Event, Stream, StreamAlive, StreamDown
 from sextant.model.instrument import Instrument
-from sextant.venues.port import Category, Control, Listing, Operation, SymbolTable, Venue
+from sextant.venues.port import Category, Control, Keeper, Listing, Operation, Request, SymbolTable, Venue
 
 Emit = Callable[[list[Event]], None]
 Tap = Callable[[str, int, bytes], None]
+Ask = Callable[[Request], Awaitable[Answer]]
 
 OPEN_S: Final = 10.0
 TICK_S: Final = 1.0
@@ -57,13 +59,17 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What links share: time, jitter, the budget of connection attempts, and the silence the venue asked for."""
+    """What links share: time, jitter, the budget of connection attempts, and the silence the venue asked for.
+
+    ``ask`` reads one answer of the venue's REST interface, for books that begin with one; None without REST.
+    """
 
     clock: Clock
     fraction: Fraction
     connects: CallBudget
     silence: Silence
     settings: SocketSettings
+    ask: Ask | None = None
 
 
 @dataclass(slots=True)
@@ -95,6 +101,28 @@ class LinkState:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one connection carries.
+
+    Parameters
+    ----------
+    category
+        Of its instruments.
+    url
+        Of its socket.
+    name
+        For taps, logs and health.
+    subscriptions
+        The identical set after every reconnection.
+    """
+
+    category: Category
+    url: str
+    name: str
+    subscriptions: Sequence[Subscription]
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     operation: Operation
     topics: tuple[str, ...]
@@ -106,34 +134,28 @@ class Link:
 
     Parameters
     ----------
-    venue, category
-        Which socket.
-    subscriptions
-        What it carries; the identical set after every reconnection.
+    venue
+        Whose wire is spoken.
+    part
+        Which socket, and what it carries.
     symbols
         Instruments by symbol, for reading frames.
-    name
-        For taps, logs and health.
     """
 
-    def __init__(
-        self,
-        venue: Venue,
-        category: Category,
-        subscriptions: Sequence[Subscription],
-        symbols: SymbolTable,
-        name: str,
-    ) -> None:
-        self.name = name
+    def __init__(self, venue: Venue, part: Part, symbols: SymbolTable) -> None:
+        self.name = part.name
         self.counts = LinkCounts()
         self._venue = venue
-        self._category = category
+        self._category = part.category
+        self._url = part.url
         self._symbols = symbols
+        self._keeper: Keeper | None = None
+        self._beginnings: set[asyncio.Task[None]] = set()
         self._carried: dict[str, tuple[Instrument, tuple[Stream, ...]]] = {}
-        for subscription in subscriptions:
+        for subscription in part.subscriptions:
             for stream in subscription.streams:
                 self._carry(subscription.listing, stream)
-        self._groups = _by_streams(subscriptions)
+        self._groups = _by_streams(part.subscriptions)
         self._connection: Connection | None = None
         self._asked: dict[str, _Asked] = {}
         self._awaited: dict[Instrument, int] = {}
@@ -185,7 +207,7 @@ class Link:
             await self._clock.sleep(wait_s)
 
     def request_resync(self, instrument: Instrument, topic: str) -> None:
-        """Leave and rejoin one book's topic, so that the venue sends its snapshot again.
+        """Leave and rejoin one book's topic, so that the venue sends its snapshot again, or ask for it by REST.
 
         A request for a book that is already awaited changes nothing; without a connection the coming
         subscription brings the snapshot anyway.
@@ -194,14 +216,37 @@ class Link:
             return
         self._awaited[instrument] = self._clock.monotonic_ns()
         self.counts.resyncs += 1
-        self._ask("unsubscribe", (topic,))
-        self._ask("subscribe", (topic,))
+        if self._keeper is not None:
+            self._keeper.forget(instrument)
+        if self._venue.variations.snapshots is None:
+            self._ask("unsubscribe", (topic,))
+            self._ask("subscribe", (topic,))
+            return
+        task = asyncio.ensure_future(self._begin(instrument))
+        self._beginnings.add(task)
+        task.add_done_callback(self._beginnings.discard)
+
+    async def _begin(self, instrument: Instrument) -> None:
+        """Ask for the beginning of a book; one that did not come is asked for again when it is late."""
+        snapshots, ask = self._venue.variations.snapshots, self._runtime.ask
+        listing, keeper = self._symbols.listing(instrument), self._keeper
+        if snapshots is None or ask is None or listing is None or keeper is None:
+            return
+        try:
+            answer = await ask(snapshots.request(listing))
+            events = keeper.begin(snapshots.parse(answer.body, answer.receive_ns, listing))
+        except VenueError as error:
+            _log.warning("feed.no_book", link=self.name, instrument=str(instrument), code=error.code)
+            return
+        if events:
+            self._awaited.pop(instrument, None)
+            self._emit(events)
 
     async def _hold(self) -> str:
         """Open, subscribe and keep one connection; how it ended."""
         try:
             connection = await connect(
-                self._venue.sockets[self._category],
+                self._url,
                 self._receive,
                 self._clock,
                 Deadline(self._clock, OPEN_S),
@@ -214,6 +259,8 @@ class Link:
         self._connection = connection
         self._asked.clear()
         self._awaited.clear()
+        make = self._venue.variations.keeper
+        self._keeper = None if make is None else make(self._category, self._symbols)
         self._heard_ns = self._pinged_ns = self._clock.monotonic_ns()
         self._subscribe(tuple(self._carried))
         closed = asyncio.ensure_future(connection.closed())
@@ -228,10 +275,11 @@ class Link:
             raise
         finally:
             self._connection = None
-            for task in (closed, keeping):
+            tasks = (closed, keeping, *self._beginnings)
+            for task in tasks:
                 task.cancel()
             connection.abort()
-            await asyncio.gather(closed, keeping, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _keep_silent(self, refused: Throttled) -> None:
         """Ask everything that calls this venue for silence; the venue's own meaning of the refusal comes first."""
@@ -250,7 +298,7 @@ class Link:
                 return "silent"
             if any(now_ns - asked.at_ns >= ACKNOWLEDGE_S * _SECOND_NS for asked in self._asked.values()):
                 return "unacknowledged"
-            if now_ns - self._pinged_ns >= ping.every_s * _SECOND_NS:
+            if ping.text and now_ns - self._pinged_ns >= ping.every_s * _SECOND_NS:
                 self._pinged_ns = now_ns
                 connection.send(ping.text)
             self._ask_again(now_ns)
@@ -259,14 +307,18 @@ class Link:
         late = [book for book, at_ns in self._awaited.items() if now_ns - at_ns >= RESYNC_S * _SECOND_NS]
         for instrument in late:
             del self._awaited[instrument]
-            for topic, (carried, streams) in self._carried.items():
-                if carried == instrument and "book" in streams:
-                    self.request_resync(instrument, topic)
+            for topic in self._book_topics(instrument):
+                self.request_resync(instrument, topic)
 
     def _subscribe(self, topics: tuple[str, ...]) -> None:
         size = self._venue.limits.topics_per_request[self._category]
-        for start in range(0, len(topics), size):
-            self._ask("subscribe", topics[start : start + size])
+        channels: dict[str, list[str]] = {}
+        for topic in topics:
+            channel = topic.partition(":")[0] if self._venue.variations.one_channel else ""
+            channels.setdefault(channel, []).append(topic)
+        for some in channels.values():
+            for start in range(0, len(some), size):
+                self._ask("subscribe", tuple(some[start : start + size]))
 
     def _ask(self, operation: Operation, topics: tuple[str, ...]) -> None:
         if self._connection is None:
@@ -285,14 +337,34 @@ class Link:
             events = self._venue.parse_frame(self._category, frame, receive_ns, self._symbols)
             if not events:
                 self._hear(self._venue.parse_control(self._category, frame, self._symbols), receive_ns)
-                return
+            if self._keeper is not None:
+                events = self._keeper.take(frame, events)
         except WireError as error:
             self._count_odd(error)
             return
-        if self._awaited:
-            self._strike_off(events)
+        if events:
+            if self._awaited:
+                self._strike_off(events)
+            self._emit(events)
+        if self._keeper is not None:
+            self._want(self._keeper)
+
+    def _emit(self, events: list[Event]) -> None:
         self.counts.events += len(events)
         self._outlet.emit(events)
+
+    def _want(self, keeper: Keeper) -> None:
+        """Ask anew for the books whose order or checksum was broken."""
+        for instrument in keeper.wants():
+            for topic in self._book_topics(instrument):
+                self.request_resync(instrument, topic)
+
+    def _book_topics(self, instrument: Instrument) -> list[str]:
+        return [
+            topic
+            for topic, (carried, streams) in self._carried.items()
+            if carried == instrument and "book" in streams
+        ]
 
     def _strike_off(self, events: list[Event]) -> None:
         for event in events:
@@ -303,7 +375,7 @@ class Link:
         if control.kind == "pong":
             self._tell_alive(receive_ns)
         elif control.kind == "acknowledged":
-            self._asked.pop(control.request_id, None)
+            self._asked.pop(control.request_id or next(iter(self._asked), ""), None)
             self._rise(receive_ns)
         elif control.kind == "refused":
             self._take_refusal(control, receive_ns)
@@ -314,7 +386,8 @@ class Link:
 
     def _take_refusal(self, control: Control, receive_ns: int) -> None:
         """Find the topic that was refused by halves: a venue refuses a whole message for one of its topics."""
-        asked = self._asked.pop(control.request_id, None)
+        # A venue that returns no number answers in the order in which it was asked.
+        asked = self._asked.pop(control.request_id or next(iter(self._asked), ""), None)
         if asked is not None and asked.operation == "subscribe" and "already" not in control.detail:
             if len(asked.topics) > 1:
                 half = len(asked.topics) // 2

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from sextant.errors import VenueError
 from sextant.model.bar import BarBlock
-from sextant.model.events import DerivativesUpdate, Event, FundingSettled, Listed, OpenInterestPoint, Stream
+from sextant.model.events import (
+    BookSnapshot,
+    DerivativesUpdate,
+    Event,
+    FundingSettled,
+    Listed,
+    OpenInterestPoint,
+    Stream,
+)
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
 from sextant.model.times import Interval
 
@@ -217,6 +225,93 @@ class History:
     parse_account_ratio: Callable[[bytes, int, Instrument], list[DerivativesUpdate]]
 
 
+class Keeper(Protocol):
+    """What a client must remember of one connection to bring its venue's events in order; made anew for each.
+
+    It numbers books that the wire does not number, holds changes back until the book's beginning is known,
+    compares checksums, and closes bars that the venue never calls final.
+    """
+
+    def take(self, data: bytes, events: list[Event]) -> list[Event]:
+        """The events of one frame as they may be learnt, from the frame and its ``parse_frame``."""
+        ...
+
+    def begin(self, snapshot: BookSnapshot) -> list[Event]:
+        """The events that a book asked for by REST makes known; none where it is too old."""
+        ...
+
+    def forget(self, instrument: Instrument) -> None:
+        """Hold the changes of a book back until its next beginning."""
+        ...
+
+    def wants(self) -> list[Instrument]:
+        """The books that came to need a new beginning since the last call."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """How the beginning of a book is asked for at venues whose sockets send changes only.
+
+    Parameters
+    ----------
+    request
+        Listing to the question.
+    parse
+        ``(body, receive_ns, listing)`` to the book. Raises ``WireError``.
+    paths
+        Category by path of every such question, retired ones of recordings included; the query's ``symbol``
+        names the instrument.
+    per_s
+        Questions a second that this client allows itself.
+    """
+
+    request: Callable[[Listing], Request]
+    parse: Callable[[bytes, int, Listing], BookSnapshot]
+    paths: Mapping[str, Category]
+    per_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SideSocket:
+    """A further socket of a category, and the streams that travel on it alone."""
+
+    url: str
+    streams: tuple[Stream, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Variations:
+    """Where a venue differs from one REST host, one socket a category, and frames that need no memory.
+
+    Parameters
+    ----------
+    keeper
+        Makes the memory of a connection from its category and instruments; None where none is needed.
+    snapshots
+        How the beginning of a book is asked for; None where the socket sends it.
+    one_channel
+        Whether one subscribe message may name topics of one channel only, which stands before their colon.
+    rests
+        Base URLs by path prefix, where another host than ``Venue.rest`` answers.
+    side_sockets
+        The second socket of a category.
+    former
+        Categories and URLs of sockets that only recordings name.
+    assume
+        ``(category, frame, receive_ns)`` to a listing read off a frame's symbol and digits, for recordings
+        without a listing; None for a frame that does not show it.
+    """
+
+    keeper: Callable[[Category, SymbolTable], Keeper] | None = None
+    snapshots: Snapshots | None = None
+    one_channel: bool = False
+    rests: Mapping[str, str] = field(default_factory=dict)
+    side_sockets: Mapping[Category, SideSocket] = field(default_factory=dict)
+    former: tuple[tuple[Category, str], ...] = ()
+    assume: Callable[[Category, bytes, int], Listing | None] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Venue:
     """One venue: facts and pure functions; it opens nothing and remembers nothing.
@@ -249,6 +344,8 @@ class Venue:
         general meaning.
     known_gaps
         What it cannot do, one sentence each.
+    variations
+        Where it differs from the simplest venue.
     """
 
     name: str
@@ -269,17 +366,38 @@ class Venue:
     history: History
     refusal: Callable[[int, bytes], VenueError | None]
     known_gaps: tuple[str, ...] = field(default=())
+    variations: Variations = field(default_factory=Variations)
 
     def category_of(self, url: str) -> Category | None:
         """The category whose socket a URL is; None for another URL.
 
-        The host is not compared, so that a recording of another host, or a simulator, is read alike.
+        Where neither host nor former address is known, the path alone decides, so that a recording of
+        another host, or a simulator, is read alike.
         """
-        path = _path(url)
-        return next((category for category, own in self.sockets.items() if _path(own) == path), None)
+        sides = ((category, side.url) for category, side in self.variations.side_sockets.items())
+        known = [*self.sockets.items(), *sides, *self.variations.former]
+        same = [category for category, own in known if (_host(own), _path(own)) == (_host(url), _path(url))]
+        alike = [category for category, own in known if _path(own) == _path(url)]
+        return next(iter(same or alike), None)
+
+    def rest_of(self, path: str) -> str:
+        """The base URL that answers a path."""
+        rests = self.variations.rests
+        return next((base for prefix, base in rests.items() if path.startswith(prefix)), self.rest)
+
+    def owns(self, url: str) -> bool:
+        """Whether a URL, of REST or a socket, is on one of the venue's hosts."""
+        own = (self.rest, *self.variations.rests.values(), *self.sockets.values())
+        former = (address for _, address in self.variations.former)
+        return _host(url) in {_host(item) for item in (*own, *former)}
 
 
 def _path(url: str) -> str:
     """The path of a URL without query and final slash."""
     rest = url.partition("://")[2].partition("?")[0]
     return rest.partition("/")[2].rstrip("/")
+
+
+def _host(url: str) -> str:
+    """The host of a URL without its port."""
+    return url.partition("://")[2].partition("/")[0].partition(":")[0]

@@ -381,7 +381,7 @@ def _kraken_recording(path: Path, first: Line, lines: Iterator[Line]) -> Recordi
         )
     times = [parse_time_ns(stamp) for stamp in stamps if stamp is not None]
     frames = [
-        Frame(time, "kraken.v2", "received", "", bytes(raw))
+        Frame(time, "kraken.spot", "received", "", bytes(raw))
         for time, raw in zip([times[0], *times], [dump.init, *dump.updates], strict=True)
     ]
     return Recording(path, "kraken_v2", iter(frames))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from sextant.model.events import (
     Event,
     Liquidation,
     Listed,
+    OptionUpdate,
     QuoteUpdate,
     Stream,
     StreamAlive,
@@ -29,7 +31,7 @@ from sextant.model.events import (
 from sextant.model.instrument import Instrument
 from sextant.venues.catalog import venues
 from sextant.venues.channels import channel_of
-from sextant.venues.port import Category, Control, SymbolTable, Venue
+from sextant.venues.port import Category, Control, Keeper, Listing, SymbolTable, Venue
 from sextant.venues.recordings import Recording, read_recording
 
 _STREAM_OF: Final[Mapping[type, Stream]] = {
@@ -38,10 +40,13 @@ _STREAM_OF: Final[Mapping[type, Stream]] = {
     BookCleared: "book",
     Trade: "trades",
     QuoteUpdate: "quote",
+    OptionUpdate: "quote",
     BarUpdate: "bars",
     DerivativesUpdate: "derivatives",
     Liquidation: "liquidations",
 }
+
+_SYMBOL: Final = re.compile(r"[?&]symbol=([^&]+)")
 
 MOST_CAUSES: Final = 20  # causes told in words; further ones are only counted
 
@@ -55,6 +60,7 @@ class _Connection:
     category: Category | None
     address: str = ""
     opened: bool = False
+    keeper: Keeper | None = None
     carried: dict[Instrument, set[Stream]] = field(default_factory=dict)
 
     def groups(self) -> dict[tuple[Stream, ...], tuple[Instrument, ...]]:
@@ -93,6 +99,8 @@ class Replay:
         self._symbols: dict[str, SymbolTable] = {name: SymbolTable() for name in catalogue}
         self._listed: dict[Instrument, Listed] = {}
         self._told: set[Instrument] = set()
+        self._answered_by: set[str] = set()
+        self._books: dict[tuple[str, Category], Keeper] = {}
         self._messages = 0
         self._channels: Counter[str] = Counter()
         self._untranslated: Counter[str] = Counter()
@@ -153,12 +161,17 @@ class Replay:
         if known is None:
             # Recorders name a connection after its venue; ours add the category: bybit.linear.0.
             name, _, rest = frame.connection.partition(".")
-            venue = self._catalogue.get(name.lower())
+            venue = self._venue(name.lower(), frame.address)
             category = rest.partition(".")[0]
             own = category if venue is not None and category in venue.sockets else None
             known = _Connection(name.lower(), venue, own)
             self._connections[frame.connection] = known
         return known
+
+    def _venue(self, name: str, address: str) -> Venue | None:
+        """The venue of a connection, by its name or, where a recorder names a part of a venue, by its address."""
+        owner = (venue for venue in self._catalogue.values() if address and venue.owns(address))
+        return self._catalogue.get(name) or next(owner, None)
 
     def _received(self, frame: Frame, connection: _Connection) -> Iterator[Event]:
         venue, category = connection.venue, connection.category
@@ -171,18 +184,50 @@ class Replay:
         try:
             events = venue.parse_frame(category, frame.data, frame.receive_ns, symbols)
             control = None if events else venue.parse_control(category, frame.data, symbols)
+            if control is not None and control.kind == "unlisted" and self._assume(frame, venue, category):
+                events, control = venue.parse_frame(category, frame.data, frame.receive_ns, symbols), None
+            keeper = self._keeper(connection, venue, category)
+            events = events if keeper is None else keeper.take(frame.data, events)
         except VenueError as error:
             self._refused(venue.name, error)
             return
         if control is not None:
             yield from self._heard(control, frame, connection)
-            return
+        yield from self._learnt(events, connection)
+
+    def _learnt(self, events: list[Event], connection: _Connection) -> Iterator[Event]:
         for event in events:
             yield from self._telling(event)
             stream = _STREAM_OF.get(type(event))
             if stream is not None:
                 connection.carried.setdefault(event.instrument, set()).add(stream)  # type: ignore[union-attr]  # of these types all have one
             yield event
+
+    def _keeper(self, connection: _Connection, venue: Venue, category: Category) -> Keeper | None:
+        """The memory of a connection; shared by those of a category where books begin with an answer."""
+        if connection.keeper is None and venue.variations.keeper is not None:
+            made = venue.variations.keeper(category, self._symbols[venue.name])
+            shared = venue.variations.snapshots is not None
+            connection.keeper = self._books.setdefault((venue.name, category), made) if shared else made
+        return connection.keeper
+
+    def _assume(self, frame: Frame, venue: Venue, category: Category) -> bool:
+        """Whether the instrument of a frame could be read off it, in a recording that lists none of its venue."""
+        assume = venue.variations.assume
+        if assume is None or venue.name in self._answered_by:
+            return False
+        listing = assume(category, frame.data, frame.receive_ns)
+        if listing is None or self._symbols[venue.name].instrument(category, listing.symbol) is not None:
+            return False
+        self._list(venue, listing, Listed(listing.spec, frame.receive_ns, frame.receive_ns))
+        self._reasons[
+            f"listing is assumed from the digits of its first frame, because no recorded answer lists it: {listing.instrument}"
+        ] += 1
+        return True
+
+    def _list(self, venue: Venue, listing: Listing, listed: Listed) -> None:
+        self._symbols[venue.name].add(listing)
+        self._listed[listing.instrument] = listed
 
     def _heard(self, control: Control, frame: Frame, connection: _Connection) -> Iterator[Event]:
         if control.kind == "pong":
@@ -205,24 +250,45 @@ class Replay:
             return
         path = _path(frame.address)
         symbols = self._symbols[venue.name]
+        snapshots = venue.variations.snapshots
         try:
             if path in {venue.instruments_request(category, None).path for category in venue.sockets}:
-                page = venue.parse_instruments(frame.data, frame.receive_ns)
-                for listing, listed in zip(page.listings, page.events, strict=True):
-                    symbols.add(listing)
-                    known = self._listed.get(listing.instrument)
-                    self._listed[listing.instrument] = listed
-                    # Each file of a log begins with the same listings; only other rules are news.
-                    if listing.instrument in self._told and (known is None or known.spec != listed.spec):
-                        yield listed
+                yield from self._listings(frame, venue)
             elif path in {venue.quotes_request(category).path for category in venue.sockets}:
                 for event in venue.parse_quotes(frame.data, frame.receive_ns, symbols):
                     yield from self._telling(event)
                     yield event
+            elif snapshots is not None and path in snapshots.paths:
+                yield from self._begun(frame, venue, snapshots.paths[path])
             else:
                 self._reasons[f"answers of {venue.name} to {path}: not read in a replay"] += 1
         except VenueError as error:
             self._refused(venue.name, error)
+
+    def _listings(self, frame: Frame, venue: Venue) -> Iterator[Event]:
+        page = venue.parse_instruments(frame.data, frame.receive_ns)
+        self._answered_by.add(venue.name)
+        for listing, listed in zip(page.listings, page.events, strict=True):
+            known = self._listed.get(listing.instrument)
+            self._list(venue, listing, listed)
+            # Each file of a log begins with the same listings; only other rules are news.
+            if listing.instrument in self._told and (known is None or known.spec != listed.spec):
+                yield listed
+
+    def _begun(self, frame: Frame, venue: Venue, category: Category) -> Iterator[Event]:
+        """The events of a recorded answer that a book begins with."""
+        symbols, snapshots = self._symbols[venue.name], venue.variations.snapshots
+        named = _SYMBOL.search(frame.address)
+        instrument = None if named is None else symbols.instrument(category, named[1])
+        listing = None if instrument is None else symbols.listing(instrument)
+        if listing is None or snapshots is None:
+            self._reasons[f"answers of {venue.name} with a book of an instrument that is not listed"] += 1
+            return
+        connection = _Connection(venue.name, venue, category)
+        keeper = self._keeper(connection, venue, category)
+        if keeper is not None:
+            book = snapshots.parse(frame.data, frame.receive_ns, listing)
+            yield from self._learnt(keeper.begin(book), connection)
 
     def _turned(self, frame: Frame, connection: _Connection) -> Iterator[Event]:
         """A connection that ended, told or by being opened again, carries its streams no more."""
@@ -230,12 +296,21 @@ class Replay:
             reason = "closed" if frame.kind == "closed" else "reopened"
             for streams, instruments in connection.groups().items():
                 yield StreamDown(instruments, streams, frame.receive_ns, frame.receive_ns, reason)
+            self._forget(connection)
         connection.opened = frame.kind == "open"
         if connection.opened:
             connection.address = frame.address
             if connection.venue is not None:
                 category = connection.venue.category_of(frame.address)
                 connection.category = category if category is not None else connection.category
+
+    def _forget(self, connection: _Connection) -> None:
+        """Begin the memory of a connection anew; of what is shared, only its own books."""
+        if connection.keeper in self._books.values():
+            for instrument in connection.carried:
+                connection.keeper.forget(instrument)  # type: ignore[union-attr]  # one of the values
+        else:
+            connection.keeper = None
 
     def _telling(self, event: Event) -> Iterator[Event]:
         """The listing of an event's instrument, the first time it is met."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from sextant.kit.clock import Clock
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Fraction
 from sextant.kit.websocket import SocketSettings
+from sextant.model.events import Stream
 from sextant.model.instrument import Instrument
-from sextant.venues.link import Link, LinkState, Outlet, Runtime, Subscription
-from sextant.venues.port import Category, SymbolTable, Venue
+from sextant.venues.link import Link, LinkState, Outlet, Part, Runtime, Subscription
+from sextant.venues.port import Category, SideSocket, SymbolTable, Venue
 
 _BURST_SHARE: Final = 0.2
 _RATE_SHARE: Final = 0.6  # with the burst, at most 0.8 of the venue's limit in any five minutes
@@ -53,15 +55,16 @@ class Session:
         self._link_of: dict[Instrument, Link] = {}
         self._topic_of: dict[Instrument, str] = {}
         self._links: list[Link] = []
-        for category, number, part in _parts(venue, subscriptions):
-            link = Link(venue, category, part, symbols, f"{venue.name}.{category}.{number}")
+        for part in _parts(venue, subscriptions):
+            link = Link(venue, part, symbols)
             link.attach(outlet, runtime)
             self._links.append(link)
-            for subscription in part:
-                if "book" in subscription.streams:
+            for subscription in part.subscriptions:
+                book = venue.topics(subscription.listing, ("book",)) if "book" in subscription.streams else ()
+                if book:
                     instrument = subscription.listing.instrument
                     self._link_of[instrument] = link
-                    self._topic_of[instrument] = venue.topics(subscription.listing, ("book",))[0]
+                    self._topic_of[instrument] = book[0]
 
     async def run(self) -> None:
         """Hold every connection until cancelled.
@@ -119,26 +122,44 @@ def runtime(
     )
 
 
-def _parts(
-    venue: Venue, subscriptions: Iterable[Subscription]
-) -> Iterator[tuple[Category, int, list[Subscription]]]:
-    """Category, number and subscriptions of each connection, within the characters one may name."""
-    by_category: dict[Category, list[Subscription]] = {}
+def _parts(venue: Venue, subscriptions: Iterable[Subscription]) -> Iterator[Part]:
+    """Each connection's part, within the characters one may name and with a side socket's streams apart."""
+    by_socket: dict[tuple[Category, str], list[Subscription]] = {}
     for subscription in subscriptions:
         category = subscription.listing.category
         offered = venue.capabilities.streams.get(category, ())
-        streams = tuple(stream for stream in subscription.streams if stream in offered)
-        if streams:
-            by_category.setdefault(category, []).append(Subscription(subscription.listing, streams))
-    for category, wanted in by_category.items():
-        number, characters = 0, 0
-        part: list[Subscription] = []
-        for subscription in wanted:
-            topics = venue.topics(subscription.listing, subscription.streams)
-            size = sum(len(topic) + _QUOTES_AND_COMMA for topic in topics)
-            if part and characters + size > venue.limits.topic_characters:
-                yield category, number, part
-                number, part, characters = number + 1, [], 0
-            part.append(subscription)
-            characters += size
-        yield category, number, part
+        side = venue.variations.side_sockets.get(category)
+        for url, own in _sockets(venue.sockets[category], side, offered):
+            streams = tuple(stream for stream in subscription.streams if stream in own)
+            if streams:
+                some = by_socket.setdefault((category, url), [])
+                some.append(Subscription(subscription.listing, streams))
+    numbers: Counter[Category] = Counter()
+    for (category, url), wanted in by_socket.items():
+        for some in _within(venue, wanted):
+            yield Part(category, url, f"{venue.name}.{category}.{numbers[category]}", some)
+            numbers[category] += 1
+
+
+def _sockets(
+    url: str, side: SideSocket | None, offered: Sequence[Stream]
+) -> Iterator[tuple[str, tuple[Stream, ...]]]:
+    apart = () if side is None else side.streams
+    yield url, tuple(stream for stream in offered if stream not in apart)
+    if side is not None:
+        yield side.url, apart
+
+
+def _within(venue: Venue, wanted: Sequence[Subscription]) -> Iterator[list[Subscription]]:
+    """The subscriptions in parts whose topics have at most the characters that one connection may name."""
+    characters = 0
+    part: list[Subscription] = []
+    for subscription in wanted:
+        topics = venue.topics(subscription.listing, subscription.streams)
+        size = sum(len(topic) + _QUOTES_AND_COMMA for topic in topics)
+        if part and characters + size > venue.limits.topic_characters:
+            yield part
+            part, characters = [], 0
+        part.append(subscription)
+        characters += size
+    yield part
