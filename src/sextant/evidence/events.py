@@ -165,7 +165,7 @@ def event_table(
     exit_ns = frame.open_ns[exit_row] + np.where(kind == FLAG, 0, step)
     gross = direction * (leave / entry - 1.0)
     held_ns = np.where((kind == STOP) | (kind == TARGET), exit_ns - 1, exit_ns)
-    paid, funded = _funding(view, column, entry_ns, held_ns)
+    paid, funded = settled_funding(view, column, entry_ns, held_ns)
     lacking = () if bool(funded.all()) else (FUNDING_UNKNOWN,)
     return EventTable(
         strategy_id=strategy_id,
@@ -199,9 +199,18 @@ def event_table(
     )
 
 
-def _funding(view: View, column: Integers, entry_ns: Integers, held_ns: Integers) -> tuple[Floats, Flags]:
+def settled_funding(
+    view: View, column: Integers, entry_ns: Integers, held_ns: Integers
+) -> tuple[Floats, Flags]:
     """Sum of the rates settled while in position, and whether the history covers it; per event.
 
+    Parameters
+    ----------
+    column, entry_ns, held_ns
+        int64 (n,): instrument, entry, and the last instant in position.
+
+    Notes
+    -----
     Whoever enters at the very instant of a settlement enters after it.
     """
     paid = np.zeros(len(column))

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from sextant.errors import Insufficient
 from sextant.model.bar import Floats, Integers
 from sextant.model.view import BarFrame, Flags
 from sextant.strategies.contract import Signals
@@ -253,3 +254,69 @@ def outcomes(
         *(np.ascontiguousarray(column) for column in (bars.open, bars.high, bars.low, bars.close))
     )
     return Outcomes(*_walk(prices, orders))
+
+
+class Exit(NamedTuple):
+    """How a position ended: kind (index of :data:`EXIT_NAMES`), row, price, excursions; see :class:`Outcomes`."""
+
+    kind: int
+    row: int
+    price: float
+    ambiguous: bool
+    adverse: float
+    favourable: float
+
+
+class Held(NamedTuple):
+    """A position that is held: +1 or -1, what was paid, its barriers, and the smallest step of the price."""
+
+    direction: int
+    paid: float
+    stop: float
+    target: float
+    tick: float
+
+
+def exit_of(bars: Prices, held: Held, leave: Flags, last: int) -> Exit | None:
+    """How a position that is held from row 0 on ends; None while no row shows it.
+
+    Parameters
+    ----------
+    bars
+        float64 (T, 1) each.
+    held
+        The position.
+    leave
+        bool (T,): at the close of the row the position is to be left at the next open.
+    last
+        Row at whose close time is up; it may lie beyond the bars.
+
+    Raises
+    ------
+    Insufficient
+        If a bar is missing before the exit.
+
+    Notes
+    -----
+    The rules are those of :func:`outcomes`, by the same code.
+    """
+    shape = bars.close.shape
+    nothing = np.empty((0, 0))
+    orders = Orders(
+        passing=np.zeros(shape, dtype=np.bool_),
+        direction=np.full(shape, held.direction, dtype=np.int8),
+        strength=np.ones(shape),
+        stop=np.full(shape, held.stop),
+        target=np.full(shape, held.target),
+        exit_flag=np.ascontiguousarray(np.repeat(leave[:, None, None], 2, axis=2)),
+        exit_close=nothing,
+        limit=nothing,
+        tick=np.array([held.tick]),
+        horizon=last,
+    )
+    kind, row, price, ambiguous, adverse, favourable = _leave(bars, orders, 0, 0, (0, held.paid))
+    if kind == _VOID:
+        raise Insufficient(
+            f"A bar is missing {row} rows after the position was opened.", reason="missing_data"
+        )
+    return None if kind == _PENDING else Exit(kind, row, price, bool(ambiguous), adverse, favourable)
