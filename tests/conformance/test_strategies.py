@@ -21,10 +21,10 @@ from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Strategy, Verdict
 from sextant.strategies.costs import CostAssumptions, Pricing
 from sextant.strategies.propose import judge
+from support import bar_markets
+from support import markets as spot_markets
 from support.cards import UNPROVEN, proven
 from support.markets import (
-    EMITS,
-    REFUSES,
     known_at,
     quoted_earlier,
     reordered,
@@ -32,6 +32,8 @@ from support.markets import (
     without_bars_of,
 )
 
+EMITS = {**spot_markets.EMITS, **bar_markets.EMITS}
+REFUSES = {**spot_markets.REFUSES, **bar_markets.REFUSES}
 ALL = list(strategies().values())
 IDS = [strategy.id for strategy in ALL]
 CUTS = 100

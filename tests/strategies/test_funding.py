@@ -7,7 +7,7 @@ import pytest
 
 from sextant.model.times import DAY_NS
 from sextant.model.view import Series, View
-from sextant.strategies.funding import forecast_sum, funding_of, settlements
+from sextant.strategies.funding import forecast_sum, funding_of, funding_sums, settlements
 from support.markets import bars_of, closes_of, framed, specs_of, view_of
 
 HOUR_NS = 3_600 * 10**9
@@ -78,3 +78,18 @@ def test_only_the_last_thirty_days_are_history() -> None:
 
 def test_an_unknown_rate_is_no_forecast() -> None:
     assert funding_of(_perpetual(float("nan")), 0, 86_400.0) is None
+
+
+def test_the_sums_of_all_perpetuals_are_unknown_where_nothing_is_known() -> None:
+    columns = bars_of(closes_of([np.zeros(4)] * 2))
+    view = view_of(framed("1h", columns), specs_of(2, "perpetual"))
+    facts = dataclasses.replace(
+        view.derivatives,
+        funding_rate=np.array([np.nan, BP]),
+        funding_interval_s=np.full(2, 28_800.0),
+        next_funding_ns=np.full(2, view.as_of_ns + HOUR_NS),
+    )
+    sums = funding_sums(dataclasses.replace(view, derivatives=facts), 86_400.0)
+    assert np.isnan(sums[0])
+    # At 1, 9 and 17 hours.
+    assert sums[1] == pytest.approx(3 * BP)

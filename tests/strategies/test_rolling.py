@@ -191,3 +191,9 @@ def test_a_sum_so_far_begins_anew_after_a_gap_and_never_exceeds_its_rows() -> No
     assert rolling.sum_so_far(x, 3)[:, 0].tolist() == pytest.approx(
         [1.0, 3.0, np.nan, 4.0, 9.0, 15.0, 18.0], nan_ok=True
     )
+
+
+def test_a_rank_may_be_content_with_fewer_values() -> None:
+    x = np.array([3.0, 1.0, 2.0, 4.0, 0.0])[:, None]
+    read = rolling.rank_frac(x, 3, 2)[:, 0].tolist()
+    assert read == pytest.approx([np.nan, 0.25, 0.5, 2.5 / 3, 0.5 / 3], nan_ok=True)

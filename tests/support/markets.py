@@ -12,7 +12,17 @@ import numpy as np
 from sextant.model.bar import BAR_FIELDS, Floats
 from sextant.model.instrument import InstrumentSpec, Kind
 from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
-from sextant.model.view import BarFrame, Quotes, View, bar_frame, no_books, no_derivatives, no_quotes
+from sextant.model.view import (
+    BarFrame,
+    Books,
+    Derivatives,
+    Quotes,
+    View,
+    bar_frame,
+    no_books,
+    no_derivatives,
+    no_quotes,
+)
 from support.views import spec
 
 FIRST_OPEN_NS = 19_700 * DAY_NS  # 2023-12-09; a multiple of every interval
@@ -164,8 +174,11 @@ def reordered(view: View, order: Sequence[int]) -> View:
         for interval, frame in view.bars.items()
     }
     quotes = Quotes(**{name: column[index] for name, column in vars(view.quotes).items()})
+    books = Books(**{name: column[index] for name, column in vars(view.books).items()})
+    facts = Derivatives(**{name: column[index] for name, column in vars(view.derivatives).items()})
     specs = tuple(view.instruments[column] for column in index)
-    return frozen(dataclasses.replace(view, bars=bars, quotes=quotes, instruments=specs))
+    moved = dataclasses.replace(view, bars=bars, instruments=specs)
+    return frozen(dataclasses.replace(moved, quotes=quotes, books=books, derivatives=facts))
 
 
 def momentum_market() -> View:

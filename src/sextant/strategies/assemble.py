@@ -22,6 +22,7 @@ from sextant.model.scorecard import Scorecard
 from sextant.model.times import MILLISECOND_NS
 from sextant.strategies.candidate import Candidate, expires_ns, first_seen_ns, opportunity_key
 from sextant.strategies.costs import Capacity, Pricing, Terms, capacity_curve
+from sextant.strategies.leverage import Leverage
 from sextant.strategies.proof import CAUTION, Proof, grade_of
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
@@ -31,7 +32,7 @@ from sextant.strategies.wording import reasons, warnings
 
 @dataclass(frozen=True, eq=False)
 class Offer:
-    """A candidate with its evidence, terms and the means of who asks."""
+    """A candidate with its evidence, terms and the means of who asks; ``borrowed`` where its strategy is levered."""
 
     candidate: Candidate
     card: Scorecard
@@ -39,6 +40,7 @@ class Offer:
     terms: Terms
     proof: Proof
     means: Means
+    borrowed: Leverage | None = None
 
     @property
     def mid(self) -> float:
@@ -57,7 +59,9 @@ class Offer:
 
     @property
     def leverage(self) -> float | None:
-        """1 for derivatives, which these strategies never lever; None for spot."""
+        """Notional over margin: 1 for derivatives of strategies that are not levered; None for spot."""
+        if self.borrowed is not None:
+            return self.borrowed.times
         kind = self.pricing.view.instruments[self.candidate.executed].instrument.kind
         return None if kind == "spot" else 1.0
 
@@ -181,7 +185,11 @@ def _risk(offer: Offer, sized: Sized, size: Size) -> tuple[RiskLevel, dict[str, 
         leverage=offer.leverage or 1.0,
         volume_24h_usd=offer.volume_24h_usd,
     )
-    return risk_of(exposure)
+    level, facts = risk_of(exposure)
+    if offer.borrowed is not None:
+        price = offer.borrowed.liquidation_price(offer.mid, offer.candidate.direction)
+        facts |= {"liquidation_price": price, "liquidation_frac": offer.borrowed.liquidation_frac}
+    return level, facts
 
 
 def _levels(offer: Offer) -> tuple[Decimal, Decimal]:

@@ -96,6 +96,21 @@ def funding_of(view: View, column: int, horizon_s: float) -> FundingForecast | N
     return forecast_sum(rate, settled, count)
 
 
+def funding_sums(view: View, horizon_s: float) -> Floats:
+    """What one unit of a long position of each instrument is expected to pay over a horizon, float64 (S,).
+
+    Notes
+    -----
+    Fraction of size x mark; NaN where the instrument has no funding or it is unknown.
+    """
+    sums = np.full(view.size, np.nan)
+    for column in np.flatnonzero(np.isfinite(view.derivatives.funding_rate)).tolist():
+        forecast = funding_of(view, column, horizon_s)
+        if forecast is not None:
+            sums[column] = forecast.sum_frac
+    return sums
+
+
 def _trimmed_mean(values: Floats) -> float:
     ordered = np.sort(values)
     cut = int(TRIM_FRAC * len(ordered))

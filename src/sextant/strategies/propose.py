@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
@@ -31,6 +32,7 @@ from sextant.strategies.dispositions import (
     unheard,
 )
 from sextant.strategies.gates import assess
+from sextant.strategies.leverage import SIGMAS_AWAY, STOPS_AWAY, leverage_of
 from sextant.strategies.proof import CAUTION, proof_of
 from sextant.strategies.sizing import (
     ES99_OF_SIGMA,
@@ -111,9 +113,13 @@ def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportun
     terms = terms_of(pricing, stay)
     if terms.unknown is not None:
         return insufficient(spec, (f"cost.{terms.unknown}", 0.0, 1.0, "values"), candidate.readings)
-    offer = Offer(
-        candidate, card, pricing, terms, proof_of(card), means_of(pricing.account, traded.instrument.venue)
-    )
+    means, borrowed = means_of(pricing.account, traded.instrument.venue), None
+    if candidate.strategy.levered:
+        borrowed = leverage_of(traded, means.profile.leverage_cap, candidate.stop_frac)
+        if borrowed is None:
+            return insufficient(spec, ("instrument.max_leverage", 0.0, 1.0, "values"), candidate.readings)
+        means = dataclasses.replace(means, free_usd=means.free_usd * borrowed.times)
+    offer = Offer(candidate, card, pricing, terms, proof_of(card), means, borrowed)
     gross = offer.proof.gross_bps
     room = Capacity(None, terms.greatest_usd) if gross is None else capacity(terms, gross)
     if gross is not None and room.largest_usd is None:
@@ -144,6 +150,11 @@ def _checked(
     if not offer.means.illustrative:
         least = candidate.strategy.min_capital_usd
         checks.append(Economic("min_capital", offer.means.equity_usd, least, 1, "USD"))
+    if offer.borrowed is not None:
+        away = offer.borrowed.liquidation_frac
+        stops, sigmas = away / candidate.stop_frac, away / candidate.sigma_day
+        checks.append(Economic("liquidation_stops", stops, STOPS_AWAY, 1, "stops"))
+        checks.append(Economic("liquidation_sigmas", sigmas, SIGMAS_AWAY, 1, "daily sd"))
     if offer.card.kind == "analytic" and gross is not None and offer.proof.error_bps is not None:
         lcb = gross - cost_bps - CAUTION * offer.proof.error_bps
         checks.append(Economic("edge_lcb_bps", lcb, 0.0, 1, "bps"))

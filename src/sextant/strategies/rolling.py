@@ -167,10 +167,16 @@ def ratio(a: Floats, b: Floats) -> Floats:
     return out
 
 
-def rank_frac(x: Floats, rows: int) -> Floats:
-    """Where the value stands among the last ``rows`` values, itself included: (count below + 0.5 count equal)/rows."""
+def rank_frac(x: Floats, rows: int, at_least: int | None = None) -> Floats:
+    """Where the value stands among the last ``rows`` values, itself included: (count below + 0.5 count equal)/rows.
+
+    Parameters
+    ----------
+    at_least
+        With this many values or more, fewer than ``rows`` are enough; None asks for all of them.
+    """
     out = np.empty(x.shape)
-    _rank(_readable(x), rows, out)
+    _rank(_readable(x), rows, rows if at_least is None else at_least, out)
     return out
 
 
@@ -436,16 +442,16 @@ def _add_pair(sums: Floats, s: int, dx: float, dy: float, sign: float) -> None:
 
 
 @compiled
-def _rank(x: Floats, n: int, out: Floats) -> None:
+def _rank(x: Floats, n: int, least: int, out: Floats) -> None:
     rows, columns = x.shape
     run = np.zeros(columns, np.int64)
     for t in range(rows):
         for s in range(columns):
             run[s] = 0 if np.isnan(x[t, s]) else run[s] + 1
-            if run[s] < n:
+            if run[s] < least:
                 out[t, s] = np.nan
             else:
-                score = 0.0
-                for j in range(t - n + 1, t + 1):
+                score, known = 0.0, min(n, run[s])
+                for j in range(t - known + 1, t + 1):
                     score += 1.0 if x[j, s] < x[t, s] else (0.5 if x[j, s] == x[t, s] else 0.0)
-                out[t, s] = score / n
+                out[t, s] = score / known

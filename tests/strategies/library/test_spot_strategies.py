@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sextant.model.opportunity import GateReading
-from sextant.model.view import View
-from sextant.strategies.catalog import strategy
-from sextant.strategies.columns import Columns
-from sextant.strategies.contract import Verdict
-from sextant.strategies.gates import assess, historic_pass
+from sextant.strategies.gates import historic_pass
 from support.markets import (
     aimless_market,
     breakout_market,
@@ -18,30 +13,11 @@ from support.markets import (
     momentum_market,
     reversion_market,
 )
+from support.said import away_frac, failed, said
 
 MOMENTUM = "ai_spot_momentum_strategy"
 REVERSION = "ai_spot_mean_reversion"
 BREAKOUT = "ai_spot_breakout_strategy"
-
-
-def said(name: str, view: View) -> tuple[Verdict, dict[str, GateReading]]:
-    chosen = strategy(name)
-    verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
-    assert verdict.missing[0] is None
-    return verdict, {reading.gate: reading for reading in assess(verdict).readings(0)}
-
-
-def away_frac(verdict: Verdict, view: View) -> tuple[float, float]:
-    """Distance of stop and of target from the last close of column 0, as fractions of it."""
-    close = view.bars[verdict.interval].close[-1, 0]
-    return (
-        abs(verdict.signals.stop[-1, 0] / close - 1.0),
-        abs(verdict.signals.target[-1, 0] / close - 1.0),
-    )
-
-
-def failed(readings: dict[str, GateReading]) -> list[str]:
-    return [name for name, reading in readings.items() if not reading.passed]
 
 
 def test_momentum_says_long_when_four_horizons_have_turned_up() -> None:

@@ -17,6 +17,7 @@ from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import Spoken, compose, silent
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
+from sextant.strategies.trend import trend_of
 
 INTERVAL: Final[Interval] = "4h"
 HORIZONS: Final = (6, 18, 42, 84)  # rows: 1 day, 3 days, 1 week, 2 weeks
@@ -27,27 +28,15 @@ NEEDS: Final = (Need("bars", INTERVAL, 200, 6 * 3600.0), Need("quotes", None, 1,
 
 
 def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
-    """What the trend says on every row of the 4h frame.
-
-    Notes
-    -----
-    ``m_L = (ln c - ln c[L rows ago]) / (sigma sqrt L)``, ``trend = mean of clip(m_L, -2, 2)/2``, sigma = ewstd(r, 42).
-    """
+    """What the trend (:func:`~sextant.strategies.trend.trend_of`) says on every row of the 4h frame."""
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
     close = columns.frame(INTERVAL).close
-    c = columns.log_close(INTERVAL)
-    sigma = columns.volatility(INTERVAL, SLOW_ROWS)
-    moves = [rolling.ratio(c - rolling.lag(c, rows), sigma * np.sqrt(rows)) for rows in HORIZONS]
-    total = sum((np.clip(move, -2.0, 2.0) for move in moves), start=np.zeros(close.shape))
-    trend = total / (2.0 * len(HORIZONS))
-    d = np.sign(trend)
+    shared = trend_of(columns, INTERVAL, HORIZONS, SLOW_ROWS)
+    trend, sigma, d = shared.value, shared.sigma, shared.direction
     atr = columns.indicator(INTERVAL, "atr", "atr", window=14)
     average = columns.indicator(INTERVAL, "ema", "ema", window=20)
-    agreement = np.where(
-        np.isnan(d), np.nan, sum((move * d > 0 for move in moves), start=np.zeros(close.shape))
-    )
     path = columns.indicator(INTERVAL, "efficiency_ratio", "efficiency_ratio", window=SLOW_ROWS)
     stretch = d * rolling.ratio(close - average, atr)
     turnover = columns.turnover(INTERVAL)
@@ -55,7 +44,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     ran = d[-1] * rolling.ratio(columns.touch.mid - close[-1], atr[-1])
     gates = (
         Gate("trend", np.abs(trend), params["trend"], 1),
-        Gate("agreement", agreement, params["agreement"], 1, "horizons"),
+        Gate("agreement", shared.agreement, params["agreement"], 1, "horizons"),
         Gate("efficiency", path, params["efficiency"], 1),
         Gate("extension", stretch, params["extension"], -1, "atr"),
         Gate("activity", active, params["activity"], 1),

@@ -1,0 +1,96 @@
+"""Histories of single instruments, seen from the rows of a frame; float64 (T, S), NaN where nothing is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from sextant.model.bar import Floats, Integers
+from sextant.model.instrument import Instrument
+from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
+from sextant.model.view import Series
+from sextant.strategies import rolling
+from sextant.strategies.columns import Columns
+
+SETTLED_AGE_NS: Final = DAY_NS
+"""No perpetual settles more seldom: an older last settlement means that the history has ended."""
+
+
+def open_interest(columns: Columns, interval: Interval, greatest_age_s: float) -> Floats:
+    """Open interest at the close of each row, base units: the newest point that is not older than the greatest age."""
+
+    def make() -> Floats:
+        frame, view = columns.frame(interval), columns.view
+        closes_ns = frame.open_ns + INTERVAL_NS[interval]
+        out = np.full(frame.close.shape, np.nan)
+        greatest_ns = round(greatest_age_s * SECOND_NS)
+        for column, history in _by_column(columns, view.open_interest_history):
+            out[:, column] = newest(history.time_ns, history.value, closes_ns, greatest_ns)
+        return out
+
+    return columns.once(("open_interest", interval, greatest_age_s), make)
+
+
+def settled_rank(columns: Columns, interval: Interval, settlements: int, at_least: int) -> Floats:
+    """Where the last settled funding rate stands among the last ``settlements`` of its instrument, in [0, 1].
+
+    Parameters
+    ----------
+    at_least
+        Settlements needed.
+    """
+
+    def make() -> Floats:
+        frame = columns.frame(interval)
+        out = np.full(frame.close.shape, np.nan)
+        known = _by_column(columns, columns.view.funding_history)
+        if not (known and frame.rows):
+            return out
+        closes_ns = frame.open_ns + INTERVAL_NS[interval]
+        # Settlements that no row looks back to are left out; the others stand in one block, the last in its last row.
+        first = [
+            max(int(np.searchsorted(series.time_ns, closes_ns[0], side="right")) - settlements, 0)
+            for _, series in known
+        ]
+        longest = max(len(series.time_ns) - begin for begin, (_, series) in zip(first, known, strict=True))
+        block = np.full((longest, len(known)), np.nan)
+        for place, (begin, (_, series)) in enumerate(zip(first, known, strict=True)):
+            kept = series.value[begin:]
+            block[longest - len(kept) :, place] = kept
+        ranks = rolling.rank_frac(block, settlements, at_least)
+        for place, (begin, (column, series)) in enumerate(zip(first, known, strict=True)):
+            times_ns = series.time_ns[begin:]
+            mine = ranks[longest - len(times_ns) :, place]
+            out[:, column] = newest(times_ns, mine, closes_ns, SETTLED_AGE_NS)
+        return out
+
+    return columns.once(("settled_rank", interval, settlements, at_least), make)
+
+
+def newest(times_ns: Integers, values: Floats, at_ns: Integers, greatest_age_ns: int) -> Floats:
+    """The value of the newest point at or before each of ``at_ns``; NaN where there is none, or an older one only.
+
+    Examples
+    --------
+    >>> newest(np.array([10, 20]), np.array([1.0, 2.0]), np.array([9, 10, 19, 40]), 15).tolist()
+    [nan, 1.0, 1.0, nan]
+    """
+    last = np.searchsorted(times_ns, at_ns, side="right") - 1
+    seen = np.maximum(last, 0)
+    if not len(times_ns):
+        return np.full(len(at_ns), np.nan)
+    young = (last >= 0) & (at_ns - times_ns[seen] <= greatest_age_ns)
+    return np.where(young, values[seen], np.nan)
+
+
+def _by_column(columns: Columns, histories: Mapping[Instrument, Series]) -> list[tuple[int, Series]]:
+    """Columns of the view that have a history with a point, in their order."""
+    placed = columns.view.column_of
+    found = [
+        (placed[instrument], series)
+        for instrument, series in histories.items()
+        if instrument in placed and len(series.time_ns)
+    ]
+    return sorted(found, key=lambda item: item[0])

@@ -1,0 +1,70 @@
+"""Markets whose answer is known, for the strategies of bars beyond the three spot ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+import numpy as np
+
+from sextant.model.bar import Floats
+from sextant.model.times import HOUR_NS, MINUTE_NS
+from sextant.model.view import Series, View
+from support.markets import alternating, bars_of, closes_of, framed, frozen, specs_of, view_of
+
+
+def with_taker_share(columns: dict[str, Floats], share: Floats | float) -> dict[str, Floats]:
+    """The columns in which takers bought this share of the volume of each bar."""
+    return columns | {"taker_buy_volume": columns["volume"] * share}
+
+
+def funded(view: View, rate: float = 1e-4, settlements: int = 90) -> View:
+    """The market whose perpetuals all settled this rate every 8 hours, the next time in an hour; mark = index = close."""
+    size, last = view.size, next(iter(view.bars.values())).close[-1].copy()
+    facts = dataclasses.replace(
+        view.derivatives,
+        mark=last,
+        index=last.copy(),
+        funding_rate=np.full(size, rate),
+        funding_interval_s=np.full(size, 28_800.0),
+        next_funding_ns=np.full(size, view.as_of_ns + HOUR_NS),
+        event_ns=np.full(size, view.as_of_ns),
+    )
+    times = view.as_of_ns - 7 * HOUR_NS - 8 * HOUR_NS * np.arange(settlements - 1, -1, -1)
+    history = {spec.instrument: Series(times, np.full(settlements, rate)) for spec in view.instruments}
+    return frozen(dataclasses.replace(view, derivatives=facts, funding_history=history))
+
+
+def with_interest(view: View, log_interest: Callable[[Floats], Floats], points: int = 2_016) -> View:
+    """The market with 5-minute points of open interest: ``exp`` of a function of the hours until now, <= 0."""
+    times = view.as_of_ns - 5 * MINUTE_NS * np.arange(points - 1, -1, -1)
+    hours = (times - view.as_of_ns) / HOUR_NS
+    series = Series(times, 1e6 * np.exp(log_interest(hours)))
+    return dataclasses.replace(
+        view, open_interest_history={spec.instrument: series for spec in view.instruments}
+    )
+
+
+def futures_market(interest_per_hour: float = 0.002, sign: float = 1.0) -> View:
+    """strategies.md 3.8, MUST EMIT (0.002) and MUST NOT (-0.002): a trend of 44 hours that new positions confirm."""
+    steps = alternating(700, 0.004)
+    steps[-44:] += 0.001
+    columns = with_taker_share(bars_of(closes_of([sign * steps])), 0.5 + sign * 0.05)
+    specs = tuple(
+        msgspec.structs.replace(spec, max_leverage=Decimal(50)) for spec in specs_of(1, "perpetual")
+    )
+    view = funded(view_of(framed("1h", columns), specs))
+    return with_interest(view, lambda hours: interest_per_hour * hours)
+
+
+EMITS: dict[str, Callable[[], View]] = {
+    "ai_futures_trade": futures_market,
+}
+"""By strategy: a market in which it must speak about column 0."""
+
+REFUSES: dict[str, tuple[Callable[[], View], str]] = {
+    "ai_futures_trade": (lambda: futures_market(-0.002), "participation"),
+}
+"""By strategy: a market in which it must be silent about column 0, and the gate that decides."""
