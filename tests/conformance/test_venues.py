@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sextant.errors import VenueError, WireError
 from sextant.model.events import Event, Listed, StreamAlive, StreamDown
 from sextant.venues.catalog import venue, venues
+from sextant.venues.channels import channel_of
 from sextant.venues.port import SymbolTable, Venue
 from support.recordings import RECORDINGS, Recording, read_examples, read_session
 
@@ -34,13 +35,11 @@ def _session(data_dir: Path, name: str) -> tuple[Venue, Recording, SymbolTable]:
 
 @cache
 def _kinds(data_dir: Path, name: str) -> list[tuple[str, bytes]]:
-    """One frame of every (category, topic prefix, type) that was recorded."""
+    """One frame of every category, channel and kind of message that was recorded."""
     _, recording, _ = _session(data_dir, name)
     first: dict[object, tuple[str, bytes]] = {}
     for category, frame, _at in recording.frames:
-        message = json.loads(frame)
-        topic = str(message.get("topic", "")).rpartition(".")[0]
-        first.setdefault((category, topic, message.get("type"), message.get("op")), (category, frame))
+        first.setdefault((category, channel_of(frame)), (category, frame))
     return list(first.values())
 
 

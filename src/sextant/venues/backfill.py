@@ -106,7 +106,7 @@ def tasks(venue: Venue, listings: Sequence[Listing], plan: Plan) -> Iterator[Tas
     for subject, interval, rows in subjects:
         for listing in listings:
             wanted = (
-                interval in can.intervals
+                interval in can.intervals and listing.instrument.kind != "option"
                 if subject == "bars"
                 else offered[subject] and listing.instrument.kind == "perpetual"
             )

@@ -43,6 +43,8 @@ def channel_of(data: bytes) -> str:
     'orderbook.200 delta'
     >>> channel_of(b'{"stream":"btcusdt@depth@100ms","data":{}}')
     'depth@100ms'
+    >>> channel_of(b'{"params":{"channel":"book.BTC-PERPETUAL.100ms","data":{"type":"change"}}}')
+    'book change'
     >>> channel_of(b'[1665,{"as":[]},"book-1000","WAVES/EUR"]')
     'book-1000'
     """
@@ -54,7 +56,8 @@ def channel_of(data: bytes) -> str:
         return TOO_DEEP
     if isinstance(named, list):
         return _of_list(named)
-    kind = next((word for word in (named.type, named.action) if isinstance(word, str)), "")
+    words = (named.type, named.action, _inner_type(named))
+    kind = next((word for word in words if isinstance(word, str)), "")
     channel = _channel(named)
     text = f"{channel} {kind}" if kind and kind != channel else channel
     return text[:LONGEST] or UNNAMED
@@ -71,6 +74,12 @@ def _channel(named: _Named) -> str:
             return str(inner["channel"]).partition(".")[0]
     words = (named.channel, named.table, named.feed, named.e, named.event, named.op, named.method)
     return next((word for word in words if isinstance(word, str)), "")
+
+
+def _inner_type(named: _Named) -> Any:
+    """The kind of message that stands beside the data of a notification, as Deribit's books say it."""
+    data = named.params.get("data") if isinstance(named.params, dict) else None
+    return data.get("type") if isinstance(data, dict) else None
 
 
 def _without_last(topic: str) -> str:
