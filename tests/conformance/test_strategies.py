@@ -251,15 +251,17 @@ def test_a_replay_without_quotes_is_insufficient_unless_a_spread_is_assumed_and_
     rows, dispositions = judged(strategy, view)
     assert not rows
     assert (dispositions[0].kind, dispositions[0].stage) == ("insufficient_data", "quotes")
-    assumed = CostAssumptions(spread_bps_assumed=5.0)
+    assumed = CostAssumptions(spread_bps_assumed=1.0)
     verdict = strategy.evaluate(view, strategy.defaults(), Columns(view, assumed))
-    rows, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, RICH, assumed))
+    # A small account: without a touch all of a size slips, and slippage alone can break an unproven idea's payoff.
+    small = Account(equity_usd=10_000.0, coverage_frac=1.0, free_usd={"binance": 10_000.0})
+    rows, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, small, assumed))
     assert dispositions[0].kind == "opportunity"
     for row in rows:
         spread = next(line for line in row.costs if line.item == "spread")
-        assert spread.bps == pytest.approx(-5.0)
-        assert spread.basis == "assumed 5 bps: the recording has no quotes"
-        assert any("assumed to be 5 bps" in warning for warning in row.warnings)
+        assert spread.bps == pytest.approx(-1.0)
+        assert spread.basis == "assumed 1 bps: the recording has no quotes"
+        assert any("assumed to be 1 bps" in warning for warning in row.warnings)
 
 
 @each

@@ -59,12 +59,31 @@ def futures_market(interest_per_hour: float = 0.002, sign: float = 1.0) -> View:
     return with_interest(view, lambda hours: interest_per_hour * hours)
 
 
+def squeeze_market(last_volume: float = 3.0) -> View:
+    """strategies.md 4, volatility_squeeze, MUST EMIT (3.0) and MUST NOT (1.0): 199 quiet rows of 4h, then +1 %."""
+    steps = alternating(200, 0.0005)
+    steps[-1] = 0.01
+    return view_of(framed("4h", _narrow(closes_of([steps]), last_volume)))
+
+
+def _narrow(close: Floats, last_volume: float) -> dict[str, Floats]:
+    """Bars of these closes with wicks of 0.05 % whose last row trades a multiple of the volume."""
+    columns = bars_of(close)
+    columns["high"] = np.maximum(columns["open"], close) * 1.0005
+    columns["low"] = np.minimum(columns["open"], close) / 1.0005
+    columns["quote_volume"][-1] *= last_volume
+    columns["volume"] = columns["quote_volume"] / close
+    return columns
+
+
 EMITS: dict[str, Callable[[], View]] = {
     "ai_futures_trade": futures_market,
+    "volatility_squeeze": squeeze_market,
 }
 """By strategy: a market in which it must speak about column 0."""
 
 REFUSES: dict[str, tuple[Callable[[], View], str]] = {
     "ai_futures_trade": (lambda: futures_market(-0.002), "participation"),
+    "volatility_squeeze": (lambda: squeeze_market(1.0), "volume"),
 }
 """By strategy: a market in which it must be silent about column 0, and the gate that decides."""

@@ -26,6 +26,12 @@ CATALOGUE_ORDER: Final = (
     "ai_hedge_position",
     "ai_risk_management",
     "ai_portfolio_optimization",
+    "basis_carry",
+    "venue_spot_arbitrage",
+    "triangular_arbitrage",
+    "liquidation_reversal",
+    "volatility_squeeze",
+    "parity_violation",
 )
 """Ids in the order in which people see them; strategies that are not listed follow by name."""
 
