@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from sextant.evidence.events import EventTable, event_table
+from sextant.evidence.live import LiveRecord
 from sextant.evidence.multiple import Tries
 from sextant.evidence.outcomes import EXIT_NAMES
 from sextant.evidence.scorecard import Scorer, shortfall, tries_of
@@ -220,3 +221,27 @@ def test_a_catalogue_counts_every_cell_and_takes_the_variance_of_their_ratios() 
     tries = tries_of([first, second], variants=3)
     assert tries.cells_count == 4 * 3
     assert tries.variance == pytest.approx(expected)
+
+
+def test_live_ideas_are_counted_and_a_refuted_bucket_states_no_confidence() -> None:
+    table, costs = table_of(np.tile([0.02, 0.02, 0.02, -0.01], 10)), np.array([50.0])
+    plain = Scorer(table, costs).card(0, 1, 1.0)
+    refuted = LiveRecord(40, 0.25, -80.0, 10.0, frozenset({0}))
+    card = Scorer(table, costs, live=refuted).card(0, 1, 1.0)
+    assert plain.confidence is not None
+    assert (plain.live_count, plain.live_hit_frac, plain.miscalibrated, plain.edge_decay_z) == (
+        0,
+        None,
+        False,
+        None,
+    )
+    assert (card.live_count, card.live_hit_frac, card.miscalibrated, card.confidence) == (
+        40,
+        0.25,
+        True,
+        None,
+    )
+    # The past earned 75 bps with a standard error of about 21: -155 over hypot(21, 10).
+    assert card.edge_decay_z == pytest.approx(-6.6, abs=0.3)
+    other = LiveRecord(40, 0.5, None, None, frozenset())
+    assert Scorer(table, costs, live=other).card(0, 1, 1.0).confidence == plain.confidence

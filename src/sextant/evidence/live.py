@@ -63,6 +63,7 @@ class Ended(msgspec.Struct, frozen=True):
     result: Result
     reason: str | None
     resolved_ns: int
+    entered_ns: int | None
     gross_bps: float | None
     net_bps: float | None
     adverse_bps: float | None = None
@@ -184,6 +185,7 @@ def _walked(idea: Idea, held: Position, view: View, column: int, leave: Flags) -
         EXIT_NAMES[found.kind],
         None,
         left_ns,
+        held.entered_ns,
         gross_bps,
         gross_bps - idea.cost_bps,
         max(held.adverse, found.adverse) * 1e4,
@@ -221,7 +223,7 @@ def _overdue(idea: Idea, held: Position | None, view: View) -> Position | Ended 
 
 
 def _void(reason: str, at_ns: int) -> Ended:
-    return Ended("void", reason, at_ns, None, None)
+    return Ended("void", reason, at_ns, None, None, None)
 
 
 class Known(msgspec.Struct, frozen=True):

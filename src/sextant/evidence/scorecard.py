@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 
 from sextant.evidence.calibrate import CELLS, Calibration, OutOfSample, Results, calibrate, walk_forward
-from sextant.evidence.clusters import clustered, effective_count, mean_interval, standard_error, wilson
+from sextant.evidence.clusters import Z90, clustered, effective_count, mean_interval, standard_error, wilson
 from sextant.evidence.events import EventTable
+from sextant.evidence.live import LiveRecord
 from sextant.evidence.multiple import Tries, deflated_p, reality_p, shape_of
 from sextant.evidence.outcomes import BUCKET_EDGES, BUCKETS, EXIT_NAMES, cell_of
 from sextant.model.account import Grade
@@ -40,17 +41,26 @@ class Scorer:
         float64 (S,): the user's round-trip cost of each instrument, NaN where unknown.
     tries
         Everything that was looked at besides, see :func:`tries_of`; None counts the strategy's own cells.
+    live
+        How ideas that were told to somebody have done; None where nobody follows them.
 
     Notes
     -----
-    Counts, n_eff and gross figures are the same for every user; events of instruments whose cost is unknown count
+    The confidence of a cell that live ideas have refuted is withheld. Counts, n_eff and gross figures are the same for every user; events of instruments whose cost is unknown count
     there and are left out of net figures.
     """
 
-    def __init__(self, table: EventTable, cost_bps: Floats, tries: Tries | None = None) -> None:
+    def __init__(
+        self,
+        table: EventTable,
+        cost_bps: Floats,
+        tries: Tries | None = None,
+        live: LiveRecord | None = None,
+    ) -> None:
         self.table = table
         self._cost_bps = cost_bps
         self._tries = tries
+        self._live = live
         self._net: Floats = table.gross - cost_bps[table.column] / _BPS
         self._figures: dict[tuple[int, ...], dict[str, Any]] = {}
         self._worth: dict[tuple[int, ...], float] = {}
@@ -161,7 +171,7 @@ class Scorer:
         """What every card of the strategy says alike."""
         table, held = self.table, self.out_of_sample
         return {
-            "kind": "bars",
+            "kind": table.kind,
             "brier": None if held is None else held.brier,
             "log_loss": None if held is None else held.log_loss,
             "reliability": () if held is None else held.reliability,
@@ -170,7 +180,23 @@ class Scorer:
             "window_start_ns": table.window_start_ns,
             "window_end_ns": table.window_end_ns,
             "half_life_s": table.median_run_s,
+            "live_count": 0 if self._live is None else self._live.count,
+            "live_hit_frac": None if self._live is None else self._live.hit_frac,
+            "edge_decay_z": self.edge_decay_z,
         }
+
+    @cached_property
+    def edge_decay_z(self) -> float | None:
+        """Live mean less past mean over their joint standard error; None where either is unknown."""
+        live = self._live
+        if live is None or live.mean_bps is None or live.error_bps is None:
+            return None
+        past = self._figures_of(_EVERY)
+        mean, low, high = (past.get(f"expectancy{end}_bps") for end in ("", "_low", "_high"))
+        if mean is None or low is None or high is None:
+            return None
+        error = math.hypot((high - low) / (2.0 * Z90), live.error_bps)
+        return (live.mean_bps - mean) / error if error > 0 else None
 
     @cached_property
     def shown_count(self) -> int:
@@ -268,6 +294,8 @@ class Scorer:
         known = self.calibration
         if known is None or not math.isfinite(self._cost_bps[column]):
             return {}
+        if self._live is not None and cell in self._live.miscalibrated:
+            return {"miscalibrated": True}
         low, high = known.interval(column, cell)
         share = float(known.stated(np.array([column]), np.array([cell]))[0])
         return {"confidence": share, "confidence_low": low, "confidence_high": high}
@@ -284,7 +312,7 @@ class Scorer:
         table = self.table
         return Scorecard(
             **counts,
-            kind="bars",
+            kind=table.kind,
             status="insufficient_history",
             reason=f"insufficient history: {counts['n_eff']:.1f} of {PROVEN_EVENTS:g} independent events",
             source=self._source(None, cells),

@@ -29,7 +29,9 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
 
     Every number is None when there is too little history; ``reason`` then says what is missing.
     Gross figures are before cost, net figures after the caller's stated costs. Fractions are in
-    [0, 1], ``_bps`` are basis points of the event's notional, ``_ns`` times UTC.
+    [0, 1], ``_bps`` are basis points of the event's notional, ``_ns`` times UTC. ``miscalibrated``: live ideas
+    of this bucket have refuted what was stated, so confidence is withheld; ``edge_decay_z``: live mean less past
+    mean in standard errors.
     """
 
     kind: EvidenceKind
@@ -74,4 +76,6 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     half_life_s: float | None = None
     live_count: int = 0
     live_hit_frac: float | None = None
+    miscalibrated: bool = False
+    edge_decay_z: float | None = None
     grade: Grade = "unproven"

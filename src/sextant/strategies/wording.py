@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sextant.model.opportunity import CostLine, Size
 from sextant.model.scorecard import Scorecard
 from sextant.model.times import iso_ms
 from sextant.strategies.candidate import Candidate, first_seen_ns
 from sextant.strategies.costs import Pricing, Terms
 from sextant.strategies.gates import without
+
+DECAYED: Final = 2.6  # strategies.md 2.9: beyond it chance is no explanation
 
 _COMMON = frozenset(
     {"kind", "status", "stable_quote", "trigger_age_rows", "room_to_stop", "room_to_target", "quote_ran"}
@@ -56,6 +60,14 @@ def warnings(
         told.append(
             f"Unproven: {card.reason or f'{card.n_eff:.0f} of 30 independent events'}; edge and confidence are "
             "withheld and the size is a quarter of the risk budget."
+        )
+    if card.miscalibrated:
+        told.append(
+            "Confidence is withheld: live ideas of this strength have done otherwise than was stated."
+        )
+    if card.edge_decay_z is not None and card.edge_decay_z < -DECAYED:
+        told.append(
+            f"Live ideas of this strategy earn less than its past: {card.edge_decay_z:.1f} standard errors."
         )
     if pricing.touch.assumed:
         told.append(
