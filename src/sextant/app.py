@@ -33,6 +33,7 @@ from sextant.scans.store import ScanDetails, ScanRows
 from sextant.scans.worker import Archive, ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
+from sextant.vault.audit import AuditTrail
 from sextant.vault.keys import ApiKeys
 from sextant.vault.sessions import Sessions
 from sextant.vault.signing import load_key
@@ -84,6 +85,7 @@ async def assemble(
             users=Users(db, clock),
             sessions=Sessions(db, clock, key),
             keys=ApiKeys(db, clock),
+            trail=AuditTrail(db, clock),
             key=key,
             health=Health(clock, probes),
             lag=lag,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sextant.vault.users import UserSpec
 from support.api import Api
 from support.people import PASSWORD
 
@@ -101,7 +102,7 @@ async def test_a_thousand_addresses_share_ten_guesses(api: Api) -> None:
 
 
 async def test_a_one_time_password_opens_only_the_change_of_itself(api: Api) -> None:
-    _, once = await api.vault.users.add("ada@example.org", "Ada", "admin")
+    _, once = await api.vault.users.add(UserSpec("ada@example.org", "Ada", "admin"))
     tokens = (await api.client.post(LOGIN, json=credentials(password=once))).json()
     assert tokens["permissions"] == ["self:write"]
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}

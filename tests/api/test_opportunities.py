@@ -301,9 +301,12 @@ async def test_onboarding_grants_once_and_tells_the_same_again(api: Api) -> None
     assert {k: v for k, v in again.items() if k != "execution_time_ms"} == {
         k: v for k, v in first.items() if k != "execution_time_ms"
     }
-    assert first["results"]["strategy_portfolio"] == list(strategies())
+    free = [item.id for item in strategies().values() if item.tier == "free"]
+    assert "ai_spot_momentum_strategy" in free
+    assert len(free) < len(strategies())
+    assert first["results"] == {"free_strategies": free, "strategy_portfolio": free}
     after = (await api.client.get(path, headers=bearer)).json()
-    assert after["onboarding_status"]["active_strategies"] == len(strategies())
+    assert after["onboarding_status"]["active_strategies"] == len(free)
     assert after["recommendations"]["next_action"] == "scan"
     scan_id = await api.discover(bearer)
     api.clock.advance(5)
@@ -315,6 +318,12 @@ async def test_onboarding_grants_once_and_tells_the_same_again(api: Api) -> None
     }
     assert running["recommendations"]["next_action"] == "wait"
     assert user.user_id == running["user_id"]
+
+
+async def test_onboarding_keeps_what_was_granted_before(api: Api) -> None:
+    _, bearer = await api.onboarded()
+    told = (await api.client.post("/api/v1/opportunities/onboard", json={}, headers=bearer)).json()
+    assert told["results"]["strategy_portfolio"] == list(strategies())
 
 
 async def test_one_opportunity_is_told_with_what_is_behind_it_to_its_owner_only(working: Api) -> None:

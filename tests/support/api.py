@@ -25,6 +25,7 @@ from sextant.scans.store import ScanDetails, ScanRows
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
+from sextant.vault.audit import AuditTrail
 from sextant.vault.records import Role, User
 from support.markets import momentum_market
 from support.people import HERE, KEY, PASSWORD, START_NS, People, people
@@ -122,6 +123,7 @@ async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> Asy
         users=vault.users,
         sessions=vault.sessions,
         keys=vault.keys,
+        trail=AuditTrail(db, vault.clock),
         key=KEY,
         health=health,
         lag=LoopLag(vault.clock),

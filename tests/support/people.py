@@ -14,7 +14,7 @@ from sextant.vault.passwords import HashCost, Passwords
 from sextant.vault.records import Role, User
 from sextant.vault.sessions import Sessions
 from sextant.vault.signing import key_of
-from sextant.vault.users import Users
+from sextant.vault.users import Users, UserSpec
 
 CHEAP: Final = HashCost(passes=1, memory_kib=8, lanes=1)
 START_NS: Final = 1_772_366_400_000_000_000  # 2026-03-01T12:00:00Z
@@ -35,7 +35,7 @@ class People:
 
     async def settled(self, email: str = "ada@example.org", role: Role = "trader") -> User:
         """A person who has changed their one-time password to ``PASSWORD`` and has no session."""
-        user, once = await self.users.add(email, email.partition("@")[0].title(), role)
+        user, once = await self.users.add(UserSpec(email, email.partition("@")[0].title(), role))
         tokens = await self.sessions.login(email, once, HERE)
         identity = await self.sessions.identify(tokens.access_token)
         await self.sessions.change_password(identity, once, PASSWORD, HERE)

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sextant.errors import Denied, InputError, RateLimited, Unauthenticated
 from sextant.vault.store import AUDIT, REFRESH_TOKENS, SESSIONS, USERS
+from sextant.vault.users import UserSpec
 from support.people import HERE, PASSWORD, People
 
 
@@ -167,7 +168,7 @@ async def test_ten_failures_close_an_account_to_guessers_and_not_to_its_sessions
 
 
 async def test_nothing_stored_opens_anything(vault: People, tmp_path: Path) -> None:
-    _, once = await vault.users.add("canary@example.org", "Canary", "trader")
+    _, once = await vault.users.add(UserSpec("canary@example.org", "Canary", "trader"))
     tokens = await vault.sessions.login("canary@example.org", once, HERE)
     identity = await vault.sessions.identify(tokens.access_token)
     await vault.sessions.change_password(identity, once, "canary password", HERE)

@@ -58,7 +58,7 @@ class OpportunityRoutes:
     scans, diagnostics, users
         Front doors of the rooms.
     catalogue
-        The strategies there are; the starting package is all of them.
+        The strategies there are; the starting package is the free ones.
     account_of
         The account a person's scans are run for.
     clock
@@ -151,12 +151,15 @@ class OpportunityRoutes:
     async def onboard(self, call: Call[OnboardBody, NoQuery]) -> OnboardAnswer:
         """The starting package; repeats tell what the first call did."""
         begun_ns = self._clock.monotonic_ns()
-        first = await self._users.onboard(call.user_id, list(self._catalogue))
-        free = [name for name in first.strategy_ids if self._tier(name) == "free"]
+        free = [item.id for item in self._catalogue.values() if item.tier == "free"]
+        first = await self._users.onboard(call.user_id, free)
+        portfolio = await self._users.grants(call.user_id)
         return OnboardAnswer(
             onboarding_id=first.onboarding_id,
             user_id=call.user_id,
-            results=OnboardResults(free, list(first.strategy_ids)),
+            results=OnboardResults(
+                list(first.strategy_ids), [name for name in self._catalogue if name in portfolio]
+            ),
             execution_time_ms=(self._clock.monotonic_ns() - begun_ns) / 1e6,
             onboarded_at=iso_ms(first.onboarded_ns),
             next_steps=["POST /api/v1/opportunities/discover"],
@@ -266,10 +269,6 @@ class OpportunityRoutes:
             return LastScan(None, None, None)
         started_ns = newest[0].started_ns
         return LastScan(newest[0].scan_id, iso_ms(started_ns), age_s(started_ns, self._clock.now_ns()))
-
-    def _tier(self, strategy_id: str) -> str | None:
-        strategy = self._catalogue.get(strategy_id)
-        return None if strategy is None else strategy.tier
 
 
 def _scan_id(call: Call[NoBody, NoQuery], *, latest: bool) -> str:

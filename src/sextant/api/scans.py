@@ -32,12 +32,13 @@ from sextant.api.scan_wire import (
     status_body,
     strategy_coverage,
 )
+from sextant.api.times import time_field
 from sextant.errors import InputError, NotFound, SextantError
 from sextant.kit.clock import Clock
 from sextant.kit.ids import is_id
 from sextant.kit.sse import StreamEnd, frame, stream
 from sextant.model.opportunity import Disposition
-from sextant.model.times import iso_ms, parse_time_ns
+from sextant.model.times import iso_ms
 from sextant.scans.lifecycle import Scans
 from sextant.scans.records import Coverage, ScanEvent, ScanResults, ScanStatus
 from sextant.scans.store import HistoryFilter
@@ -81,8 +82,8 @@ class ScanRoutes:
         before = None if query.cursor is None else self._cursors.read(query.cursor, *bound)
         only = HistoryFilter(
             query.status,
-            None if query.since is None else _time_ns(query.since, "since"),
-            None if query.until is None else _time_ns(query.until, "until"),
+            time_field(query.since, "since"),
+            time_field(query.until, "until"),
         )
         place = None if before is None else (int(before[0]), str(before[1]))
         _, page = await self._scans.history(call.user_id, query.limit + 1, place, only)
@@ -277,13 +278,6 @@ def _wanted(pair: tuple[str, Disposition], query: CoverageQuery) -> bool:
 def _check_strategy(found: Coverage, strategy_id: str | None) -> None:
     if strategy_id is not None and strategy_id not in {report.strategy_id for report in found.strategies}:
         raise InputError("The scan has no strategy of that id.", reason="not_a_choice", field="strategy_id")
-
-
-def _time_ns(text: str, field: str) -> int:
-    try:
-        return parse_time_ns(text)
-    except InputError as error:
-        raise InputError(error.message, reason=error.reason, field=field) from None
 
 
 def _last_event_id(text: str | None) -> int:

@@ -14,6 +14,7 @@ from litestar.config.cors import CORSConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
+from sextant.api.admin import AdminRoutes
 from sextant.api.auth import AuthRoutes
 from sextant.api.comparisons import ComparisonRoutes
 from sextant.api.cursors import Cursors
@@ -36,6 +37,7 @@ from sextant.kit.metrics import Metrics
 from sextant.model.account import Account
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.lifecycle import Origin, Scans
+from sextant.vault.audit import AuditTrail
 from sextant.vault.keys import ApiKeys
 from sextant.vault.records import User
 from sextant.vault.sessions import Sessions
@@ -75,6 +77,7 @@ class Rooms:
     users: Users
     sessions: Sessions
     keys: ApiKeys
+    trail: AuditTrail
     key: SigningKey
     health: Health
     lag: LoopLag
@@ -136,6 +139,7 @@ class Edge:
             *found.endpoints(),
             *ScanRoutes(rooms.scans, cursors, rooms.clock, rooms.closing).endpoints(),
             *ComparisonRoutes(rooms.scans, cursors).endpoints(),
+            *AdminRoutes(rooms.users, rooms.trail, rooms.scans.catalogue, cursors, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *ops.endpoints(),
         )

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from sextant.cli import exits
+from sextant.cli.user_commands import users
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
@@ -20,7 +21,6 @@ app = App(
     help_epilogue=exits.epilogue(),
     help_format="plaintext",
 )
-users = App(name="users", help="People who may ask this server.")
 app.command(users)
 
 
@@ -252,32 +252,3 @@ def simulate(*, port: int = 0, seed: int = 7, instruments: int = 240, pace: floa
     from sextant.cli.simulating import run_simulation
 
     asyncio.run(run_simulation(port, seed, instruments, pace))
-
-
-@users.command(name="add")
-def add_user(
-    email: str,
-    /,
-    *,
-    name: str = "",
-    role: Literal["admin", "trader", "viewer", "api_only"] = "trader",
-    json: Json = False,
-) -> None:
-    """Add a person; prints a one-time password once.
-
-    Example: sextant users add ada@example.org --role trader
-
-    Parameters
-    ----------
-    email
-        Address they log in with.
-    name
-        Full name; the part before the @ when absent.
-    role
-        What they may do.
-    json
-        The person and the password as one JSON object on standard output.
-    """
-    from sextant.cli.people import add
-
-    asyncio.run(add(email, name, role, as_json=json))

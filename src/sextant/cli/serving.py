@@ -22,6 +22,7 @@ from sextant.errors import Conflict, Unreachable
 from sextant.kit import log
 from sextant.kit.clock import SystemClock
 from sextant.strategies.catalog import strategies
+from sextant.vault.users import UserSpec
 from sextant.venues.backfill import Failure, Plan
 from sextant.venues.backfill import Progress as Filled
 from sextant.venues.catalog import venue
@@ -116,8 +117,9 @@ def _apart(config: Config) -> Config:
 async def _demo_user(server: Server) -> str | None:
     """The password of the demo's person, shown this once, or None where they exist already."""
     try:
+        grants = tuple(strategies())
         _, password = await server.rooms.users.add(
-            DEMO_EMAIL, "Demo", "admin", grants=tuple(strategies()), must_change=False
+            UserSpec(DEMO_EMAIL, "Demo", "admin", grants=grants, must_change=False)
         )
     except Conflict:
         return None

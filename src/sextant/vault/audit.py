@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any, Final
 
@@ -9,10 +10,13 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from sextant.kit.clock import Clock
 from sextant.kit.db import exclusive
+from sextant.model.times import SECOND_NS
 from sextant.vault.store import AUDIT
 
 _LOCK: Final = "audit"
+VERDICT_S: Final = 10.0  # the whole chain is walked at most this often, however often it is asked about
 _BATCH: Final = 1_000  # entries read at a time while the chain is checked
 
 
@@ -31,6 +35,91 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     object: str
     outcome: str
     origin: Origin
+
+
+class Sealed(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry as it stands in the audit; ``position`` counts from 1."""
+
+    position: int
+    time_ns: int
+    actor: str
+    action: str
+    object: str
+    outcome: str
+    address: str
+    request_id: str
+    hash: str
+
+
+class AuditFilter(msgspec.Struct, frozen=True):
+    """Which entries are wanted; times are half open: ``since_ns`` <= time < ``until_ns``."""
+
+    user_id: str | None = None
+    action: str | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+
+class AuditTrail:
+    """Reads the audit and says whether it is whole.
+
+    Parameters
+    ----------
+    db
+        An engine of ``kit.db``; its schema is migrated.
+    clock
+        Says when a verdict on the chain is too old.
+    """
+
+    def __init__(self, db: AsyncEngine, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._verdict: tuple[int, bool] | None = None
+        self._end: tuple[int, str] = (0, "")
+
+    async def page(self, only: AuditFilter, limit: int, before: int | None = None) -> list[Sealed]:
+        """Entries, newest first, from before a position; ``user_id`` matches who acted and whom it was about."""
+        query = sa.select(AUDIT).order_by(AUDIT.c.position.desc()).limit(limit)
+        if before is not None:
+            query = query.where(AUDIT.c.position < before)
+        if only.user_id is not None:
+            query = query.where(sa.or_(AUDIT.c.actor == only.user_id, AUDIT.c.object == only.user_id))
+        if only.action is not None:
+            query = query.where(AUDIT.c.action == only.action)
+        if only.since_ns is not None:
+            query = query.where(AUDIT.c.time_ns >= only.since_ns)
+        if only.until_ns is not None:
+            query = query.where(AUDIT.c.time_ns < only.until_ns)
+        async with self._db.connect() as connection:
+            return [Sealed(**row._asdict()) for row in await connection.execute(query)]
+
+    async def whole(self) -> bool:
+        """Whether no entry was changed or removed; a verdict holds for ten seconds.
+
+        The end of the chain cannot be missed by the chain itself, so the last entry this process has
+        seen must still be where it was.
+        """
+        async with self._lock:
+            now_ns = self._clock.monotonic_ns()
+            if self._verdict is None or now_ns - self._verdict[0] >= VERDICT_S * SECOND_NS:
+                self._verdict = (now_ns, await self._walk())
+        return self._verdict[1]
+
+    async def _walk(self) -> bool:
+        position, sealed = self._end
+        if position:
+            query = sa.select(AUDIT.c.hash).where(AUDIT.c.position == position)
+            async with self._db.connect() as connection:
+                if (await connection.execute(query)).scalar() != sealed:
+                    return False
+        if await first_broken(self._db) is not None:
+            return False
+        newest = sa.select(AUDIT.c.position, AUDIT.c.hash).order_by(AUDIT.c.position.desc()).limit(1)
+        async with self._db.connect() as connection:
+            row = (await connection.execute(newest)).first()
+        self._end = (0, "") if row is None else (row.position, row.hash)
+        return True
 
 
 async def append(connection: AsyncConnection, entry: Entry, now_ns: int) -> str:

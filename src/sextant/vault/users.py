@@ -42,6 +42,40 @@ class Onboarding(msgspec.Struct, frozen=True):
     onboarded_ns: int
 
 
+class UserSpec(msgspec.Struct, frozen=True):
+    """A person to add.
+
+    Parameters
+    ----------
+    grants
+        Strategies granted from the start.
+    must_change
+        The password ends after 24 h and opens nothing but its own change; false for a demo, whose data is simulated.
+    """
+
+    email: str
+    full_name: str
+    role: Role
+    status: UserStatus = "active"
+    grants: tuple[str, ...] = ()
+    must_change: bool = True
+
+
+class UserFilter(msgspec.Struct, frozen=True):
+    """Which people are listed; ``text`` is looked for in address and name, whatever the case of Latin letters."""
+
+    text: str | None = None
+    role: Role | None = None
+    status: UserStatus | None = None
+
+
+class GrantChange(msgspec.Struct, frozen=True):
+    """What a new set of grants added and took away, in the order of their names."""
+
+    granted: tuple[str, ...]
+    revoked: tuple[str, ...]
+
+
 class UserChange(msgspec.Struct, frozen=True):
     """What an administrator changes of a person; None leaves a field as it is."""
 
@@ -69,20 +103,9 @@ class Users:
         self._passwords = passwords or Passwords()
 
     async def add(
-        self,
-        email: str,
-        full_name: str,
-        role: Role,
-        *,
-        grants: Collection[str] = (),
-        must_change: bool = True,
+        self, spec: UserSpec, by: str = "operator", origin: Origin | None = None
     ) -> tuple[User, str]:
         """A person and the password that is shown once.
-
-        Parameters
-        ----------
-        must_change
-            The password ends after 24 h and opens nothing but its own change; false for a demo, whose data is simulated.
 
         Raises
         ------
@@ -91,30 +114,31 @@ class Users:
         InputError
             If the address or the name cannot be one.
         """
-        _check(email, full_name)
+        _check(spec.email, spec.full_name)
         now_ns = self._clock.now_ns()
         password = new_secret()[:_ONE_TIME_CHARACTERS]
         user = User(
             user_id=new_uuid(),
-            email=email.strip(),
-            full_name=full_name,
-            role=role,
-            status="active",
+            email=spec.email.strip(),
+            full_name=spec.full_name,
+            role=spec.role,
+            status=spec.status,
             risk_profile="balanced",
             created_ns=now_ns,
             last_login_ns=None,
-            must_change=must_change,
+            must_change=spec.must_change,
         )
         row = msgspec.structs.asdict(user) | {
-            "email_key": email_key(email),
+            "email_key": email_key(spec.email),
             "password_hash": await self._passwords.hash(password),
-            "password_expires_ns": now_ns + ONE_TIME_LIFE_S * SECOND_NS if must_change else None,
+            "password_expires_ns": now_ns + ONE_TIME_LIFE_S * SECOND_NS if spec.must_change else None,
         }
         try:
             async with self._db.begin() as connection:
                 await connection.execute(sa.insert(USERS), row)
-                await _write_grants(connection, user.user_id, grants, now_ns, None)
-                await append(connection, _entry("operator", "user.add", user.user_id, Origin()), now_ns)
+                await _write_grants(connection, user.user_id, spec.grants, now_ns, None)
+                entry = _entry(by, "user.add", user.user_id, origin or Origin())
+                await append(connection, entry, now_ns)
         except sa.exc.IntegrityError:
             raise Conflict(f"There is a user with the address {user.email}.", reason="duplicate") from None
         return user, password
@@ -139,9 +163,23 @@ class Users:
         """
         return await self._one(USERS.c.email_key == email_key(email), email)
 
-    async def page(self, limit: int, after: tuple[int, str] | None = None) -> list[User]:
+    async def page(
+        self, limit: int, after: tuple[int, str] | None = None, only: UserFilter | None = None
+    ) -> list[User]:
         """People in the order they were added, from after the one with this creation time and id."""
+        only = only or UserFilter()
         query = sa.select(*USER_COLUMNS).order_by(USERS.c.created_ns, USERS.c.user_id).limit(limit)
+        if only.text is not None:
+            query = query.where(
+                sa.or_(
+                    USERS.c.email_key.icontains(only.text.casefold(), autoescape=True),
+                    USERS.c.full_name.icontains(only.text, autoescape=True),
+                )
+            )
+        if only.role is not None:
+            query = query.where(USERS.c.role == only.role)
+        if only.status is not None:
+            query = query.where(USERS.c.status == only.status)
         if after is not None:
             query = query.where(sa.tuple_(USERS.c.created_ns, USERS.c.user_id) > sa.tuple_(*after))
         async with self._db.connect() as connection:
@@ -193,25 +231,51 @@ class Users:
             await append(connection, _entry(by, "user.change", user_id, origin), now_ns)
         return after
 
+    async def grant_counts(self, user_ids: Collection[str]) -> dict[str, int]:
+        """How many strategies are granted now to each of these people; people with none are absent."""
+        query = (
+            sa.select(GRANTS.c.user_id, sa.func.count().label("count_now"))
+            .where(GRANTS.c.user_id.in_(user_ids), self._granted_now())
+            .group_by(GRANTS.c.user_id)
+        )
+        async with self._db.connect() as connection:
+            return {row.user_id: row.count_now for row in await connection.execute(query)}
+
     async def grants(self, user_id: str) -> frozenset[str]:
         """Strategies granted to a person now."""
-        query = sa.select(GRANTS.c.strategy_id).where(
-            GRANTS.c.user_id == user_id,
-            sa.or_(GRANTS.c.expires_ns.is_(None), GRANTS.c.expires_ns > self._clock.now_ns()),
-        )
+        query = sa.select(GRANTS.c.strategy_id).where(GRANTS.c.user_id == user_id, self._granted_now())
         async with self._db.connect() as connection:
             return frozenset((await connection.execute(query)).scalars())
 
     async def grant(
-        self, user_id: str, strategy_ids: Collection[str], *, expires_ns: int | None = None, by: str
-    ) -> None:
-        """Replace the whole set of strategies granted to a person."""
+        self,
+        user_id: str,
+        strategy_ids: Collection[str],
+        *,
+        by: str,
+        expires_ns: int | None = None,
+        origin: Origin | None = None,
+    ) -> GrantChange:
+        """What the new set of strategies granted to a person added and took away; it replaces the whole set.
+
+        Raises
+        ------
+        NotFound
+            If there is no such person.
+        """
         now_ns = self._clock.now_ns()
         async with self._db.begin() as connection:
             await exclusive(connection, "users")
+            known = sa.select(USERS.c.user_id).where(USERS.c.user_id == user_id)
+            if (await connection.execute(known)).first() is None:
+                raise NotFound(f"There is no user '{user_id}'.")
+            query = sa.select(GRANTS.c.strategy_id).where(GRANTS.c.user_id == user_id, self._granted_now())
+            before = set((await connection.execute(query)).scalars())
             await connection.execute(sa.delete(GRANTS).where(GRANTS.c.user_id == user_id))
             await _write_grants(connection, user_id, strategy_ids, now_ns, expires_ns)
-            await append(connection, _entry(by, "user.grant", user_id, Origin()), now_ns)
+            await append(connection, _entry(by, "user.grant", user_id, origin or Origin()), now_ns)
+        wanted = set(strategy_ids)
+        return GrantChange(tuple(sorted(wanted - before)), tuple(sorted(before - wanted)))
 
     async def onboard(self, user_id: str, strategy_ids: Collection[str]) -> Onboarding:
         """The starting package of a person; the first call grants it, later calls tell what the first one did."""
@@ -238,6 +302,9 @@ class Users:
             )
             await append(connection, _entry(user_id, "user.onboard", user_id, Origin()), now_ns)
         return first
+
+    def _granted_now(self) -> sa.ColumnElement[bool]:
+        return sa.or_(GRANTS.c.expires_ns.is_(None), GRANTS.c.expires_ns > self._clock.now_ns())
 
     async def _one(self, where: sa.ColumnElement[bool], wanted: str) -> User:
         async with self._db.connect() as connection:
