@@ -196,9 +196,6 @@ class Strategy:
     levered
         Positions in derivatives carry the highest leverage that keeps liquidation away
         (:func:`sextant.strategies.leverage.leverage_of`); else none.
-    levered
-        Positions in derivatives carry the highest leverage that keeps liquidation away
-        (:func:`sextant.strategies.leverage.leverage_of`); else none.
     judge
         The third step of a strategy whose unit is no single instrument; None for the shared one
         (:func:`sextant.strategies.propose.judge`).
@@ -220,7 +217,6 @@ class Strategy:
     evaluate: Evaluate
     references: tuple[str, ...]
     known_gaps: tuple[str, ...] = field(default=())
-    levered: bool = False
     levered: bool = False
     judge: Judge | None = None
 
