@@ -6,17 +6,18 @@ import gzip
 import json
 from dataclasses import dataclass
 from pathlib import Path
-
-import zstandard
+from urllib.parse import urlsplit
 
 from sextant.venues.port import Category, SymbolTable, Venue
+from sextant.venues.recordings import read_recording
 from support.deribit_answers import ANSWERS as DERIBIT
 
 RECORDINGS = {
-    "bybit": "cryptofeed/v3/BYBIT_btc_eth.jsonl.zst",
-    "deribit": "cryptofeed/v3/DERIBIT.jsonl.zst",
+    "bybit": ("cryptofeed/v3/BYBIT_btc_eth.jsonl.zst",),
+    "deribit": ("cryptofeed/v3/DERIBIT.jsonl.zst",),
+    "kraken": ("kraken/orderbook-v2.json.gz",),
 }
-"""The recorded session of each venue, below the data folder."""
+"""The recorded sessions of each venue, below the data folder."""
 
 EXAMPLES = {"deribit": DERIBIT}
 """Answers by path, of venues of which the folder holds no examples."""
@@ -30,31 +31,36 @@ class Recording:
     frames: list[tuple[Category, bytes, int]]
 
     def symbols(self, venue: Venue) -> SymbolTable:
-        """The table filled from the recorded instrument lists."""
+        """The table filled from the recorded instrument lists, or off the frames where none was recorded."""
         table = SymbolTable()
         for body in self.bodies.values():
             for listing in venue.parse_instruments(body, 1).listings:
                 table.add(listing)
+        assume = venue.variations.assume
+        if assume is not None and not self.bodies:
+            for found in (assume(*frame) for frame in self.frames):
+                if found is not None and table.instrument(found.category, found.symbol) is None:
+                    table.add(found)
         return table
 
 
 def read_session(data_dir: Path, venue: Venue) -> Recording:
-    """The recorded session of a venue, in the second cryptofeed format."""
-    packed = (data_dir / RECORDINGS[venue.name]).read_bytes()
-    text = zstandard.ZstdDecompressor().stream_reader(packed).read().decode()
+    """The recorded sessions of a venue as one: its instrument lists and every received frame."""
+    listings = {venue.instruments_request(category, None).path for category in venue.sockets}
     bodies: dict[str, bytes] = {}
     frames: list[tuple[Category, bytes, int]] = []
-    category_of: dict[str, Category] = {}
-    for line in text.splitlines():
-        entry = json.loads(line)
-        if entry["t"] == "http":
-            bodies[entry["url"]] = entry["data"].encode()
-        elif entry["t"] == "connect":
-            category = venue.category_of(entry["addr"])
-            assert category is not None
-            category_of[entry["conn"]] = category
-        elif entry["t"] == "recv":
-            frames.append((category_of[entry["conn"]], entry["data"].encode(), int(entry["ts"] * 1e9)))
+    for name in RECORDINGS[venue.name]:
+        category_of: dict[str, Category] = {}
+        for frame in read_recording(data_dir / name):
+            if frame.kind == "http" and urlsplit(frame.address).path in listings:
+                bodies[frame.address] = frame.data
+            elif frame.kind == "open":
+                category = venue.category_of(frame.address)
+                assert category is not None
+                category_of[frame.connection] = category
+            elif frame.kind == "received":
+                own = frame.connection.partition(".")[2]
+                frames.append((category_of.get(frame.connection, own), frame.data, frame.receive_ns))
     return Recording(bodies, frames)
 
 

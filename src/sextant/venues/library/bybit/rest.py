@@ -7,11 +7,12 @@ from typing import Final, TypeVar
 import msgspec
 import numpy as np
 
-from sextant.errors import InputError, Rejected, Throttled, Unreachable, VenueError, WireError
+from sextant.errors import Rejected, Throttled, Unreachable, VenueError, WireError
 from sextant.model.bar import BarBlock
 from sextant.model.events import DerivativesUpdate, Event, FundingSettled, OpenInterestPoint
 from sextant.model.instrument import Instrument
-from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, Interval
+from sextant.model.times import MILLISECOND_NS, Interval
+from sextant.venues.bar_blocks import Past, bar_block, table_of
 from sextant.venues.library.bybit.frames import INTERVAL_OF, Facts, facts_events
 from sextant.venues.library.bybit.wire import NAME, decode
 from sextant.venues.port import Category, Listing, Request, SymbolTable
@@ -214,37 +215,12 @@ def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: I
     envelope = opened(body, "kline")
     answered_ns = envelope.time * MILLISECOND_NS
     rows = decode(_BARS, envelope.result, "kline").rows
-    table = np.array(rows[::-1], dtype=np.float64).reshape(len(rows), 7)
+    table = table_of(rows[::-1], 7)
+    names = ("open", "high", "low", "close", "volume", "quote_volume")
+    columns = {name: table[:, at] for at, name in enumerate(names, 1)}
+    past = Past("Bybit kline", instrument, interval, answered_ns, receive_ns)
     # Millisecond times are below 2**53, so float64 holds them exactly.
-    open_ns = table[:, 0].astype(np.int64) * MILLISECOND_NS
-    final = open_ns + INTERVAL_NS[interval] <= answered_ns
-    table, open_ns = table[final], open_ns[final]
-    first, high, low, close, volume, turnover = (
-        np.ascontiguousarray(table[:, column : column + 1]) for column in range(1, 7)
-    )
-    broken = (low > np.minimum(first, close)) | (high < np.maximum(first, close))
-    if broken.any():
-        at = int(open_ns[broken[:, 0]][0])
-        raise WireError(
-            f"Bybit kline: bar {at} breaks low <= open, close <= high.", reason="value", field="list"
-        )
-    try:
-        return BarBlock(
-            interval=interval,
-            instruments=(instrument,),
-            open_ns=open_ns,
-            open=first,
-            high=high,
-            low=low,
-            close=close,
-            volume=volume,
-            quote_volume=turnover,
-            taker_buy_volume=np.full(close.shape, np.nan),
-            event_ns=answered_ns,
-            receive_ns=receive_ns,
-        )
-    except InputError as error:
-        raise WireError(f"Bybit kline: {error.message}", reason="value", field="list") from error
+    return bar_block(past, table[:, 0].astype(np.int64) * MILLISECOND_NS, columns)
 
 
 def funding_request(listing: Listing, end_ns: int, rows: int) -> Request:
