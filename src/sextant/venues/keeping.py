@@ -216,14 +216,14 @@ class OpenBars:
             key = (event.instrument, event.interval)
             last = self._last.get(key)
             if last is not None and event.bar.open_ns < last.bar.open_ns:
-                found.append(_final(event, event))
+                found.append(_closed(event, event))
                 continue
             if last is not None and event.bar.open_ns > last.bar.open_ns:
-                found.append(_final(last, event))
+                found.append(_closed(last, event))
             self._last[key] = event
             found.append(event)
         return found
 
 
-def _final(bar: BarUpdate, told: BarUpdate) -> BarUpdate:
+def _closed(bar: BarUpdate, told: BarUpdate) -> BarUpdate:
     return BarUpdate(bar.instrument, told.event_ns, told.receive_ns, bar.interval, bar.bar, final=True)
