@@ -101,3 +101,14 @@ def test_an_instrument_of_another_kind_is_told_so_whatever_else_is_unknown() -> 
     answer = from_gates(verdict, assess(verdict), view, 0)
     assert answer is not None
     assert (answer.kind, answer.stage) == ("gate_failed", "kind")
+
+
+def test_orders_rest_only_where_there_is_a_direction() -> None:
+    view = market()
+    prices = np.full((ROWS, 1), 99.5)
+    limit = composed(view, limit=prices).signals.limit
+    assert limit is not None
+    assert np.isnan(limit[:29, 0]).all()
+    assert (limit[29:, 0] == 99.5).all()
+    assert composed(view).signals.limit is None
+    assert composed(view, largest_usd=np.array([500.0])).largest_usd == np.array([500.0])

@@ -184,3 +184,31 @@ def test_each_line_says_what_it_rests_on() -> None:
     assert lines["funding"].basis == "unknown: no funding rate"
     assert lines["funding"].bps is None
     assert lines["fee_entry"].basis == "taker, binance perpetual tier 'entry' assumed"
+
+
+def test_a_post_only_entry_pays_the_maker_once_crosses_once_and_slips_at_exit_only() -> None:
+    view = flat_market("perpetual")
+    pricing = Pricing(view, Account(), NOTHING)
+    assert pricing.round_trip_bps[0] == pytest.approx(5.0 + 5.0 + 2.0)
+    assert pricing.resting_bps[0] == pytest.approx(2.0 + 5.0 + 1.0)
+    taken, resting = (
+        dataclasses.replace(
+            terms_of(pricing, Stay(0, 1, 600.0, sigma_day=0.04, stop_share=1.0, resting=patient)),
+            entry=law(),
+            leave=law(),
+            pays_funding=False,
+        )
+        for patient in (False, True)
+    )
+    assert [taken.fixed_bps, resting.fixed_bps] == pytest.approx([12.0, 8.0])
+    # 20 bps each way at 10,000 USD, half as much again at a stop.
+    size = np.array([10_000.0])
+    assert [terms.slippage_bps(size)[0] for terms in (taken, resting)] == pytest.approx([50.0, 30.0])
+    lines = {line.item: line for line in waterfall(pricing, resting, None, 10_000.0)}
+    assert (lines["fee_entry"].bps, lines["fee_exit"].bps, lines["spread"].bps) == (
+        -2.0,
+        -5.0,
+        pytest.approx(-1.0),
+    )
+    assert lines["fee_entry"].basis.startswith("maker, post-only")
+    assert lines["spread"].basis == "half the quoted spread per crossing, one crossing"

@@ -11,8 +11,8 @@ import numpy as np
 
 from sextant.model.bar import Floats
 from sextant.model.times import HOUR_NS, MINUTE_NS
-from sextant.model.view import Series, View
-from support.markets import alternating, bars_of, closes_of, framed, frozen, specs_of, view_of
+from sextant.model.view import Books, Series, View
+from support.markets import alternating, bars_of, closes_of, framed, frozen, quoted, specs_of, view_of
 
 
 def with_taker_share(columns: dict[str, Floats], share: Floats | float) -> dict[str, Floats]:
@@ -76,13 +76,48 @@ def _narrow(close: Floats, last_volume: float) -> dict[str, Floats]:
     return columns
 
 
+def scalping_market(scale: float = 1.0, spread_bps: float = 2.0) -> View:
+    """strategies.md 3.4, MUST EMIT (1.0, 2.0) and MUST NOT (0.12, 1.1): 597 minutes of noise, then three of buying."""
+    rows = 600
+    steps = alternating(rows, 25e-4)
+    steps[-3:] = (20e-4, 22.5e-4, 17.5e-4)
+    share = np.where(np.arange(rows) % 4 < 2, 0.55, 0.45)
+    share[-3:] = 0.9
+    columns = bars_of(closes_of([scale * steps]))
+    columns["quote_volume"][-3:] *= 3.0
+    columns["volume"] = columns["quote_volume"] / columns["close"]
+    frame = framed("1m", with_taker_share(columns, share[:, None]))
+    as_of_ns = frame.last_close_ns or 0
+    last = frame.close[-1]
+    view = funded(view_of(frame, specs_of(1, "perpetual"), quoted(last, as_of_ns, spread_bps)))
+    stated = dataclasses.replace(view.derivatives, turnover_24h=np.array([1.44e9]))
+    return booked(dataclasses.replace(view, derivatives=stated), bid_size=60_000.0, ask_size=40_000.0)
+
+
+def booked(view: View, bid_size: float, ask_size: float, levels: int = 10) -> View:
+    """The market with books of equal levels half a basis point apart, beginning at the quotes."""
+    steps = 1.0 + 0.5e-4 * np.arange(levels)
+    shape = (view.size, levels)
+    books = Books(
+        bid_price=view.quotes.bid[:, None] / steps,
+        bid_size=np.full(shape, bid_size),
+        ask_price=view.quotes.ask[:, None] * steps,
+        ask_size=np.full(shape, ask_size),
+        valid=np.ones(view.size, dtype=np.bool_),
+        event_ns=np.full(view.size, view.as_of_ns),
+    )
+    return frozen(dataclasses.replace(view, books=books))
+
+
 EMITS: dict[str, Callable[[], View]] = {
+    "ai_scalping_strategy": scalping_market,
     "ai_futures_trade": futures_market,
     "volatility_squeeze": squeeze_market,
 }
 """By strategy: a market in which it must speak about column 0."""
 
 REFUSES: dict[str, tuple[Callable[[], View], str]] = {
+    "ai_scalping_strategy": (lambda: scalping_market(0.12, 1.1), "move_to_cost"),
     "ai_futures_trade": (lambda: futures_market(-0.002), "participation"),
     "volatility_squeeze": (lambda: squeeze_market(1.0), "volume"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -83,8 +84,10 @@ def planned_events(
         msgspec.structs.replace(spec(f"C{column:03d}", kind), tick=Decimal(tick))
         for column in range(frame.close.shape[1])
     )
+    verdict = planned(frame, plan)
     orders = None if limit is None else np.full(frame.close.shape, limit)
-    return event_table("planned", {}, planned(frame, plan), view_of(frame, specs), orders)
+    verdict = dataclasses.replace(verdict, signals=dataclasses.replace(verdict.signals, limit=orders))
+    return event_table("planned", {}, verdict, view_of(frame, specs))
 
 
 def hashed(columns: int, frame: BarFrame, share: float, salt: int) -> NDArray[np.int8]:

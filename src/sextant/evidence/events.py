@@ -70,6 +70,8 @@ class EventTable:
         Names of what evidence could not apply: gates without history, unknown funding.
     window_start_ns, window_end_ns
         Open of the first and close of the last bar; None without bars.
+    resting
+        Entered by post-only orders, which pay the maker fee and cross no spread.
     """
 
     strategy_id: str
@@ -100,6 +102,7 @@ class EventTable:
     without: tuple[str, ...]
     window_start_ns: int | None
     window_end_ns: int | None
+    resting: bool = False
 
     @property
     def count(self) -> int:
@@ -133,7 +136,6 @@ def event_table(
     params: Mapping[str, float],
     verdict: Verdict,
     view: View,
-    limit: Floats | None = None,
 ) -> EventTable:
     """All past events of a verdict and what became of them, before cost.
 
@@ -145,8 +147,6 @@ def event_table(
         What the strategy says on every row of the view.
     view
         The view it was computed from.
-    limit
-        float64 (T, S): prices of resting orders; None enters at the next open.
 
     Notes
     -----
@@ -156,7 +156,7 @@ def event_table(
     signals = verdict.signals
     passing = np.ascontiguousarray(historic_pass(verdict) & (signals.direction != 0))
     tick = np.array([float(spec.tick) for spec in view.instruments], dtype=np.float64)
-    found = outcomes(frame, signals, passing, tick, limit)
+    found = outcomes(frame, signals, passing, tick)
     column, row, entry_row, exit_row, kind = (np.ascontiguousarray(found.where[:, i]) for i in range(5))
     entry, leave, adverse, favourable, strength = (found.prices[:, i].copy() for i in range(5))
     direction = signals.direction[row, column]
@@ -196,6 +196,7 @@ def event_table(
         without=(*without(verdict), *lacking),
         window_start_ns=int(frame.open_ns[0]) if frame.rows else None,
         window_end_ns=frame.last_close_ns,
+        resting=signals.limit is not None,
     )
 
 

@@ -206,9 +206,7 @@ def _walk(bars: Prices, orders: Orders) -> tuple[Integers, Floats, Integers, Int
     return where[:found].copy(), prices[:found].copy(), void, unfilled, pending
 
 
-def outcomes(
-    bars: BarFrame, signals: Signals, passing: Flags, tick: Floats, limit: Floats | None = None
-) -> Outcomes:
+def outcomes(bars: BarFrame, signals: Signals, passing: Flags, tick: Floats) -> Outcomes:
     """What became of the signals of all instruments, before cost and funding.
 
     Parameters
@@ -221,9 +219,6 @@ def outcomes(
         bool (T, S): rows that count as signals, where all historic gates passed and there is a direction.
     tick
         float64 (S,): smallest step of the price.
-    limit
-        float64 (T, S): prices of resting post-only orders placed at the close of each row; None enters
-        at the next open.
 
     Notes
     -----
@@ -246,7 +241,7 @@ def outcomes(
         target=np.ascontiguousarray(signals.target),
         exit_flag=np.ascontiguousarray(signals.exit_flag),
         exit_close=nothing if signals.exit_close is None else np.ascontiguousarray(signals.exit_close),
-        limit=nothing if limit is None else np.ascontiguousarray(limit),
+        limit=nothing if signals.limit is None else np.ascontiguousarray(signals.limit),
         tick=tick,
         horizon=signals.horizon_rows,
     )

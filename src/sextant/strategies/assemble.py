@@ -58,6 +58,12 @@ class Offer:
         return float(self.pricing.volume_24h_usd[self.candidate.executed])
 
     @property
+    def filled_frac(self) -> float:
+        """Share of past post-only orders that were filled; 1 for market orders."""
+        tried = self.card.n + self.card.unfilled_count
+        return self.card.n / tried if self.candidate.resting and tried else 1.0
+
+    @property
     def leverage(self) -> float | None:
         """Notional over margin: 1 for derivatives of strategies that are not levered; None for spot."""
         if self.borrowed is not None:
@@ -161,7 +167,8 @@ def _figures(offer: Offer, sized: Sized) -> Figures:
     lcb = edge - CAUTION * error
     score = None
     if not offer.means.illustrative:
-        score = rank_score(lcb, sized.notional_usd, offer.candidate.sigma_horizon, offer.means.profile)
+        expected = lcb * offer.filled_frac
+        score = rank_score(expected, sized.notional_usd, offer.candidate.sigma_horizon, offer.means.profile)
     return Figures(
         edge_bps=edge,
         edge_lcb_bps=lcb,
@@ -202,18 +209,19 @@ def _levels(offer: Offer) -> tuple[Decimal, Decimal]:
 
 
 def _leg(offer: Offer, sized: Sized) -> Leg:
-    """A market order at the touch, its price rounded to the worse tick."""
+    """A market order at the touch, its price rounded to the worse tick, or a post-only one at the own side of it."""
     candidate, touch = offer.candidate, offer.pricing.touch
     spec = offer.pricing.view.instruments[candidate.executed]
     buys = candidate.direction > 0
-    best = float((touch.ask if buys else touch.bid)[candidate.executed])
+    resting = candidate.resting
+    best = float((touch.ask if buys != resting else touch.bid)[candidate.executed])
     leverage = offer.leverage
     return Leg(
         instrument=spec.instrument,
         side="buy" if buys else "sell",
         quantity=sized.quantity,
-        price=on_tick(best, spec, "up" if buys else "down"),
-        order_kind="market",
+        price=on_tick(best, spec, "up" if buys != resting else "down"),
+        order_kind="limit_post_only" if resting else "market",
         reduce_only=False,
         notional_usd=sized.notional_usd,
         leverage=leverage,

@@ -61,6 +61,17 @@ class Candidate:
         return self.verdict.signals.horizon_rows * self.interval_s
 
     @property
+    def largest_usd(self) -> float:
+        """Size beyond which the strategy would not go; infinite without such a bound."""
+        bound = self.verdict.largest_usd
+        return math.inf if bound is None else float(bound[self.executed])
+
+    @property
+    def resting(self) -> bool:
+        """Whether it is entered by a post-only order."""
+        return self.verdict.signals.limit is not None
+
+    @property
     def sigma_day(self) -> float:
         """Standard deviation of a day's return."""
         return self.sigma_frac * math.sqrt(DAY_NS / INTERVAL_NS[self.verdict.interval])
@@ -180,6 +191,8 @@ def expires_ns(candidate: Candidate, pricing: Pricing) -> int:
     quote_ns = int(pricing.touch.event_ns[candidate.executed])
     if limit_s is not None and quote_ns and not pricing.touch.assumed:
         ends.append(quote_ns + round(QUOTE_LIVES * limit_s * SECOND_NS))
+    if candidate.strategy.life_s is not None:
+        ends.append(view.as_of_ns + round(candidate.strategy.life_s * SECOND_NS))
     next_funding_ns = int(view.derivatives.next_funding_ns[candidate.executed])
     if next_funding_ns > view.as_of_ns:
         ends.append(next_funding_ns)

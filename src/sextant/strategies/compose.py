@@ -42,6 +42,8 @@ class Spoken:
         See :class:`~sextant.strategies.contract.Signals`; None for never.
     admission
         Which instruments it may speak about.
+    limit, largest_usd
+        See :class:`~sextant.strategies.contract.Signals` and :class:`~sextant.strategies.contract.Verdict`.
     """
 
     direction: Floats
@@ -56,6 +58,8 @@ class Spoken:
     exit_flag: NDArray[np.bool_] | None = None
     exit_close: Floats | None = None
     admission: Admission = ANYTHING
+    limit: Floats | None = None
+    largest_usd: Floats | None = None
 
 
 def silent(interval: Interval, view: View, admission: Admission = ANYTHING) -> Verdict | None:
@@ -115,9 +119,18 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
         exit_flag=np.zeros((*shape, 2), dtype=np.bool_) if exits is None else exits,
         horizon_rows=spoken.horizon_rows,
         exit_close=None if spoken.exit_close is None else exit_close,
+        limit=None if spoken.limit is None else np.where(direction != 0, spoken.limit, np.nan),
     )
     missing = missing_inputs(columns, needs, admission.admits(columns.view))
-    return Verdict(interval, signals, gates, missing, spoken.facts, params=spoken.params)
+    return Verdict(
+        interval,
+        signals,
+        gates,
+        missing,
+        spoken.facts,
+        params=spoken.params,
+        largest_usd=spoken.largest_usd,
+    )
 
 
 @rolling.compiled

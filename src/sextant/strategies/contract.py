@@ -131,6 +131,9 @@ class Signals:
         open after the first later close beyond ``exit_close[t]`` against its direction (a long after a
         close below it, a short after a close above it); NaN where there is no such price. Unlike
         ``exit_flag``, it is read at the row of the signal.
+    limit
+        float64 (T, S) or None: price of the post-only order that rests for two rows after each row, NaN where no
+        direction; None enters at the next open.
     """
 
     direction: NDArray[np.int8]
@@ -140,6 +143,7 @@ class Signals:
     exit_flag: NDArray[np.bool_]
     horizon_rows: int
     exit_close: Floats | None = None
+    limit: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +166,8 @@ class Verdict:
         Why the whole strategy is silent (``no option data``), or None.
     params
         The parameters it was asked with; empty means its defaults.
+    largest_usd
+        float64 (S,): size beyond which the strategy would not go whatever the account; None without such a bound.
     couples
         What it says about couples; the arrays then have one column per couple, and the gates may begin on a later
         row than the frame. None where it speaks about instruments.
@@ -174,6 +180,7 @@ class Verdict:
     facts: Mapping[str, Floats]
     skipped: str | None = None
     params: Mapping[str, float] = field(default_factory=dict)
+    largest_usd: Floats | None = None
     couples: CoupleSet | None = None
 
 
@@ -193,6 +200,8 @@ class Strategy:
 
     Parameters
     ----------
+    life_s
+        Seconds after which an idea is stale, however young its trigger; None where other limits decide.
     levered
         Positions in derivatives carry the highest leverage that keeps liquidation away
         (:func:`sextant.strategies.leverage.leverage_of`); else none.
@@ -217,6 +226,7 @@ class Strategy:
     evaluate: Evaluate
     references: tuple[str, ...]
     known_gaps: tuple[str, ...] = field(default=())
+    life_s: float | None = None
     levered: bool = False
     judge: Judge | None = None
 

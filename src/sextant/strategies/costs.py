@@ -64,8 +64,20 @@ class Pricing:
     @cached_property
     def taker_bps(self) -> Floats:
         """Taker fee of the account; NaN where unknown."""
-        tiers = [fee_tier(self.account, spec.instrument) for spec in self.view.instruments]
-        return np.array([np.nan if tier is None else tier.taker_bps for tier in tiers], dtype=np.float64)
+        return np.array(
+            [np.nan if tier is None else tier.taker_bps for tier in self._tiers], dtype=np.float64
+        )
+
+    @cached_property
+    def maker_bps(self) -> Floats:
+        """Maker fee of the account; NaN where unknown."""
+        return np.array(
+            [np.nan if tier is None else tier.maker_bps for tier in self._tiers], dtype=np.float64
+        )
+
+    @cached_property
+    def _tiers(self) -> list[FeeTier | None]:
+        return [fee_tier(self.account, spec.instrument) for spec in self.view.instruments]
 
     @cached_property
     def round_trip_bps(self) -> Floats:
@@ -76,6 +88,11 @@ class Pricing:
         What past signals are charged: sizes up to the touch, no funding. Evidence adds funding from settled rates.
         """
         return 2.0 * self.taker_bps + self.touch.spread_bps
+
+    @cached_property
+    def resting_bps(self) -> Floats:
+        """The same where the entry is a post-only order: it pays the maker fee and crosses no spread."""
+        return self.maker_bps + self.taker_bps + 0.5 * self.touch.spread_bps
 
 
 def round_trip_cost_bps(view: View, account: Account, assumptions: CostAssumptions) -> Floats:
@@ -171,6 +188,8 @@ class Terms:
         Forecast over the horizon; None where it does not apply or is unknown.
     pays_funding
         Whether the instrument has funding at all.
+    resting
+        Whether the entry is a post-only order.
     """
 
     column: int
@@ -182,6 +201,7 @@ class Terms:
     leave_factor: float
     funding: FundingForecast | None
     pays_funding: bool
+    resting: bool = False
 
     @property
     def greatest_usd(self) -> float:
@@ -203,8 +223,24 @@ class Terms:
     @property
     def fixed_bps(self) -> float:
         """Costs that do not depend on the size: fees, spread, funding; positive when they cost."""
-        taker = 0.0 if self.fee is None else self.fee.taker_bps
-        return 2.0 * taker + self.spread_bps - self.funding_bps
+        return self.fee_entry_bps + self.fee_exit_bps + self.crossed_bps - self.funding_bps
+
+    @property
+    def fee_entry_bps(self) -> float:
+        """Maker fee of a post-only order, else the taker fee; 0 where unknown."""
+        if self.fee is None:
+            return 0.0
+        return self.fee.maker_bps if self.resting else self.fee.taker_bps
+
+    @property
+    def fee_exit_bps(self) -> float:
+        """Taker fee; 0 where unknown."""
+        return 0.0 if self.fee is None else self.fee.taker_bps
+
+    @property
+    def crossed_bps(self) -> float:
+        """Half the quoted spread for each order that crosses it."""
+        return self.spread_bps * (0.5 if self.resting else 1.0)
 
     @property
     def funding_bps(self) -> float:
@@ -213,7 +249,8 @@ class Terms:
 
     def slippage_bps(self, size_usd: Floats) -> Floats:
         """Slippage of entry and exit together, >= 0."""
-        return self.entry.slippage_bps(size_usd) + self.leave_factor * self.leave.slippage_bps(size_usd)
+        leaving: Floats = self.leave_factor * self.leave.slippage_bps(size_usd)
+        return leaving if self.resting else self.entry.slippage_bps(size_usd) + leaving
 
     def cost_bps(self, size_usd: float) -> float:
         """All costs at a size, positive when they cost."""
@@ -236,6 +273,8 @@ class Stay:
         Daily volatility, a fraction, for sizes beyond the touch.
     stop_share
         Share of exits by stop, in [0, 1].
+    resting
+        Whether the entry is a post-only order.
     """
 
     column: int
@@ -243,6 +282,7 @@ class Stay:
     horizon_s: float
     sigma_day: float
     stop_share: float
+    resting: bool = False
 
 
 def terms_of(pricing: Pricing, stay: Stay) -> Terms:
@@ -260,6 +300,7 @@ def terms_of(pricing: Pricing, stay: Stay) -> Terms:
         leave_factor=1.0 + (STOP_SLIPPAGE - 1.0) * stay.stop_share,
         funding=funding_of(pricing.view, column, stay.horizon_s) if pays else None,
         pays_funding=pays,
+        resting=stay.resting,
     )
 
 
@@ -296,7 +337,8 @@ def waterfall(
         Expected move mid to mid in the trade's favour; None when unproven.
     """
     fee = terms.fee
-    taker = None if fee is None else -fee.taker_bps
+    fee_entry, fee_exit = (None, None) if fee is None else (-terms.fee_entry_bps, -terms.fee_exit_bps)
+    enters = "maker, post-only" if terms.resting else "taker"
     fee_basis = "unknown" if fee is None else _fee_basis(fee)
     fee_source = "unknown" if fee is None else fee.source
     slip = -float(terms.slippage_bps(np.array([size_usd]))[0])
@@ -304,14 +346,15 @@ def waterfall(
     touched = pricing.touch
     quote_ns = int(touched.event_ns[terms.column]) or None
     as_of_ns = pricing.view.as_of_ns
-    spread_basis = "half the quoted spread per crossing, two crossings"
+    crossings = "one crossing" if terms.resting else "two crossings"
+    spread_basis = f"half the quoted spread per crossing, {crossings}"
     if touched.assumed:
         spread_basis = f"assumed {terms.spread_bps:g} bps: the recording has no quotes"
     rows: list[tuple[Any, float | None, str, int | None, str]] = [
         ("gross", gross_bps, "evidence", as_of_ns, _gross_basis(gross_bps)),
-        ("fee_entry", taker, fee_source, None, f"taker, {fee_basis}"),
-        ("fee_exit", taker, fee_source, None, f"taker, {fee_basis}; stop and time exits cross"),
-        ("spread", -terms.spread_bps, "assumption" if touched.assumed else "quote", quote_ns, spread_basis),
+        ("fee_entry", fee_entry, fee_source, None, f"{enters}, {fee_basis}"),
+        ("fee_exit", fee_exit, fee_source, None, f"taker, {fee_basis}; stop and time exits cross"),
+        ("spread", -terms.crossed_bps, "assumption" if touched.assumed else "quote", quote_ns, spread_basis),
         ("slippage", slip, terms.entry.kind, quote_ns, _slippage_basis(terms, size_usd)),
         ("funding", funding, "derivatives", as_of_ns, _funding_basis(terms)),
         ("borrow", 0.0, "none", None, "nothing is borrowed"),

@@ -115,11 +115,16 @@ def _turnover_of_a_day(columns: Columns, interval: Interval, floors: Floats) -> 
     day = columns.volume_24h_usd(interval)
     if INTERVAL_NS[interval] >= _WHOLE_DAYS_FROM_NS:
         return day
-    so_far = columns.once(
-        ("turnover_so_far", interval),
-        lambda: rolling.sum_so_far(columns.turnover_usd(interval), DAY_NS // INTERVAL_NS[interval]),
-    )
+    so_far = turnover_so_far(columns, interval)
     return np.where(np.isnan(day) & (so_far >= floors), so_far, day)
+
+
+def turnover_so_far(columns: Columns, interval: Interval) -> Floats:
+    """Turnover of the last 24 hours, or of as many of them as there are without a gap, USD."""
+    rows = max(1, DAY_NS // INTERVAL_NS[interval])
+    return columns.once(
+        ("turnover_so_far", interval), lambda: rolling.sum_so_far(columns.turnover_usd(interval), rows)
+    )
 
 
 def trigger_age(gates: tuple[Gate, ...], direction: Floats, horizon_rows: int) -> Gate:

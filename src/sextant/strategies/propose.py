@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
@@ -109,10 +110,13 @@ def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportun
         candidate.horizon_s,
         candidate.sigma_day,
         _stop_share(card),
+        candidate.resting,
     )
     terms = terms_of(pricing, stay)
     if terms.unknown is not None:
         return insufficient(spec, (f"cost.{terms.unknown}", 0.0, 1.0, "values"), candidate.readings)
+    if not math.isfinite(pricing.volume_24h_usd[candidate.executed]):
+        return insufficient(spec, ("volume_24h_usd", 0.0, 1.0, "values"), candidate.readings)
     means, borrowed = means_of(pricing.account, traded.instrument.venue), None
     if candidate.strategy.levered:
         borrowed = leverage_of(traded, means.profile.leverage_cap, candidate.stop_frac)
@@ -126,6 +130,9 @@ def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportun
         cost = terms.cost_bps(min(SMALLEST_USD, terms.greatest_usd))
         return negative_edge(spec, gross, cost, candidate.readings)
     wanted, binding = _wanted(offer, room.largest_usd or terms.greatest_usd)
+    bound = candidate.largest_usd
+    if wanted > bound:
+        wanted, binding = bound, "capacity"
     quantity = quantity_of(wanted, offer.mid, offer.usd, traded)
     notional = float(quantity) * offer.mid * offer.usd
     need = least_usd(traded, offer.mid, offer.usd)
