@@ -49,3 +49,27 @@ def test_events_below_the_level_are_not_written(capsys: pytest.CaptureFixture[st
     log.configure(level=logging.WARNING)
     log.get("market").info("feed.up")
     assert _lines(capsys) == []
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_sink_takes_every_event_as_json_whatever_a_person_sees(
+    capsys: pytest.CaptureFixture[str], log_format: log.LogFormat
+) -> None:
+    taken: list[str] = []
+    log.configure(log_format, sink=taken.append)
+    log.get("scans").warning("scan.lapsed", scan_id="s1", password="hunter2")
+    try:
+        int("broken")
+    except ValueError:
+        log.get("scans").exception("scan.failed")
+    first, second = (json.loads(line) for line in taken)
+    assert (first["event"], first["scan_id"], first["password"], first["level"]) == (
+        "scan.lapsed",
+        "s1",
+        "***",
+        "warning",
+    )
+    assert "ValueError: invalid literal" in second["exception"]
+    shown = capsys.readouterr().err
+    assert "scan.lapsed" in shown
+    assert "scan.failed" in shown

@@ -219,6 +219,34 @@ def evidence(
 
 
 @app.command
+def logs(
+    *,
+    since: str = "1h",
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info",
+    demo: bool = False,
+    json: Json = False,
+) -> None:
+    """Print what the server of this machine has logged, oldest first.
+
+    Example: sextant logs --since 12h --level error
+
+    Parameters
+    ----------
+    since
+        How long ago to begin: a number of s, m, h or d.
+    level
+        The least grave level shown.
+    demo
+        The logs of the demo instead.
+    json
+        The lines as they were written, one JSON object each.
+    """
+    from sextant.cli.logging_out import show
+
+    show(since, level, demo=demo, as_json=json)
+
+
+@app.command
 def doctor(*, json: Json = False) -> None:
     """Check this installation: interpreter, libraries, data folder, database, kernels.
 

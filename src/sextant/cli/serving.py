@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import socket
 from typing import Final, Self
 
 import msgspec
@@ -14,13 +15,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from sextant.app import Server, assemble, listen, serve
-from sextant.cli.settings import configuration
+from sextant.cli.settings import configuration, logging_to
 from sextant.cli.simulating import Addresses
 from sextant.cli.version import code_version
 from sextant.config import Config
 from sextant.errors import Conflict, Unreachable
-from sextant.kit import log
-from sextant.kit.clock import SystemClock
+from sextant.kit.clock import Clock, SystemClock
 from sextant.strategies.catalog import strategies
 from sextant.vault.users import UserSpec
 from sextant.venues.backfill import Failure, Plan
@@ -42,9 +42,13 @@ SIMULATOR_STOP_S: Final = 5.0
 async def run_live(host: str | None, port: int | None) -> None:
     """Serve live markets until asked to stop."""
     config = configuration()
-    log.configure(config.log_format, config.level)
     clock = SystemClock()
     bound = listen(host or config.host, config.port if port is None else port)
+    with logging_to(config, clock, config.log_format):
+        await _live(config, clock, bound)
+
+
+async def _live(config: Config, clock: Clock, bound: socket) -> None:
     async with assemble(config, clock, "live", code_version(), simulated=False) as server:
         feed = Feed(venue("bybit"), clock, server.source.learn, Wanted())
         await serve(server, bound, [feed.run], lambda: _say(f"Sextant answers on {_address(bound)}"))
@@ -53,10 +57,15 @@ async def run_live(host: str | None, port: int | None) -> None:
 async def run_demo(host: str, port: int, seed: int, instruments: int) -> None:
     """Serve a simulated market until asked to stop."""
     config = configuration()
-    log.configure("text" if sys.stderr.isatty() else config.log_format, config.level)
     config = _apart(config)
     clock = SystemClock()
     bound = listen(host, port)
+    with logging_to(config, clock, "text" if sys.stderr.isatty() else config.log_format):
+        await _demo(config, clock, bound, (seed, instruments))
+
+
+async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, int]) -> None:
+    seed, instruments = market
     async with (
         _simulated(seed, instruments) as addresses,
         assemble(config, clock, "demo", code_version(), simulated=True) as server,

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from sextant.config import Config, load
 from sextant.errors import Unauthenticated
+from sextant.kit import log
+from sextant.kit.clock import Clock
+from sextant.kit.log_files import LogFiles
 
 OWN_FOLDER_MODE: Final = 0o700  # the folder holds the key that signs tokens
+LOGS: Final = "logs"
+"""Folder of the log files below the data folder."""
 
 
 def configuration() -> Config:
@@ -37,6 +44,17 @@ def token() -> str:
             "SEXTANT_TOKEN is not set; log in with POST /api/v1/auth/login and export its access_token."
         )
     return given
+
+
+@contextmanager
+def logging_to(config: Config, clock: Clock, log_format: log.LogFormat) -> Iterator[None]:
+    """Events go to standard error, and to files below the data folder, until the block ends."""
+    files = LogFiles(own_folder(config) / LOGS, clock)
+    log.configure(log_format, config.level, files.write)
+    try:
+        yield
+    finally:
+        files.close()
 
 
 def own_folder(config: Config) -> Path:

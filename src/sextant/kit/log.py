@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Literal
 
 import orjson
 import structlog
 
 LogFormat = Literal["json", "text"]
+Sink = Callable[[str], None]
 
 _SECRET_NAMES: Final = re.compile(
     r"(password|secret|token|passphrase|api_key|authorization|signature)", re.IGNORECASE
@@ -34,7 +35,32 @@ def _to_json(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-def configure(log_format: LogFormat = "json", level: int = logging.INFO) -> None:
+class _Tee:
+    """Writes each line to standard error and to a sink."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._printed = structlog.PrintLogger(sys.stderr)
+
+    def msg(self, line: str) -> None:
+        self._printed.msg(line)
+        self._sink(line)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
+def _copying(sink: Sink) -> structlog.typing.Processor:
+    """A step that gives a copy of each event to a sink, as JSON, and leaves the event as it is."""
+
+    def copy(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        sink(_to_json(structlog.processors.format_exc_info(logger, name, dict(event))))
+        return event
+
+    return copy
+
+
+def configure(log_format: LogFormat = "json", level: int = logging.INFO, sink: Sink | None = None) -> None:
     """Send every event to standard error in one format.
 
     Parameters
@@ -43,6 +69,8 @@ def configure(log_format: LogFormat = "json", level: int = logging.INFO) -> None
         ``json`` for machines, ``text`` for a person at a terminal.
     level
         Events below it are dropped before they are formatted.
+    sink
+        Also takes every event, as a line of JSON whatever the format; it must not wait.
     """
     renderer: Any = (
         structlog.dev.ConsoleRenderer(
@@ -59,10 +87,15 @@ def configure(log_format: LogFormat = "json", level: int = logging.INFO) -> None
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if log_format == "text" else [structlog.processors.format_exc_info]),
             _clean,
+            *([_copying(sink)] if sink is not None and log_format == "text" else []),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=(
+            structlog.PrintLoggerFactory(sys.stderr)
+            if sink is None or log_format == "text"
+            else lambda *_: _Tee(sink)
+        ),
         cache_logger_on_first_use=True,
     )
 
