@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +23,7 @@ from sextant.strategies.propose import judge
 from support import bar_markets
 from support import markets as spot_markets
 from support.cards import UNPROVEN, proven
+from support.finite import numbers
 from support.markets import (
     known_at,
     quoted_earlier,
@@ -34,7 +34,7 @@ from support.markets import (
 
 EMITS = {**spot_markets.EMITS, **bar_markets.EMITS}
 REFUSES = {**spot_markets.REFUSES, **bar_markets.REFUSES}
-ALL = list(strategies().values())
+ALL = [strategy for strategy in strategies().values() if strategy.unit == "instrument"]
 IDS = [strategy.id for strategy in ALL]
 CUTS = 100
 NOTHING = CostAssumptions()
@@ -73,18 +73,6 @@ def history(verdict: Verdict) -> dict[str, Any]:
         arrays["exit_close"] = signals.exit_close
     arrays |= {f"gate {gate.name}": gate.values for gate in verdict.gates if not gate.live_only}
     return arrays | {f"fact {name}": column for name, column in verdict.facts.items()}
-
-
-def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    """All floats inside a value, with where they are."""
-    if isinstance(value, float):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from numbers(part, f"{path}.{name}")
-    elif isinstance(value, list | tuple):
-        for index, part in enumerate(value):
-            yield from numbers(part, f"{path}[{index}]")
 
 
 @each

@@ -52,5 +52,8 @@ def test_all_steps_are_listed_from_the_start_under_the_numbers_earlier_clients_k
 
 
 def test_further_strategies_follow_in_catalogue_order() -> None:
-    further = dict(_ALL) | {"basis_carry": _ALL[_MOMENTUM], "parity_violation": _ALL[_MOMENTUM]}
+    further = {name: one for name, one in _ALL.items() if name.startswith("ai_")} | {
+        "basis_carry": _ALL[_MOMENTUM],
+        "parity_violation": _ALL[_MOMENTUM],
+    }
     assert [step_number(name, further) for name in ("basis_carry", "parity_violation")] == [114, 115]

@@ -42,7 +42,9 @@ def test_each_strategy_is_told_as_it_ends_and_no_timing_is_kept() -> None:
     results, coverage = scan_view(_part(), _QUESTION, told.append)
     assert tuple(told) == results.strategies
     assert all(report.execution_ms is None for report in results.strategies)
-    assert len(coverage.candidates) == len(strategies()) * VIEW.size
+    assert len(coverage.candidates) == sum(report.candidates for report in results.strategies)
+    looked_at = {report.strategy_id: report.candidates for report in results.strategies}
+    assert {looked_at[name] for name, one in strategies().items() if one.unit == "instrument"} == {VIEW.size}
 
 
 def test_opportunities_are_ranked_from_one() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from sextant.model.account import Account, FeeTier
 from sextant.model.instrument import Instrument, Kind
-from sextant.strategies.fees import fee_tier
+from sextant.strategies.fees import delivery_bps, fee_tier
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,13 @@ def test_the_accounts_own_tier_comes_first() -> None:
 
 def test_fees_of_an_unknown_venue_are_unknown() -> None:
     assert fee_tier(Account(), Instrument("unheard_of", "BTC", "USDT", "spot")) is None
+
+
+def test_settling_a_future_costs_what_its_venue_states_and_nothing_is_guessed() -> None:
+    def future(venue: str) -> Instrument:
+        return Instrument(venue, "BTC", "USD", "future", expiry_ns=1)
+
+    assert delivery_bps(future("deribit")) == 2.5
+    assert delivery_bps(future("bybit")) == 5.0
+    assert delivery_bps(future("kraken")) is None
+    assert delivery_bps(Instrument("deribit", "BTC", "USD", "perpetual")) is None

@@ -7,7 +7,8 @@ import pytest
 
 from sextant.model.times import DAY_NS
 from sextant.model.view import Series, View
-from sextant.strategies.funding import forecast_sum, funding_of, funding_sums, settlements
+from sextant.strategies.funding import accrued, forecast_sum, funding_of, funding_sums, settlements
+from support.carries import Carried, carrying
 from support.markets import bars_of, closes_of, framed, specs_of, view_of
 
 HOUR_NS = 3_600 * 10**9
@@ -93,3 +94,21 @@ def test_the_sums_of_all_perpetuals_are_unknown_where_nothing_is_known() -> None
     assert np.isnan(sums[0])
     # At 1, 9 and 17 hours.
     assert sums[1] == pytest.approx(3 * BP)
+
+
+def test_payments_add_up_to_the_forecast_and_lie_on_the_instruments_own_clock() -> None:
+    rates = np.array([1.0, 2.0, 1.5, 3.0] * 20) * 1e-4
+    leg = Carried("bybit", "perpetual", interval_h=4, rate=9e-4, settled=rates)
+    view = carrying((leg,), rows=60)
+    forecast = funding_of(view, 0, 86_400.0)
+    assert forecast is not None
+    seconds, sums = accrued(view, 0, 86_400.0, 1.0)
+    assert seconds.tolist() == [4 * 3600.0 * k for k in range(1, 7)]
+    assert sums[0] == pytest.approx(9e-4)
+    assert sums[-1] == pytest.approx(forecast.sum_frac)
+    assert accrued(view, 0, 86_400.0, -1.0)[1].tolist() == (-sums).tolist()
+    assert len(accrued(carrying((Carried("bybit", "spot"),), rows=60), 0, 86_400.0, 1.0)[0]) == 0
+
+
+def test_a_constant_rate_has_no_autocorrelation() -> None:
+    assert forecast_sum(6e-4, np.full(90, 6e-4), 21).phi == 0.0

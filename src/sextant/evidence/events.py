@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from sextant.evidence.outcomes import FLAG, STOP, TARGET, cell_of, outcomes
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import Instrument
+from sextant.model.scorecard import EvidenceKind
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
 from sextant.model.view import Flags, View
 from sextant.strategies.contract import Verdict
+from sextant.strategies.couples import Couple
 from sextant.strategies.gates import historic_pass, without
 
 FUNDING_UNKNOWN: Final = "settled_funding"
@@ -37,7 +39,7 @@ class EventTable:
     interval, horizon_rows
         Frame and time barrier.
     instruments
-        S identities; the meaning of ``column``.
+        S identities, of instruments or of couples; the meaning of ``column``.
     column, row, entry_row, exit_row
         int64: instrument, row of the signal, row of the entry, row of the exit.
     entry_ns, exit_ns
@@ -72,13 +74,19 @@ class EventTable:
         Open of the first and close of the last bar; None without bars.
     resting
         Entered by post-only orders, which pay the maker fee and cross no spread.
+    kind
+        Kind of the evidence.
+    span_ns
+        Length of the clusters; None for the longer of a day and the horizon.
+    weights
+        float64 (S, 2): notional of both legs per unit of notional, where the events are those of couples; else None.
     """
 
     strategy_id: str
     params: tuple[tuple[str, float], ...]
     interval: Interval
     horizon_rows: int
-    instruments: tuple[Instrument, ...]
+    instruments: tuple[Instrument | Couple, ...]
     column: Integers
     row: Integers
     entry_row: Integers
@@ -103,6 +111,9 @@ class EventTable:
     window_start_ns: int | None
     window_end_ns: int | None
     resting: bool = False
+    kind: EvidenceKind = "bars"
+    span_ns: int | None = None
+    weights: Floats | None = None
 
     @property
     def count(self) -> int:
@@ -115,10 +126,10 @@ class EventTable:
 
         Notes
         -----
-        A cluster holds the events of all instruments entered within one span of max(1 day, horizon): 500
-        instruments that fall together are one event.
+        A cluster holds the events of all instruments entered within one span, of max(1 day, horizon) where none is
+        stated: 500 instruments that fall together are one event.
         """
-        span = max(DAY_NS, self.horizon_rows * INTERVAL_NS[self.interval])
+        span = self.span_ns or max(DAY_NS, self.horizon_rows * INTERVAL_NS[self.interval])
         numbers: Integers = np.unique(self.entry_ns // span, return_inverse=True)[1].astype(np.int64)
         return numbers
 
@@ -181,7 +192,7 @@ def event_table(
         exit_ns=exit_ns,
         direction=direction,
         strength=strength,
-        cell=_cells(direction, strength),
+        cell=cells_of(direction, strength),
         gross=gross - direction * paid,
         funded=funded,
         exit_kind=kind,
@@ -238,7 +249,8 @@ def settled_funding(
 
 
 @njit(cache=True, nogil=True)
-def _cells(direction: NDArray[np.int8], strength: Floats) -> Integers:
+def cells_of(direction: NDArray[np.int8], strength: Floats) -> Integers:
+    """Number of the cell of each signal, int64 (n,); see :func:`~sextant.evidence.outcomes.cell_of`."""
     cells = np.empty(len(strength), dtype=np.int64)
     for event in range(len(strength)):
         cells[event] = cell_of(direction[event], strength[event])

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from sextant.evidence.couples import couple_costs_bps, couple_table
 from sextant.evidence.events import EventTable, event_table
 from sextant.evidence.scorecard import Scorer
 from sextant.model.account import Account
@@ -101,7 +102,7 @@ class MarketPart:
         """The past events of a strategy and what became of them, before cost."""
         return self._shelf.get(
             self._key(strategy, verdict),
-            lambda: event_table(strategy.id, strategy.defaults(), verdict, self.view),
+            lambda: past_events(strategy, verdict, self.view),
         )
 
     def enrich(self, strategy: Strategy, verdict: Verdict, table: EventTable) -> None:
@@ -162,6 +163,18 @@ class _Cards:
         return self._scorer.card(column, direction, strength)
 
 
+def past_events(strategy: Strategy, verdict: Verdict, view: View) -> EventTable:
+    """The past events of a verdict with the defaults of its strategy, whatever they are about."""
+    if verdict.couples is not None:
+        return couple_table(strategy, strategy.defaults(), verdict, view)
+    return event_table(strategy.id, strategy.defaults(), verdict, view)
+
+
+def _scorer(strategy: Strategy, table: EventTable, pricing: Pricing) -> Scorer:
+    costs = couple_costs_bps(pricing, table) if strategy.unit == "couple" else pricing.round_trip_bps
+    return Scorer(table, costs)
+
+
 def skipped_run(strategy: Strategy, reason: str, kind: DispositionKind, asked: Asked) -> StrategyRun:
     """The run of a strategy that was not run, or did not end; every candidate says so.
 
@@ -189,7 +202,7 @@ def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
     if strategy.unit == "portfolio" and not asked.account.holds:
         return skipped_run(strategy, NO_PORTFOLIO, "insufficient_data", asked)
     pricing = Pricing(part.view, asked.account, part.assumptions)
-    cards = _Cards(lambda: Scorer(part.events(strategy, verdict), pricing.round_trip_bps))
+    cards = _Cards(lambda: _scorer(strategy, part.events(strategy, verdict), pricing))
     rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, pricing)
     inside = frozenset(asked.instruments)
     answers = {item.unit: item for item in dispositions if inside.issuperset(item.instruments)}

@@ -65,13 +65,14 @@ class Spoken:
 def silent(interval: Interval, view: View, admission: Admission = ANYTHING) -> Verdict | None:
     """The verdict of a strategy for which the view has no bars or no instrument it trades; None where it has both."""
     if not (interval in view.bars and view.bars[interval].rows):
-        return _skipped(interval, view, f"no {interval} bars")
+        return skipped(interval, view, f"no {interval} bars")
     if view.size and not admission.admits(view).any():
-        return _skipped(interval, view, f"no {' or '.join(admission.kinds)} instruments")
+        return skipped(interval, view, f"no {' or '.join(admission.kinds)} instruments")
     return None
 
 
-def _skipped(interval: Interval, view: View, reason: str) -> Verdict:
+def skipped(interval: Interval, view: View, reason: str) -> Verdict:
+    """The verdict of a strategy that is silent about the whole market, for a reason."""
     shape = (0, view.size)
     nothing = np.empty(shape)
     signals = Signals(

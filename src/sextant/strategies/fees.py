@@ -69,3 +69,14 @@ def fee_tier(account: Account, instrument: Instrument) -> FeeTier | None:
         source=_PAGES[instrument.venue],
         read_on=_READ_ON,
     )
+
+
+_DELIVERY_BPS: Final = {
+    "bybit": 5.0,  # help.bybit.com, Trading and Settlement Fees (Futures Contract)
+    "deribit": 2.5,  # deribit.com/docs/contract-specifications, delivery fee of futures
+}
+
+
+def delivery_bps(instrument: Instrument) -> float | None:
+    """What settling a dated future at its expiry costs, basis points of its notional; None where no page is known."""
+    return _DELIVERY_BPS.get(instrument.venue) if instrument.kind == "future" else None

@@ -16,6 +16,7 @@ TRIM_FRAC: Final = 0.2
 LEAST_SETTLEMENTS: Final = 30
 PHI_WHEN_FEW: Final = 0.5
 PHI_HIGHEST: Final = 0.95
+SAME: Final = 1e-9  # deviations below this share of the mean are rounding
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ def settlements(as_of_ns: int, horizon_s: float, next_ns: int, interval_s: float
     24
     """
     step_ns = round(interval_s * SECOND_NS)
-    if next_ns <= as_of_ns:
-        next_ns += ((as_of_ns - next_ns) // step_ns + 1) * step_ns
+    next_ns = _following(as_of_ns, next_ns, step_ns)
     end_ns = as_of_ns + round(horizon_s * SECOND_NS)
     return 0 if end_ns < next_ns else (end_ns - next_ns) // step_ns + 1
 
@@ -111,6 +111,11 @@ def funding_sums(view: View, horizon_s: float) -> Floats:
     return sums
 
 
+def _following(as_of_ns: int, next_ns: int, step_ns: int) -> int:
+    """The first settlement after an instant, where a stated one may have passed."""
+    return next_ns if next_ns > as_of_ns else next_ns + ((as_of_ns - next_ns) // step_ns + 1) * step_ns
+
+
 def _trimmed_mean(values: Floats) -> float:
     ordered = np.sort(values)
     cut = int(TRIM_FRAC * len(ordered))
@@ -120,7 +125,33 @@ def _trimmed_mean(values: Floats) -> float:
 def _autocorrelation(values: Floats) -> float:
     centred = values - np.mean(values)
     square = float(np.sum(centred * centred))
-    if square == 0.0:
-        return 0.0
+    if square <= len(values) * (SAME * float(np.mean(values))) ** 2:
+        return 0.0  # what is left of a constant is rounding
     phi = float(np.sum(centred[1:] * centred[:-1])) / square
     return min(max(phi, 0.0), PHI_HIGHEST)
+
+
+def accrued(view: View, column: int, horizon_s: float, sold: float) -> tuple[Floats, Floats]:
+    """What a position is expected to have received by each settlement within the horizon.
+
+    Parameters
+    ----------
+    sold
+        +1 for a short position, which receives positive rates; -1 for a long one.
+
+    Returns
+    -------
+    tuple
+        Seconds from now and sums so far, fraction of the notional, float64 (n,) each; the last sum is that of
+        :func:`funding_of`. Empty where the forecast is unknown or nothing settles in time.
+    """
+    forecast = funding_of(view, column, horizon_s)
+    if forecast is None or not forecast.count:
+        return np.empty(0), np.empty(0)
+    facts = view.derivatives
+    step_ns = round(float(facts.funding_interval_s[column]) * SECOND_NS)
+    next_ns = _following(view.as_of_ns, int(facts.next_funding_ns[column]), step_ns)
+    number = np.arange(forecast.count)
+    apart = float(facts.funding_rate[column]) - forecast.mean_frac
+    rates = forecast.mean_frac + apart * forecast.phi**number
+    return (next_ns - view.as_of_ns + number * step_ns) / SECOND_NS, sold * np.cumsum(rates)

@@ -1,0 +1,423 @@
+"""Funding is received while the price is hedged: the perpetual that is paid is held against spot or another perpetual.
+
+Levered longs pay for their leverage, and whoever carries the other side earns it. It loses when the rate reverts before
+the four fills are earned, when the basis widens, when one leg is liquidated, or when a venue fails.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sextant.model.account import Account
+from sextant.model.bar import Floats, Integers
+from sextant.model.instrument import Instrument
+from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
+from sextant.model.view import Flags, View
+from sextant.strategies import rolling
+from sextant.strategies.columns import Columns
+from sextant.strategies.compose import silent, skipped
+from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
+from sextant.strategies.couple_compose import CoupleSpoken, compose_couples
+from sextant.strategies.couple_propose import judge_couples
+from sextant.strategies.couples import (
+    Couple,
+    CoupleSet,
+    Economics,
+    Model,
+    PastSignals,
+    couples_of_base,
+    in_dollars,
+    leaving,
+    signals_of,
+)
+from sextant.strategies.fees import fee_tier
+from sextant.strategies.funding import FundingForecast, accrued, funding_of
+from sextant.strategies.gates import Admission, passed
+from sextant.strategies.leverage import STOPS_AWAY, leverage_of
+from sextant.strategies.settled import Settled, settled_on
+
+INTERVAL: Final[Interval] = "4h"
+DAY_ROWS: Final = 6
+MONTH_ROWS: Final = 180
+LEAST_ERRORS: Final = 30
+HEDGED: Final = Admission(("spot", "perpetual"))
+
+NEEDS: Final = (
+    Need("bars", INTERVAL, 60, 1.5 * 4 * 3600.0),
+    Need("quotes", None, 1, 5.0),
+    Need("funding", None, 30, 120.0),
+)
+
+
+def _wanted(first: Instrument, second: Instrument) -> bool:
+    if not (in_dollars(first) and in_dollars(second) and second.kind == "perpetual"):
+        return False
+    return first.kind == "spot" or (first.kind == "perpetual" and str(first) < str(second))
+
+
+@dataclass(frozen=True, eq=False)
+class _Carry:
+    """What the past says about each couple on every row; float64 (T, C), fractions of the notional."""
+
+    expected: Floats
+    """Funding forecast over the horizon for buying the first and selling the second."""
+    realised: Floats
+    direction: Floats
+    basis: Floats
+    """Premium of the second instrument over the first."""
+    basis_sd: Floats
+    steady: Floats
+    """Of the last nine spans of the longer interval, those in which the carry had the direction of the forecast."""
+    settled: Floats
+    """Settlements of the perpetual that has fewer."""
+
+
+def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
+    """What holding each couple of one base asset would earn in funding, on every row of the 4h frame.
+
+    Notes
+    -----
+    A row forecasts with the last settled rate in the place of the estimate; today's estimate, whose past is not recorded,
+    decides the gross and must agree in sign.
+    """
+    unheard = silent(INTERVAL, view, HEDGED)
+    if unheard is not None:
+        return unheard
+    couples, legs = couples_of_base(view.instruments, _wanted)
+    if not couples:
+        return skipped(INTERVAL, view, "no perpetual with a second instrument of its base")
+    rows = round(params["horizon_days"] * DAY_ROWS)
+    carry = _carry(view, columns, legs, rows)
+    now = _now(view, columns, (couples, legs), carry, params)
+    d = carry.direction
+    gates = (
+        Gate("shortable", _shortable(couples, d), 1.0, 1),
+        Gate(
+            "open_interest_usd",
+            _least_interest(view, columns, legs)[None, :],
+            params["open_interest_usd"],
+            1,
+            "USD",
+            live_only=True,
+        ),
+        Gate("settlements", carry.settled, params["settlements"], 1),
+        Gate("persistence", carry.steady, params["persistence"], 1, "of 9"),
+        Gate("basis_entry", d * carry.basis * 1e4, params["basis_entry"], 1, "bps"),
+        Gate("liquidation_sigmas", now.room, params["liquidation_sigmas"], 1, "sigma", optional=True),
+        Gate("estimate_bps", now.agrees[None, :], 0.0, 1, "bps", live_only=True),
+    )
+    said = _said((couples, legs), (carry, now), gates, params)
+    strength = np.maximum(d * carry.expected * 1e4 - now.fees_bps, 0.0) / params["strong_bps"]
+    strength[-1] = np.maximum(now.gross_bps - now.fees_bps, 0.0) / params["strong_bps"]
+    spoken = CoupleSpoken(
+        couples=said,
+        direction=d,
+        strength=np.nan_to_num(strength),
+        gates=gates,
+        facts={"expected_bps": d * carry.expected * 1e4, "basis_bps": d * carry.basis * 1e4},
+        params=params,
+    )
+    return compose_couples(columns, INTERVAL, NEEDS, spoken, HEDGED)
+
+
+@dataclass(frozen=True, eq=False)
+class _Now:
+    """What is known of each couple now, float64 (C,) unless stated."""
+
+    gross_bps: Floats
+    agrees: Floats
+    """Carry forecast from today's estimates, in the direction of the past, basis points."""
+    basis_bps: Floats
+    fees_bps: Floats
+    """Four fills at the entry tier of the venues."""
+    room: Floats
+    """(T, C): liquidation distance at the leverage used, daily standard deviations."""
+    leverage: Floats
+    sigma_day: Floats
+    accrued: tuple[tuple[Floats, Floats] | None, ...]
+    words: tuple[str, ...]
+
+
+def _carry(view: View, columns: Columns, legs: Integers, rows: int) -> _Carry:
+    perpetual, place = np.unique(legs, return_inverse=True)
+    place = place.reshape(legs.shape)
+    known = settled_on(view, INTERVAL, perpetual, rows)
+    is_spot = np.array([view.instruments[c].instrument.kind == "spot" for c in perpetual.tolist()])
+    flat = _flattened(known, is_spot)
+
+    def apart(values: Floats) -> Floats:
+        return values[:, place[:, 1]] - values[:, place[:, 0]]
+
+    expected = apart(flat.expected)
+    direction = np.sign(expected)
+    close = columns.log_close(INTERVAL)
+    basis = close[:, legs[:, 1]] - close[:, legs[:, 0]]
+    counts = np.minimum(flat.count[:, place[:, 0]], flat.count[:, place[:, 1]])
+    return _Carry(
+        expected=expected,
+        realised=apart(flat.realised),
+        direction=direction,
+        basis=basis,
+        basis_sd=rolling.std_n(basis, MONTH_ROWS),
+        steady=_steady(apart(flat.total), direction, _span_rows(view, legs)),
+        settled=counts,
+    )
+
+
+def _flattened(known: Settled, is_spot: Flags) -> Settled:
+    """The same with spot as what settles nothing and lacks nothing."""
+    zeros = {name: np.where(is_spot, 0.0, getattr(known, name)) for name in ("total", "expected", "realised")}
+    return Settled(count=np.where(is_spot, np.inf, known.count), **zeros)
+
+
+def _span_rows(view: View, legs: Integers) -> Integers:
+    """Rows of the longer funding interval of each couple, at least one."""
+    step_s = INTERVAL_NS[INTERVAL] / SECOND_NS
+    longest = np.nan_to_num(view.derivatives.funding_interval_s)[legs].max(axis=1, initial=0.0)
+    spans: Integers = np.maximum(1, np.rint(longest / step_s)).astype(np.int64)
+    return spans
+
+
+def _steady(total: Floats, direction: Floats, spans: Integers) -> Floats:
+    """How many of the last nine spans paid in the direction, float64 (T, C); NaN where one of them is unknown."""
+    out = np.full(total.shape, np.nan)
+    for span in np.unique(spans).tolist():
+        mine = spans == span
+        paid = total[:, mine]
+        votes = np.zeros(paid.shape)
+        for back in range(9):
+            change = rolling.lag(paid, back * span) - rolling.lag(paid, (back + 1) * span)
+            votes += np.where(np.isnan(change), np.nan, np.sign(change) == direction[:, mine])
+        out[:, mine] = votes
+    return out
+
+
+def _shortable(couples: tuple[Couple, ...], direction: Floats) -> Floats:
+    """0 where a spot instrument would have to be sold short, whose borrow rate nobody states."""
+    spot = np.array([couple.first.kind == "spot" for couple in couples])
+    return np.where(np.isnan(direction), np.nan, np.where(spot & (direction < 0), 0.0, 1.0))
+
+
+def _least_interest(view: View, columns: Columns, legs: Integers) -> Floats:
+    """Open interest of the perpetual that has less, USD; NaN where one is unknown."""
+    spot = np.array([spec.instrument.kind == "spot" for spec in view.instruments])
+    usd = np.where(spot, np.inf, view.derivatives.open_interest * columns.touch.mid)
+    least: Floats = usd[legs].min(axis=1)
+    return least
+
+
+def _now(
+    view: View,
+    columns: Columns,
+    asked: tuple[tuple[Couple, ...], Integers],
+    carry: _Carry,
+    params: Mapping[str, float],
+) -> _Now:
+    couples, legs = asked
+    d = np.nan_to_num(carry.direction[-1])
+    horizon_s = params["horizon_days"] * DAY_NS / SECOND_NS
+    mid = columns.touch.mid
+    basis_bps = d * (mid[legs[:, 1]] / mid[legs[:, 0]] - 1.0) * 1e4
+    income, paths, words = np.full(len(couples), np.nan), [], []
+    forecasts = {int(column): funding_of(view, int(column), horizon_s) for column in np.unique(legs)}
+    for number, (first, second) in enumerate(legs.tolist()):
+        path, told = None, []
+        sides = ((first, -d[number]), (second, d[number]))
+        known = [(column, side) for column, side in sides if not _is_spot(view, column)]
+        if all(forecasts[column] is not None for column, _ in known):
+            path = _joined([accrued(view, column, horizon_s, side) for column, side in known])
+            income[number] = path[1][-1] if len(path[1]) else 0.0
+            told = [_told(view, column, forecasts[column]) for column, _ in known]
+        paths.append(path)
+        words.append(f"{'; '.join(told)}; basis {basis_bps[number]:.1f} bps, taken to close")
+    sigma_day = columns.volatility(INTERVAL, 7.0 * DAY_ROWS) * np.sqrt(DAY_ROWS)
+    leverage, room = _margins(view, legs, sigma_day, params)
+    return _Now(
+        gross_bps=income + basis_bps,
+        agrees=income,
+        basis_bps=basis_bps,
+        fees_bps=_entry_fees(view)[legs].sum(axis=1) * 2.0,
+        room=room,
+        leverage=leverage,
+        sigma_day=sigma_day[-1][legs],
+        accrued=tuple(paths),
+        words=tuple(words),
+    )
+
+
+def _is_spot(view: View, column: int) -> bool:
+    return view.instruments[column].instrument.kind == "spot"
+
+
+def _told(view: View, column: int, forecast: FundingForecast | None) -> str:
+    assert forecast is not None  # noqa: S101  # the caller looked
+    marked = "" if forecast.settled_count >= 30 else ", phi set for want of settlements"
+    return (
+        f"{view.instruments[column].instrument} settles {forecast.count} times, its rate reverting to "
+        f"{forecast.mean_frac * 1e4:.2f} bps with phi {forecast.phi:.2f}{marked}"
+    )
+
+
+def _joined(paths: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
+    """Payments of several legs in the order of their times, added up, basis points."""
+    times = np.concatenate([path[0] for path in paths])
+    each = np.concatenate([np.diff(path[1], prepend=0.0) for path in paths]) * 1e4
+    order = np.argsort(times, kind="stable")
+    # Whatever settles in the same instant is seen together.
+    last = np.append(np.diff(times[order]) > 0, True) if len(order) else np.zeros(0, dtype=np.bool_)
+    return times[order][last], np.cumsum(each[order])[last]
+
+
+def _entry_fees(view: View) -> Floats:
+    """Taker fee of each instrument at the entry tier of its venue, basis points; NaN where unknown."""
+    tiers = [fee_tier(Account(), spec.instrument) for spec in view.instruments]
+    return np.array([np.nan if tier is None else tier.taker_bps for tier in tiers], dtype=np.float64)
+
+
+def _margins(
+    view: View, legs: Integers, sigma_day: Floats, params: Mapping[str, float]
+) -> tuple[Floats, Floats]:
+    """Leverage of each leg (C, 2), NaN for spot, and the least liquidation distance (T, C) at leverage 1, in sigmas."""
+    times, distance = np.full(view.size, np.nan), np.full(sigma_day.shape, np.inf)
+    for column in np.unique(legs).tolist():
+        spec = view.instruments[column]
+        if spec.instrument.kind != "spot":
+            away = params["liquidation_sigmas"] * float(np.nan_to_num(sigma_day[-1, column]))
+            levered = leverage_of(spec, params["leverage_cap"], away / STOPS_AWAY)
+            times[column] = 1.0 if levered is None else levered.times
+            least = np.nan if spec.max_leverage is None else 1.0 - 1.0 / float(spec.max_leverage)
+            distance[:, column] = rolling.ratio(np.full(len(sigma_day), least), sigma_day[:, column])
+    return times[legs], np.minimum(distance[:, legs[:, 0]], distance[:, legs[:, 1]])
+
+
+def _said(
+    asked: tuple[tuple[Couple, ...], Integers],
+    known: tuple[_Carry, _Now],
+    gates: tuple[Gate, ...],
+    params: Mapping[str, float],
+) -> CoupleSet:
+    (couples, legs), (carry, now) = asked, known
+    rows, count = round(params["horizon_days"] * DAY_ROWS), len(couples)
+    later = np.full(carry.basis.shape, np.nan)
+    later[: max(0, len(later) - rows)] = carry.basis[rows:]
+    # What is expected is the forecast and a closed basis; the error is what came of the one and what was left of the other.
+    errors = carry.realised - carry.expected - later
+    enough = np.isfinite(errors).sum(axis=0) >= LEAST_ERRORS
+    spread = np.full(count, np.nan)
+    if enough.any():
+        spread[enough] = np.nanstd(errors[:, enough], axis=0, ddof=1)
+    basis_sd = carry.basis_sd[-1]
+    stop = np.where(basis_sd > 0, now.basis_bps + params["basis_exit_sd"] * basis_sd * 1e4, np.nan)
+    said = CoupleSet(
+        couples=couples,
+        legs=legs,
+        ratio=np.ones(count),
+        horizon_s=np.full(count, params["horizon_days"] * DAY_NS / SECOND_NS),
+        horizon_rows=rows,
+        sigma_frac=np.nan_to_num(np.where(np.isfinite(spread), spread, basis_sd)),
+        sigma_day=now.sigma_day,
+        leverage=now.leverage,
+        age_rows=np.zeros(count, dtype=np.int64),
+        entry=now.basis_bps,
+        stop=stop,
+        target=np.full(count, np.nan),
+        level_unit="basis points of basis: the premium of the sold leg over the bought one",
+        stop_reason="the basis has not moved in 30 days; the position ends with its horizon or its carry",
+        past=lambda: _past(said, (carry, now), gates, params),
+        economics=Economics(
+            break_even_share=params["break_even_share"],
+            least_annual_frac=params["cash_yield"] + params["least_excess"],
+        ),
+        model=Model(
+            gross_bps=now.gross_bps,
+            error_bps=spread * 1e4,
+            words=now.words,
+            accrued=now.accrued,
+            burden_bps=np.maximum(0.0, np.nan_to_num(-now.basis_bps)),
+        ),
+        groups=tuple(couple.first.base for couple in couples),
+        same_asset=True,
+    )
+    ages = rolling.signal_age(_passing(gates, carry), np.nan_to_num(carry.direction))
+    return dataclasses.replace(said, age_rows=ages[-1].astype(np.int64))
+
+
+def _passing(gates: tuple[Gate, ...], carry: _Carry) -> Flags:
+    together: Flags = np.isfinite(carry.direction) & (carry.direction != 0)
+    for gate in gates:
+        if not gate.live_only:
+            together &= passed(gate)
+    return together
+
+
+def _past(
+    said: CoupleSet, known: tuple[_Carry, _Now], gates: tuple[Gate, ...], params: Mapping[str, float]
+) -> PastSignals:
+    """Rows that would have been offered: all gates passed, and the carry earned entry fees in time."""
+    carry, now = known
+    d = carry.direction
+    earned = d * carry.expected * 1e4
+    burden = np.maximum(0.0, -d * carry.basis * 1e4)
+    worth = (
+        earned * params["break_even_share"] >= now.fees_bps + burden
+    )  # NaN compares as False: unknown is not offered
+    passing = _passing(gates, carry) & worth & np.isfinite(carry.basis)
+    past = signals_of(passing, said, d, np.maximum(earned - now.fees_bps, 0.0) / params["strong_bps"])
+    row, couple = past.row, past.couple
+    width = params["basis_exit_sd"] * carry.basis_sd[row, couple]
+    level = -past.direction * carry.basis[row, couple] - width
+    leave = np.full(len(row), -1, dtype=np.int64)
+    for ahead in range(said.horizon_rows, 0, -1):
+        at = row + ahead
+        inside = at < len(d)
+        rest = past.direction * carry.expected[np.where(inside, at, 0), couple] * 1e4
+        left = rest * (said.horizon_rows - ahead) / said.horizon_rows < -0.5 * now.fees_bps[couple]
+        leave = np.where(inside & left, at, leave)
+    return leaving(dataclasses.replace(past, stop=np.where(width > 0, level, np.nan)), leave)
+
+
+STRATEGY = Strategy(
+    id="ai_funding_arbitrage",
+    name="AI Funding Arbitrage",
+    category="derivatives",
+    catalogue_risk="high",
+    tier="pro",
+    min_capital_usd=5000.0,
+    opportunity_type="funding_arbitrage",
+    unit="couple",
+    lane="earn",
+    evidence_kind="funding",
+    needs=NEEDS,
+    params=(
+        Param("horizon_days", 7.0, 1.0, 30.0, "days"),
+        Param("settlements", 30.0, 30.0, 90.0, "settlements"),
+        Param("persistence", 6.0, 5.0, 9.0, "of 9"),
+        Param("open_interest_usd", 5e6, 1e6, 1e8, "USD"),
+        Param("basis_entry", -10.0, -50.0, 0.0, "bps"),
+        Param("basis_exit_sd", 3.0, 2.0, 6.0, "sd"),
+        Param("break_even_share", 0.5, 0.1, 1.0, "fraction"),
+        Param("liquidation_sigmas", 5.0, 3.0, 10.0, "sigma"),
+        Param("leverage_cap", 3.0, 1.0, 3.0, "times"),
+        Param("cash_yield", 0.0, 0.0, 0.2, "fraction a year"),
+        Param("least_excess", 0.02, 0.0, 0.1, "fraction a year"),
+        Param("strong_bps", 10.0, 5.0, 50.0, "bps"),
+    ),
+    cost_class="light",
+    evaluate=evaluate,
+    judge=judge_couples,
+    references=(
+        "Ackerer, Hugonnier, Jermann 2023, Perpetual Futures Pricing",
+        "He, Manela, Ross, von Wachter 2022, Fundamentals of Perpetual Futures",
+    ),
+    known_gaps=(
+        "Past estimates of the next rate are not recorded: past rows forecast with the last settled rate instead.",
+        "Venues' caps of the funding rate are not in the instrument rules, so a rate at its cap is not treated apart.",
+        "Borrow rates have no source: spot is never sold short.",
+        "Bases that a venue lists in thousands (1000PEPE) are not coupled with their single-unit spot.",
+    ),
+)
