@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 from sextant.evidence.couples import couple_costs_bps, couple_table
 from sextant.evidence.events import EventTable, event_table
+from sextant.evidence.live import LiveRecord
 from sextant.evidence.scorecard import Scorer
 from sextant.model.account import Account
 from sextant.model.bar import Floats
@@ -44,6 +45,8 @@ class EvidenceShelf:
     def __init__(self) -> None:
         self._tables: OrderedDict[tuple[Any, ...], EventTable] = OrderedDict()
         self._lock = threading.Lock()
+        self.records: dict[str, LiveRecord] = {}
+        """How told ideas have done, by strategy; empty until the first round of following."""
 
     def get(self, key: tuple[Any, ...], make: Callable[[], EventTable]) -> EventTable:
         """The table under a key; made by the first who asks."""
@@ -73,13 +76,22 @@ class MarketPart:
         What is assumed where the view has no quotes; shown in every cost line.
     shelf
         Past events shared between views.
+    tables
+        Past events by strategy, where they were kept with the view; the shelf is not asked for them.
     """
 
-    def __init__(self, view: View, assumptions: CostAssumptions, shelf: EvidenceShelf) -> None:
+    def __init__(
+        self,
+        view: View,
+        assumptions: CostAssumptions,
+        shelf: EvidenceShelf,
+        tables: Mapping[str, EventTable] | None = None,
+    ) -> None:
         self.view = view
         self.assumptions = assumptions
         self._shelf = shelf
         self._columns = Columns(view, assumptions)
+        self._tables = dict(tables or {})
         self._verdicts: dict[str, Verdict] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -99,15 +111,28 @@ class MarketPart:
             return self._verdicts[strategy.id]
 
     def events(self, strategy: Strategy, verdict: Verdict) -> EventTable:
-        """The past events of a strategy and what became of them, before cost."""
-        return self._shelf.get(
-            self._key(strategy, verdict),
-            lambda: past_events(strategy, verdict, self.view),
-        )
+        """The past events of a strategy and what became of them, before cost; the same for whoever asks this view."""
+        table = self._tables.get(strategy.id)
+        if table is None:
+            made = self._shelf.get(
+                self._key(strategy, verdict), lambda: past_events(strategy, verdict, self.view)
+            )
+            table = self._tables.setdefault(strategy.id, made)
+        return table
+
+    @property
+    def tables(self) -> dict[str, EventTable]:
+        """The past events that were asked for, by strategy."""
+        return dict(self._tables)
 
     def enrich(self, strategy: Strategy, verdict: Verdict, table: EventTable) -> None:
-        """From now on ``table`` is what every view that ends on the same bars knows of the past."""
+        """From now on ``table`` is what every later view that ends on the same bars knows of the past."""
         self._shelf.put(self._key(strategy, verdict), table)
+
+    @property
+    def records(self) -> dict[str, LiveRecord]:
+        """How told ideas have done, by strategy; shared with every later view."""
+        return self._shelf.records
 
     def _key(self, strategy: Strategy, verdict: Verdict) -> tuple[Any, ...]:
         frame = self.view.bars[verdict.interval]
@@ -170,9 +195,9 @@ def past_events(strategy: Strategy, verdict: Verdict, view: View) -> EventTable:
     return event_table(strategy.id, strategy.defaults(), verdict, view)
 
 
-def _scorer(strategy: Strategy, table: EventTable, pricing: Pricing) -> Scorer:
+def _scorer(strategy: Strategy, table: EventTable, pricing: Pricing, live: LiveRecord | None) -> Scorer:
     costs = couple_costs_bps(pricing, table) if strategy.unit == "couple" else pricing.round_trip_bps
-    return Scorer(table, costs)
+    return Scorer(table, costs, live=live)
 
 
 def skipped_run(strategy: Strategy, reason: str, kind: DispositionKind, asked: Asked) -> StrategyRun:
@@ -202,7 +227,9 @@ def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
     if strategy.unit == "portfolio" and not asked.account.holds:
         return skipped_run(strategy, NO_PORTFOLIO, "insufficient_data", asked)
     pricing = Pricing(part.view, asked.account, part.assumptions)
-    cards = _Cards(lambda: _scorer(strategy, part.events(strategy, verdict), pricing))
+    cards = _Cards(
+        lambda: _scorer(strategy, part.events(strategy, verdict), pricing, part.records.get(strategy.id))
+    )
     rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, pricing)
     inside = frozenset(asked.instruments)
     answers = {item.unit: item for item in dispositions if inside.issuperset(item.instruments)}
