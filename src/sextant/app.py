@@ -27,10 +27,12 @@ from sextant.kit.metrics import Metrics
 from sextant.market.state import MarketState
 from sextant.model.view import Feed
 from sextant.scans.diagnostics import ScanDiagnostics
+from sextant.scans.keeper import Archive
+from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.recovery import Recovery
 from sextant.scans.source import MarketSource
-from sextant.scans.store import ScanDetails, ScanRows
-from sextant.scans.worker import Archive, ScanWorker
+from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
 from sextant.vault.audit import AuditTrail
@@ -52,6 +54,7 @@ class Server:
     rooms: Rooms
     db: AsyncEngine
     worker: ScanWorker
+    recovery: Recovery
     source: MarketSource
 
 
@@ -65,12 +68,13 @@ async def assemble(
     try:
         await migrate(db)
         key = load_key(config.token_key, config.data_dir)
-        rows, details = ScanRows(db), ScanDetails(db)
+        ledger = open_ledger(db)
         source = MarketSource(MarketState(feed, simulated=simulated), clock, CostAssumptions())
-        worker = ScanWorker(rows, clock, strategies(), source.read, _archive(db))
-        lost = await worker.recover()
-        if lost:
-            _LOG.warning("scans.recovered", count=lost)
+        worker = ScanWorker(ledger, clock, strategies(), source.read, _archive(db))
+        recovery = Recovery(ledger, clock)
+        waiting = await recovery.resume()
+        if waiting:
+            _LOG.warning("scans.resumed", count=waiting)
         lag = LoopLag(clock)
         probes = {
             "database": database_probe(db),
@@ -91,11 +95,11 @@ async def assemble(
             lag=lag,
             metrics=Metrics(),
             origin=lambda: origin,
-            scans=Scans(rows, details, worker, clock, lambda: origin),
-            diagnostics=ScanDiagnostics(rows, details, clock),
+            scans=Scans(ledger, worker, clock, lambda: origin),
+            diagnostics=ScanDiagnostics(ledger.rows, ledger.details, clock),
             cors_origins=config.cors_origins,
         )
-        yield Server(rooms, db, worker, source)
+        yield Server(rooms, db, worker, recovery, source)
     finally:
         await db.dispose()
 
@@ -179,6 +183,7 @@ async def serve(
         asyncio.get_running_loop().add_signal_handler(number, stop)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(server.worker.serve()), group.create_task(server.rooms.lag.watch())]
+        tasks.append(group.create_task(server.recovery.watch()))
         tasks += [group.create_task(feed()) for feed in feeds]
         try:
             await http.serve(sockets=[bound])

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sextant.errors import ConfigError
 from sextant.evidence import store as evidence_store
 from sextant.kit.db import METADATA, exclusive, migrate, open_engine
-from sextant.scans import store as scans_store
+from sextant.scans import tables as scans_tables
 from sextant.vault import store as vault_store
 from support.postgres import postgresql
 
@@ -51,7 +51,7 @@ async def test_the_migrated_schema_equals_the_tables_of_the_code(db: AsyncEngine
             )
         )
     assert found == []
-    owned = {vault_store.USERS.name, scans_store.SCANS.name, evidence_store.EVENTS.name}
+    owned = {vault_store.USERS.name, scans_tables.SCANS.name, evidence_store.EVENTS.name}
     assert owned <= await tables(db)
 
 

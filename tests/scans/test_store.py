@@ -90,7 +90,6 @@ async def test_an_ended_scan_never_moves_again(store: tuple[ScanRows, ScanDetail
     after = await rows.status(accepted.scan_id, None)
     assert (after.status, after.error, after.finished_ns) == ("failed", error, 2_000)
     assert await rows.running("user-1") is None
-    assert await rows.unfinished() == []
 
 
 async def test_the_newest_event_is_the_version_of_the_row(store: tuple[ScanRows, ScanDetails]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sextant.errors import Stale
-from sextant.scans import worker as worker_module
+from sextant.scans import crew as crew_module
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import MarketPart
 from support.house import CALLER, VIEW, house, misbehaving
@@ -45,7 +45,7 @@ async def test_a_strategy_past_its_stop_is_late_and_the_others_keep_their_result
     def stuck(*_: object) -> Any:
         gate.wait(10)
 
-    monkeypatch.setattr(worker_module, "STRATEGY_HARD_STOP_S", 0.2)
+    monkeypatch.setattr(crew_module, "STRATEGY_HARD_STOP_S", 0.2)
     async with house(tmp_path, misbehaving(evaluate=stuck)) as home:
         accepted = await home.scans.discover(CALLER, ScanRequest())
         status = await home.ended(accepted.scan_id)
@@ -69,16 +69,3 @@ async def test_a_scan_without_a_market_fails_and_says_why(tmp_path: Path) -> Non
             "view_unavailable",
             "No instrument is known yet.",
         )
-
-
-async def test_scans_of_a_lost_process_end_and_keep_what_they_found(tmp_path: Path) -> None:
-    async with house(tmp_path, working=False) as home:
-        accepted = await home.scans.discover(CALLER, ScanRequest())
-    async with house(tmp_path) as home:
-        assert await home.worker.recover() == 1
-        status = await home.scans.status("user-1", accepted.scan_id)
-        assert status.error is not None
-        assert (status.status, status.error.reason) == ("failed", "worker_lost")
-        assert await home.worker.recover() == 0
-        following = await home.scans.discover(CALLER, ScanRequest())
-        assert (await home.ended(following.scan_id)).status == "complete"

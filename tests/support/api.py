@@ -19,6 +19,7 @@ from sextant.kit.clock import ManualClock
 from sextant.kit.health import Health, LoopLag, database_probe, in_process
 from sextant.kit.metrics import Metrics
 from sextant.scans.diagnostics import ScanDiagnostics
+from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.scans.store import ScanDetails, ScanRows
@@ -114,8 +115,9 @@ def market() -> MarketPart:
 async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> AsyncIterator[Api]:
     """The application on a migrated database; accepted scans are run if it is working."""
     vault = people(db, ManualClock(START_NS))
-    rows, details = ScanRows(db), ScanDetails(db)
-    worker = ScanWorker(rows, vault.clock, strategies(), market)
+    ledger = open_ledger(db)
+    rows, details = ledger.rows, ledger.details
+    worker = ScanWorker(ledger, vault.clock, strategies(), market)
     health = Health(vault.clock, {"database": database_probe(db), "shared_store": in_process})
     health.stage = "serving"
     rooms = Rooms(
@@ -129,7 +131,7 @@ async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> Asy
         lag=LoopLag(vault.clock),
         metrics=Metrics(),
         origin=lambda: ORIGIN,
-        scans=Scans(rows, details, worker, vault.clock, lambda: ORIGIN),
+        scans=Scans(ledger, worker, vault.clock, lambda: ORIGIN),
         diagnostics=ScanDiagnostics(rows, details, vault.clock),
         **extra,
     )

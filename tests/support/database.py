@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sextant.kit.db import METADATA, open_engine
+from sextant.kit.db import METADATA, migrate, open_engine
+from sextant.scans.tables import SCANS
 
 
 @asynccontextmanager
@@ -24,3 +26,21 @@ async def sqlite(folder: Path) -> AsyncIterator[AsyncEngine]:
         yield db
     finally:
         await db.dispose()
+
+
+@asynccontextmanager
+async def migrated(url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on a database that is brought to the newest schema, and emptied at the end."""
+    db = open_engine(url)
+    await migrate(db)
+    try:
+        yield db
+    finally:
+        await migrate(db, "base")
+        await db.dispose()
+
+
+async def lapse(db: AsyncEngine, scan_id: str) -> None:
+    """Let the lease of a scan run out, as if its holder had been silent."""
+    async with db.begin() as connection:
+        await connection.execute(sa.update(SCANS).where(SCANS.c.scan_id == scan_id).values(lease_until_ns=1))

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.kit.clock import SystemClock
 from sextant.model.account import Account
 from sextant.model.view import View
 from sextant.scans.diagnostics import ScanDiagnostics
+from sextant.scans.ledger import Ledger, open_ledger
 from sextant.scans.lifecycle import Caller, Origin, Scans
 from sextant.scans.records import ScanStatus
+from sextant.scans.recovery import Recovery
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.scans.store import ScanDetails, ScanRows
 from sextant.scans.worker import ScanWorker
@@ -38,23 +41,40 @@ def _with_hours(view: View) -> View:
 
 
 MOMENTUM = "ai_spot_momentum_strategy"
+THREE = (MOMENTUM, "ai_spot_mean_reversion", "ai_spot_breakout_strategy")
+"""What the house runs by default; the catalogue itself may grow."""
+
 VIEW = _with_hours(momentum_market())
 CALLER = Caller("user-1", frozenset(strategies()), Account())
 
 
 @dataclasses.dataclass
 class House:
+    db: AsyncEngine
     scans: Scans
-    rows: ScanRows
-    details: ScanDetails
+    ledger: Ledger
     worker: ScanWorker
     diagnostics: ScanDiagnostics
+    recovery: Recovery
+
+    @property
+    def rows(self) -> ScanRows:
+        return self.ledger.rows
+
+    @property
+    def details(self) -> ScanDetails:
+        return self.ledger.details
 
     async def ended(self, scan_id: str) -> ScanStatus:
         async with asyncio.timeout(20):
             async for _ in await self.scans.events("user-1", scan_id, 0):
                 pass
         return await self.scans.status("user-1", scan_id)
+
+
+def three() -> dict[str, Strategy]:
+    """Three strategies of the catalogue, in its order."""
+    return {name: strategy for name, strategy in strategies().items() if name in THREE}
 
 
 def market() -> MarketPart:
@@ -71,14 +91,15 @@ async def house(
 ) -> AsyncIterator[House]:
     clock = SystemClock()
     async with sqlite(folder) as db:
-        rows, details = ScanRows(db), ScanDetails(db)
-        worker = ScanWorker(rows, clock, catalogue or strategies(), market)
-        scans = Scans(
-            rows, details, worker, clock, lambda: Origin("replay", simulated=False, code_version="test")
-        )
+        ledger = open_ledger(db)
+        rows, details = ledger.rows, ledger.details
+        worker = ScanWorker(ledger, clock, catalogue or three(), market)
+        scans = Scans(ledger, worker, clock, lambda: Origin("replay", simulated=False, code_version="test"))
         serving = asyncio.create_task(worker.serve()) if working else None
         try:
-            yield House(scans, rows, details, worker, ScanDiagnostics(rows, details, clock))
+            yield House(
+                db, scans, ledger, worker, ScanDiagnostics(rows, details, clock), Recovery(ledger, clock)
+            )
         finally:
             if serving is not None:
                 serving.cancel()
@@ -87,6 +108,6 @@ async def house(
 
 def misbehaving(**replaced: Any) -> dict[str, Strategy]:
     """The catalogue with one strategy whose evaluate does something else."""
-    catalogue = dict(strategies())
+    catalogue = three()
     catalogue[MOMENTUM] = dataclasses.replace(catalogue[MOMENTUM], **replaced)
     return catalogue

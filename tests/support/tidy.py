@@ -203,7 +203,8 @@ def hidden_import(source: Source) -> list[str]:
 
 
 SUPERVISORS = {
-    "src/sextant/scans/worker.py": 2,  # the run of a plug-in, and the task of a scan
+    "src/sextant/scans/crew.py": 1,  # the run of a plug-in
+    "src/sextant/scans/worker.py": 1,  # the task of a scan
 }
 """Places that may catch everything, with how many times; each records what it caught and re-labels it."""
 

@@ -57,6 +57,8 @@ NO_OWN_TEST = {
     "indicators/contract.py": "tests/conformance/test_indicators.py runs each of its ways on every indicator",
     "indicators/prices.py": "tests/indicators/test_parity.py compares what stands on it with a second implementation",
     "indicators/structure.py": "tests/indicators/test_parity.py compares what stands on it with a second implementation",
+    "scans/ledger.py": "what a process knows of scans; tests/support/house.py opens one for every test of the room",
+    "scans/tables.py": "tables; every test of the room writes and reads them",
     "vault/leaked.py": "a list; tests/vault/test_passwords.py refuses a word of it",
     "vault/records.py": "shapes; every test of the room reads them",
     "vault/store.py": "tables; every test of the room writes and reads them",

@@ -8,7 +8,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as MigrationConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 from sextant.errors import ConfigError
 
@@ -25,8 +29,30 @@ METADATA: Final = sa.MetaData(
 POOL_SIZE: Final = 8  # two cores serve eight concurrent queries; more would only queue in the database
 POOL_WAIT_S: Final = 1.0  # api.md 4: a request waits at most 1 s for a connection
 STATEMENT_S: Final = 2.0  # api.md 4: no statement may run longer
+CONNECT_S: Final = 2.0  # a server that does not greet within this time is not there
+SILENT_S: Final = (
+    STATEMENT_S + 1.0
+)  # the server ends a statement itself; one that stays silent longer is gone
 MIGRATION_S: Final = 120.0  # a second process waits this long while the first migrates
 MIGRATIONS: Final = "sextant:migrations"  # the package that alembic reads; named, not imported
+
+
+class DatabaseNow(FunctionElement[int]):
+    """Nanoseconds UTC by the database's clock, the one clock that all its processes share."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+
+
+@compiles(DatabaseNow, "postgresql")
+def _now_of_postgresql(*_: object, **__: object) -> str:
+    # Not now(): that is the time at which the transaction began.
+    return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT) * 1000"
+
+
+@compiles(DatabaseNow, "sqlite")
+def _now_of_sqlite(*_: object, **__: object) -> str:
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000"
 
 
 def open_engine(url: str) -> AsyncEngine:
@@ -46,6 +72,7 @@ def open_engine(url: str) -> AsyncEngine:
             parsed,
             connect_args={"timeout": STATEMENT_S},
             pool_size=POOL_SIZE,
+            max_overflow=0,
             pool_timeout=POOL_WAIT_S,
             hide_parameters=True,  # values of statements do not belong in traces
         )
@@ -56,10 +83,15 @@ def open_engine(url: str) -> AsyncEngine:
         return create_async_engine(
             parsed,
             pool_size=POOL_SIZE,
+            max_overflow=0,
             pool_timeout=POOL_WAIT_S,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"server_settings": settings},
+            connect_args={
+                "server_settings": settings,
+                "timeout": CONNECT_S,
+                "command_timeout": SILENT_S,
+            },
         )
     raise ConfigError(
         f"Database dialect '{parsed.drivername}' is neither sqlite+aiosqlite nor postgresql+asyncpg."
@@ -82,28 +114,43 @@ async def exclusive(connection: AsyncConnection, name: str) -> None:
 
 async def migrate(db: AsyncEngine, revision: str = "head") -> None:
     """Bring the schema to a revision, once, whoever else tries at the same time; ``base`` removes all of it."""
-    async with db.connect() as connection:
-        patient = int(MIGRATION_S * 1000)
-        postgresql = connection.dialect.name == "postgresql"
-        setting = (
-            f"SET LOCAL statement_timeout = {patient}" if postgresql else f"PRAGMA busy_timeout={patient}"
-        )
-        await connection.exec_driver_sql(setting)
-        await exclusive(connection, "migrate")
-        await connection.run_sync(_run_migrations, revision)
-        await connection.commit()
-        if not postgresql:
-            await connection.exec_driver_sql("PRAGMA busy_timeout=2000")
+    postgresql = db.dialect.name == "postgresql"
+    # A migration may outlast the bounds of requests, so on PostgreSQL it has a connection without them.
+    patient = create_async_engine(db.url, poolclass=sa.NullPool, hide_parameters=True) if postgresql else db
+    try:
+        async with patient.connect() as connection:
+            limit = int(MIGRATION_S * 1000)
+            setting = (
+                f"SET LOCAL statement_timeout = {limit}" if postgresql else f"PRAGMA busy_timeout={limit}"
+            )
+            await connection.exec_driver_sql(setting)
+            await exclusive(connection, "migrate")
+            await connection.run_sync(_run_migrations, revision)
+            await connection.commit()
+            if not postgresql:
+                await connection.exec_driver_sql("PRAGMA busy_timeout=2000")
+    finally:
+        if postgresql:
+            await patient.dispose()
 
 
 def _run_migrations(connection: sa.Connection, revision: str) -> None:
     config = MigrationConfig()
     config.set_main_option("script_location", MIGRATIONS)
     config.attributes["connection"] = connection
-    if revision == "base":
+    heads = ScriptDirectory.from_config(config)
+    known = MigrationContext.configure(connection).get_current_revision()
+    if revision == "base" or _is_older(heads, revision, known):
         command.downgrade(config, revision)
     else:
         command.upgrade(config, revision)
+
+
+def _is_older(scripts: ScriptDirectory, revision: str, known: str | None) -> bool:
+    """Whether a revision lies behind the one the database has."""
+    if known is None or revision == "head":
+        return False
+    return revision != known and revision in {step.revision for step in scripts.walk_revisions("base", known)}
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import AsyncIterator, Callable
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final, Protocol
 
 import msgspec
 
-from sextant.errors import Conflict, InputError, Insufficient
-from sextant.kit.clock import Clock
+from sextant.errors import BudgetExceeded, Conflict, InputError, Insufficient
+from sextant.kit.clock import Clock, Deadline
+from sextant.kit.db_faults import patiently
 from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.view import Feed
-from sextant.scans.budget import plan, planned_steps
+from sextant.scans.budget import Planned, plan, planned_steps
 from sextant.scans.diff import ScanDiff, Side, diff
+from sextant.scans.ledger import Ledger
 from sextant.scans.records import (
     Accepted,
     Coverage,
     Found,
+    Inputs,
     Recommendation,
     ScanError,
     ScanEvent,
@@ -28,13 +31,17 @@ from sextant.scans.records import (
     ScanStatus,
     StrategyReport,
 )
-from sextant.scans.store import Answer, HistoryFilter, ScanDetails, ScanRows, unpack
+from sextant.scans.signals import moved
+from sextant.scans.store import Answer, HistoryFilter, unpack
 from sextant.scans.transitions import failed
-from sextant.scans.worker import ScanWorker
+from sextant.strategies.contract import Strategy
 
 IDEMPOTENCY_ROUTE: Final = "opportunities/discover"
 PARTIAL_ROWS: Final = 10  # api.md 2.3: the ten best so far
 DURATIONS_KEPT: Final = 50  # api.md 2.3 rule 6
+USUAL_FOR_S: Final = 5.0  # the median of fifty scans moves slowly; polls within this time share it
+WAITING_SCANS: Final = 256  # accepted and not yet begun; beyond it a scan is refused, never forgotten
+WRITE_S: Final = 5.0  # how long a write is repeated while the database is away; the request has 15 s
 _MOST_RACES: Final = 20  # a scan changes at most some tens of times; losing more often than this is a defect
 
 
@@ -54,15 +61,25 @@ class Origin(msgspec.Struct, frozen=True):
     code_version: str
 
 
+class Offer(Protocol):
+    """What can be scanned: by which strategies, and which instruments are known."""
+
+    catalogue: Mapping[str, Strategy]
+
+    async def unmatched(self, request: ScanRequest) -> tuple[str, ...]:
+        """Entries of a request that name nothing in the market; refused if none names anything."""
+        ...
+
+
 class Scans:
     """Accepts scans and answers every question about them from their rows.
 
     Parameters
     ----------
-    rows, details
-        The store.
-    worker
-        Runs what is accepted.
+    ledger
+        The books of scans; who serves its queue runs what is accepted.
+    offer
+        What can be scanned.
     clock
         Gives the times written to rows.
     origin
@@ -71,18 +88,19 @@ class Scans:
 
     def __init__(
         self,
-        rows: ScanRows,
-        details: ScanDetails,
-        worker: ScanWorker,
+        ledger: Ledger,
+        offer: Offer,
         clock: Clock,
         origin: Callable[[], Origin],
     ) -> None:
-        self._rows = rows
-        self._details = details
-        self._worker = worker
+        self._ledger = ledger
+        self._rows = ledger.rows
+        self._details = ledger.details
+        self._offer = offer
         self._clock = clock
-        self.catalogue = worker.catalogue
+        self.catalogue = offer.catalogue
         self._origin = origin
+        self._usual: tuple[int, float | None] | None = None
 
     async def discover(
         self, caller: Caller, request: ScanRequest, *, force: bool = False, key: str | None = None
@@ -105,7 +123,7 @@ class Scans:
         """
         body_hash = hashlib.blake2b(msgspec.json.encode((request, force)), digest_size=16).hexdigest()
         planned = plan(request, caller.granted, self.catalogue)
-        unmatched = self._worker.unmatched(request)
+        unmatched = await self._offer.unmatched(request)
         for _ in range(_MOST_RACES):
             if (
                 key is not None
@@ -125,14 +143,12 @@ class Scans:
             status = self._first_status(caller, request, len(planned), unmatched)
             accepted = _accepted(status, await self._usual_s())
             answer = None if key is None else self._answer(caller, key, body_hash, accepted)
-            reports = [StrategyReport(strategy_id=item.id, name=item.strategy.name) for item in planned]
+            if len(await self._ledger.leases.waiting()) >= WAITING_SCANS:
+                raise BudgetExceeded(f"{WAITING_SCANS} scans wait already.", reason="pool_exhausted")
             try:
-                await self._rows.create(
-                    status, reports, planned_steps(planned, self.catalogue, status.started_ns), answer
-                )
+                await self._create(status, planned, caller.account, answer)
             except Conflict:
                 continue  # another request of the same user won the race; look again
-            self._worker.enqueue(status, planned, caller.account)
             return accepted
         raise Conflict("Too many scans of the same user start at once.", reason="scan_running")
 
@@ -266,6 +282,23 @@ class Scans:
         """How many scans a user has, and a page of those wanted, newest first."""
         return await self._rows.count(user_id), await self._rows.page(user_id, limit, before, only)
 
+    async def _create(
+        self, status: ScanStatus, planned: tuple[Planned, ...], account: Account, answer: Answer | None
+    ) -> None:
+        """Commit a scan, its rows and its place in the queue; one that was committed unseen is found again."""
+        reports = [StrategyReport(strategy_id=item.id, name=item.strategy.name) for item in planned]
+        steps = planned_steps(planned, self.catalogue, status.started_ns)
+        inputs = Inputs(tuple((item.id, item.skip) for item in planned), account)
+
+        async def attempt(again: bool) -> None:
+            try:
+                await self._rows.create(status, reports, steps, answer, inputs)
+            except Conflict:
+                if not (again and await self._rows.known(status.scan_id)):
+                    raise
+
+        await patiently(self._clock, Deadline(self._clock, WRITE_S), attempt)
+
     async def _earlier(self, user_id: str, key: str, body_hash: str) -> Accepted | None:
         """The answer already given under an idempotency key, or None."""
         stored = await self._rows.answer(user_id, IDEMPOTENCY_ROUTE, key)
@@ -324,8 +357,11 @@ class Scans:
 
     async def _usual_s(self) -> float | None:
         """The median duration of the newest complete scans; None before the first."""
-        durations = await self._rows.durations_s(DURATIONS_KEPT)
-        return statistics.median(durations) if durations else None
+        now_ns = self._clock.monotonic_ns()
+        if self._usual is None or now_ns - self._usual[0] > USUAL_FOR_S * 1e9:
+            durations = await self._rows.durations_s(DURATIONS_KEPT)
+            self._usual = now_ns, statistics.median(durations) if durations else None
+        return self._usual[1]
 
     async def _end(self, status: ScanStatus, error: ScanError) -> None:
         """End a running scan from outside; whoever moves it meanwhile is overtaken, an ended one is left alone."""
@@ -338,27 +374,28 @@ class Scans:
                 if status.status != "scanning":
                     return
             else:
-                self._worker.abandon(status.scan_id)
                 return
         raise Conflict(f"Scan {status.scan_id} moves too fast to be ended.", reason="in_progress")
 
     async def _follow(self, scan_id: str, after: int) -> AsyncIterator[ScanEvent]:
         found: dict[str, Found] = {}
-        while True:
-            changed = self._worker.changes(scan_id)
-            events = await self._details.events(scan_id, after)
-            if any(
-                event.kind == "opportunity" and event.body["opportunity_id"] not in found for event in events
-            ):
-                found = {item.opportunity_id: item for item in await self._details.found(scan_id)}
-            for event in events:
-                after = event.version
-                item = found.get(event.body.get("opportunity_id", ""))
-                yield msgspec.structs.replace(event, found=item) if item is not None else event
-                if event.kind == "done":
-                    return
-            if not events:
-                await changed()
+        async with self._ledger.signals.watching(scan_id) as change:
+            while True:
+                change.clear()
+                events = await self._details.events(scan_id, after)
+                if any(
+                    event.kind == "opportunity" and event.body["opportunity_id"] not in found
+                    for event in events
+                ):
+                    found = {item.opportunity_id: item for item in await self._details.found(scan_id)}
+                for event in events:
+                    after = event.version
+                    item = found.get(event.body.get("opportunity_id", ""))
+                    yield msgspec.structs.replace(event, found=item) if item is not None else event
+                    if event.kind == "done":
+                        return
+                if not events:
+                    await moved(change)
 
 
 def _accepted(status: ScanStatus, usual_s: float | None) -> Accepted:

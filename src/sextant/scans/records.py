@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from sextant.errors import InputError
+from sextant.model.account import Account
 from sextant.model.opportunity import Disposition, DispositionKind, Opportunity, Outcome, RiskLevel
 from sextant.model.view import Feed
 
@@ -32,6 +33,8 @@ RISK_LEVELS: Final[tuple[RiskLevel, ...]] = get_args(RiskLevel)
 SCAN_HARD_STOP_S: Final = 60.0  # api.md 2.3 rule 4
 STRATEGY_HARD_STOP_S: Final = 30.0  # api.md 2.3 rule 4
 STUCK_AFTER_S: Final = 15.0  # api.md 2.4: no version change for this long
+LEASE_S: Final = 3.0  # api.md 2.3 rule 4: a lost scan is taken over within 5 s; the sweep needs the rest
+LEASE_NS: Final = round(LEASE_S * 1e9)
 MOST_STRATEGIES: Final = 32  # api.md 4
 MOST_PATTERNS: Final = 200  # api.md 1.6: list entries
 
@@ -200,6 +203,20 @@ class ScanStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.ended_strategies == self.total_strategies and not (
             self.outcomes.get("late") or self.outcomes.get("failed")
         )
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to write a scan: who has it, and the token that tells it from every other one of this scan."""
+
+    holder: str
+    token: int
+
+
+class Inputs(msgspec.Struct, frozen=True):
+    """What any process needs to run a scan: (strategy id, why it is skipped or None), and the account."""
+
+    planned: tuple[tuple[str, str | None], ...]
+    account: Account
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

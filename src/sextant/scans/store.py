@@ -16,10 +16,14 @@ import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.errors import Conflict, NotFound
-from sextant.kit.db import METADATA
+from sextant.kit.db import DatabaseNow
+from sextant.kit.queue import WorkQueue
 from sextant.model.opportunity import Disposition, Opportunity
 from sextant.scans.records import (
+    LEASE_NS,
     Found,
+    Inputs,
+    Lease,
     ScanError,
     ScanEvent,
     ScanRequest,
@@ -29,102 +33,12 @@ from sextant.scans.records import (
     StrategyReport,
     phase_event,
 )
+from sextant.scans.signals import CHANNEL, Signals, notice_of
+from sextant.scans.tables import EVENTS, IDEMPOTENCY, OPPORTUNITIES, SCANS, STEPS, STRATEGIES
 
-SCANS: Final = sa.Table(
-    "scans",
-    METADATA,
-    sa.Column("scan_id", sa.String(40), primary_key=True),
-    sa.Column("user_id", sa.String(36), nullable=False),
-    sa.Column("status", sa.String(10), nullable=False),
-    sa.Column("outcome", sa.String(12)),
-    sa.Column("phase", sa.String(16), nullable=False),
-    sa.Column("version", sa.BigInteger, nullable=False),
-    sa.Column("message", sa.String(500), nullable=False),
-    sa.Column("request", sa.LargeBinary, nullable=False),
-    sa.Column("unmatched", sa.JSON, nullable=False),
-    sa.Column("total_strategies", sa.Integer, nullable=False),
-    sa.Column("ended_strategies", sa.Integer, nullable=False),
-    sa.Column("found_count", sa.Integer, nullable=False),
-    sa.Column("outcomes", sa.JSON, nullable=False),
-    sa.Column("started_ns", sa.BigInteger, nullable=False),
-    sa.Column("updated_ns", sa.BigInteger, nullable=False),
-    sa.Column("finished_ns", sa.BigInteger),
-    sa.Column("as_of_ns", sa.BigInteger),
-    sa.Column("view_hash", sa.String(32)),
-    sa.Column("code_version", sa.String(64), nullable=False),
-    sa.Column("feed", sa.String(8), nullable=False),
-    sa.Column("simulated", sa.Boolean, nullable=False),
-    sa.Column("error", sa.LargeBinary),
-    sa.Column("universe_count", sa.Integer),
-    sa.Column("tiers", sa.JSON, nullable=False),
-    sa.Column("recommendations", sa.LargeBinary, nullable=False),
-    sa.Column("phase_ms", sa.JSON, nullable=False),
-    sa.Index("ix_scans_user_id_started_ns", "user_id", "started_ns"),
-    sa.Index("ix_scans_started_ns", "started_ns"),
-    sa.Index(
-        "uq_scans_running",
-        "user_id",
-        unique=True,
-        sqlite_where=sa.text("status = 'scanning'"),
-        postgresql_where=sa.text("status = 'scanning'"),
-    ),
-)
-"""``uq_scans_running`` lets a user have one running scan, whoever races to start a second."""
+STATUS_COLUMNS: Final = tuple(column for column in SCANS.c if column.name in ScanStatus.__struct_fields__)
+"""What a status is read from."""
 
-STRATEGIES: Final = sa.Table(
-    "scan_strategies",
-    METADATA,
-    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("position", sa.Integer, primary_key=True),
-    sa.Column("report", sa.LargeBinary, nullable=False),
-    sa.Column("coverage", sa.LargeBinary),
-)
-
-EVENTS: Final = sa.Table(
-    "scan_events",
-    METADATA,
-    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("version", sa.BigInteger, primary_key=True),
-    sa.Column("kind", sa.String(12), nullable=False),
-    sa.Column("time_ns", sa.BigInteger, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-)
-
-STEPS: Final = sa.Table(
-    "scan_steps",
-    METADATA,
-    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("step", sa.LargeBinary, nullable=False),
-)
-
-OPPORTUNITIES: Final = sa.Table(
-    "opportunities",
-    METADATA,
-    sa.Column("opportunity_id", sa.String(40), primary_key=True),
-    sa.Column("scan_id", sa.ForeignKey("scans.scan_id", ondelete="CASCADE"), nullable=False),
-    sa.Column("user_id", sa.String(36), nullable=False),
-    sa.Column("opportunity_key", sa.String(64), nullable=False),
-    sa.Column("rank", sa.Integer),
-    sa.Column("discovered_ns", sa.BigInteger, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Index("ix_opportunities_scan_id_rank", "scan_id", "rank"),
-    sa.Index("ix_opportunities_user_id_opportunity_key", "user_id", "opportunity_key"),
-)
-
-IDEMPOTENCY: Final = sa.Table(
-    "idempotency",
-    METADATA,
-    sa.Column("user_id", sa.String(36), primary_key=True),
-    sa.Column("route", sa.String(64), primary_key=True),
-    sa.Column("key", sa.String(128), primary_key=True),
-    sa.Column("body_hash", sa.String(32), nullable=False),
-    sa.Column("answer", sa.LargeBinary, nullable=False),
-    sa.Column("created_ns", sa.BigInteger, nullable=False),
-    sa.Index("ix_idempotency_created_ns", "created_ns"),
-)
-
-_SUMMARY: Final = tuple(column for column in SCANS.c if column.name not in ("recommendations", "phase_ms"))
 _T = TypeVar("_T")
 
 
@@ -140,7 +54,7 @@ def unpack(blob: bytes, shape: type[_T]) -> _T:
 
 def status_of(row: sa.Row[Any]) -> ScanStatus:
     """The status that a row of ``scans`` states."""
-    facts = row._asdict()
+    facts: dict[str, Any] = {column.name: getattr(row, column.name) for column in STATUS_COLUMNS}
     facts["request"] = unpack(facts["request"], ScanRequest)
     facts["error"] = None if facts["error"] is None else unpack(facts["error"], ScanError)
     facts["unmatched"] = tuple(facts["unmatched"])
@@ -191,10 +105,18 @@ class ScanRows:
     ----------
     db
         An engine of ``kit.db``; its schema is migrated.
+    queue
+        Gets each new scan in the transaction that writes its row; None where nothing is to be run.
+    signals
+        Wakes whoever follows a scan in this process.
     """
 
-    def __init__(self, db: AsyncEngine) -> None:
+    def __init__(
+        self, db: AsyncEngine, queue: WorkQueue | None = None, signals: Signals | None = None
+    ) -> None:
         self._db = db
+        self._queue = queue
+        self._signals = Signals() if signals is None else signals
 
     async def create(
         self,
@@ -202,8 +124,14 @@ class ScanRows:
         reports: Sequence[StrategyReport],
         steps: Sequence[Step],
         answer: Answer | None,
+        inputs: Inputs | None = None,
     ) -> None:
         """Commit a new scan with all its rows, and the answer given under an idempotency key if there is one.
+
+        Parameters
+        ----------
+        inputs
+            What any process needs to run it.
 
         Raises
         ------
@@ -218,11 +146,14 @@ class ScanRows:
             "tiers": list(status.tiers),
             "recommendations": pack(()),
             "phase_ms": {},
+            "inputs": None if inputs is None else pack(inputs),
+            # Even the wait for the first holder ends: then a sweep asks again.
+            "lease_until_ns": DatabaseNow() + LEASE_NS,
         }
         started = phase_event("started", "completed")
         try:
             async with self._db.begin() as connection:
-                await connection.execute(sa.insert(SCANS), row)
+                await connection.execute(sa.insert(SCANS).values(**row))
                 await connection.execute(
                     sa.insert(STRATEGIES),
                     [
@@ -234,23 +165,36 @@ class ScanRows:
                 await _insert_events(connection, status.scan_id, 1, status.started_ns, [started])
                 if answer is not None:
                     await connection.execute(sa.insert(IDEMPOTENCY), msgspec.structs.asdict(answer))
+                if self._queue is not None:
+                    await self._queue.put(connection, status.scan_id)
         except sa.exc.IntegrityError:
             raise Conflict("Another scan of the same user is running.", reason="scan_running") from None
+        if self._queue is not None:
+            await self._queue.committed(status.scan_id)
 
-    async def change(self, scan_id: str, version: int, time_ns: int, change: Change) -> int:
+    async def change(
+        self, scan_id: str, version: int, time_ns: int, change: Change, lease: Lease | None = None
+    ) -> int:
         """The new version of a scan after a transition from ``version``, committed.
+
+        Parameters
+        ----------
+        lease
+            The lease under which the scan is run; None ends it from outside, and with it whoever holds one.
 
         Raises
         ------
         Conflict
-            If the scan has ended, or its version is no longer ``version``.
+            If the scan has ended, its version is no longer ``version``, or the lease was lost.
         """
         after = version + len(change.events)
+        holder = sa.true() if lease is None else SCANS.c.lease_token == lease.token
         async with self._db.begin() as connection:
             moved = await connection.execute(
                 sa.update(SCANS)
                 .where(SCANS.c.scan_id == scan_id, SCANS.c.version == version, SCANS.c.status == "scanning")
-                .values(version=after, updated_ns=time_ns, **change.facts)
+                .where(holder)
+                .values(version=after, updated_ns=time_ns, **_leased(change, lease), **change.facts)
             )
             if moved.rowcount != 1:
                 raise Conflict(
@@ -274,7 +218,17 @@ class ScanRows:
                     .values(rank=sa.bindparam("place")),
                     [{"which": which, "place": place} for place, which in enumerate(change.ranks, 1)],
                 )
+            if connection.dialect.name == "postgresql":
+                notice = notice_of(scan_id, ended=lease is None)
+                await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, notice)))
+        self._signals.tell(scan_id, ended=lease is None)
         return after
+
+    async def known(self, scan_id: str) -> bool:
+        """Whether there is such a scan."""
+        query = sa.select(SCANS.c.scan_id).where(SCANS.c.scan_id == scan_id)
+        async with self._db.connect() as connection:
+            return (await connection.execute(query)).first() is not None
 
     async def remember(self, answer: Answer) -> bool:
         """Whether the answer was stored; false where another was stored under the same key before."""
@@ -305,7 +259,7 @@ class ScanRows:
             If there is no such scan, or it is somebody else's.
         """
         where = [SCANS.c.scan_id == scan_id] + ([] if user_id is None else [SCANS.c.user_id == user_id])
-        return await self._one(sa.select(*_SUMMARY).where(*where), scan_id)
+        return await self._one(sa.select(*STATUS_COLUMNS).where(*where), scan_id)
 
     async def latest(self, user_id: str) -> ScanStatus:
         """The newest scan of a user.
@@ -316,7 +270,7 @@ class ScanRows:
             If the user never started one.
         """
         query = (
-            sa.select(*_SUMMARY)
+            sa.select(*STATUS_COLUMNS)
             .where(SCANS.c.user_id == user_id)
             .order_by(SCANS.c.started_ns.desc())
             .limit(1)
@@ -325,14 +279,10 @@ class ScanRows:
 
     async def running(self, user_id: str) -> ScanStatus | None:
         """The running scan of a user, or None."""
-        query = sa.select(*_SUMMARY).where(SCANS.c.user_id == user_id, SCANS.c.status == "scanning")
+        query = sa.select(*STATUS_COLUMNS).where(SCANS.c.user_id == user_id, SCANS.c.status == "scanning")
         async with self._db.connect() as connection:
             row = (await connection.execute(query)).first()
         return None if row is None else status_of(row)
-
-    async def unfinished(self) -> list[ScanStatus]:
-        """All scans whose state is not final."""
-        return await self._many(sa.select(*_SUMMARY).where(SCANS.c.status == "scanning"))
 
     async def page(
         self,
@@ -342,7 +292,11 @@ class ScanRows:
         only: HistoryFilter | None = None,
     ) -> list[ScanStatus]:
         """Scans of one user, or of all, newest first, from after the scan with this start time and id."""
-        query = sa.select(*_SUMMARY).order_by(SCANS.c.started_ns.desc(), SCANS.c.scan_id.desc()).limit(limit)
+        query = (
+            sa.select(*STATUS_COLUMNS)
+            .order_by(SCANS.c.started_ns.desc(), SCANS.c.scan_id.desc())
+            .limit(limit)
+        )
         if only is not None:
             query = query.where(*_matching(only))
         if user_id is not None:
@@ -372,7 +326,9 @@ class ScanRows:
     async def since(self, time_ns: int) -> list[ScanStatus]:
         """Scans started at or after a time, newest first."""
         return await self._many(
-            sa.select(*_SUMMARY).where(SCANS.c.started_ns >= time_ns).order_by(SCANS.c.started_ns.desc())
+            sa.select(*STATUS_COLUMNS)
+            .where(SCANS.c.started_ns >= time_ns)
+            .order_by(SCANS.c.started_ns.desc())
         )
 
     async def _one(self, query: sa.Select[Any], wanted: str) -> ScanStatus:
@@ -493,6 +449,15 @@ class ScanDetails:
         query = sa.select(STEPS.c.step).where(STEPS.c.scan_id == scan_id).order_by(STEPS.c.number)
         async with self._db.connect() as connection:
             return tuple(unpack(row.step, Step) for row in await connection.execute(query))
+
+
+def _leased(change: Change, lease: Lease | None) -> dict[str, Any]:
+    """The lease columns after a change: a write of the holder renews, one from outside takes the lease away."""
+    if lease is None:
+        return {"lease_holder": None, "lease_token": SCANS.c.lease_token + 1}
+    if change.facts.get("status", "scanning") != "scanning":
+        return {"lease_holder": None}
+    return {"lease_until_ns": DatabaseNow() + LEASE_NS}
 
 
 def _matching(only: HistoryFilter) -> list[sa.ColumnElement[bool]]:

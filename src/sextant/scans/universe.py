@@ -99,15 +99,33 @@ def choose(view: View, request: ScanRequest, turnover_usd: Floats) -> Universe:
     if request.instruments:
         chosen, unmatched = _named(view, request.instruments)
         if not chosen.any():
-            shown = ", ".join(unmatched[:SHOWN_UNMATCHED])
-            raise InputError(
-                f"None of the instruments asked for is known: {shown}. The view holds {view.size} instruments.",
-                reason="not_a_choice",
-                field="symbols",
-            )
+            raise _none_known(unmatched, view.size)
     if request.asset_tiers:
         chosen &= _in_tiers(turnover_usd, request.asset_tiers)
     return Universe(chosen, turnover_usd, tuple(unmatched[:SHOWN_UNMATCHED]))
+
+
+def unmatched_of(patterns: Sequence[str], known: Sequence[Instrument]) -> tuple[str, ...]:
+    """Entries of a request that name none of the known instruments.
+
+    Raises
+    ------
+    InputError
+        If none of the entries names one.
+    """
+    unmatched = [text for text in patterns if not any(matches(text, one) for one in known)]
+    if len(unmatched) == len(patterns):
+        raise _none_known(unmatched, len(known))
+    return tuple(unmatched[:SHOWN_UNMATCHED])
+
+
+def _none_known(unmatched: Sequence[str], known_count: int) -> InputError:
+    shown = ", ".join(unmatched[:SHOWN_UNMATCHED])
+    return InputError(
+        f"None of the instruments asked for is known: {shown}. The view holds {known_count} instruments.",
+        reason="not_a_choice",
+        field="symbols",
+    )
 
 
 def _named(view: View, patterns: Sequence[str]) -> tuple[Flags, list[str]]:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from sextant.errors import BudgetExceeded, Conflict, MarketError, SextantError
-from sextant.evidence.events import EventTable
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
+from sextant.kit.db_faults import passing_or_full, patiently
 from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.opportunity import Opportunity
 from sextant.scans import transitions
 from sextant.scans.budget import NOT_ENTITLED, STEP_NAMES, Planned, step_number
+from sextant.scans.crew import Crew
+from sextant.scans.keeper import Archive, EvidenceKeeper, forgetful
+from sextant.scans.leases import RENEW_S, Lapsed, Taken
+from sextant.scans.ledger import Ledger
 from sextant.scans.records import (
     SCAN_HARD_STOP_S,
-    STRATEGY_HARD_STOP_S,
     Found,
+    Lease,
     PhaseName,
     Recommendation,
     ScanError,
@@ -31,32 +34,24 @@ from sextant.scans.records import (
     ScanStatus,
     StrategyReport,
 )
-from sextant.scans.run import Asked, MarketPart, StrategyRun, run_strategy, skipped_run
-from sextant.scans.store import Change, ScanRows
+from sextant.scans.recovery import verdict_on
+from sextant.scans.run import Asked, MarketPart, skipped_run
+from sextant.scans.store import Change
 from sextant.scans.universe import choose
 from sextant.strategies.contract import Strategy
 from sextant.strategies.ranking import ranked
 
-WAITING_SCANS: Final = 256  # accepted and not yet begun; beyond it a scan is refused, never forgotten
 SCANS_AT_ONCE: Final = 2  # two cores
 STRATEGIES_AT_ONCE: Final = 2  # two cores; kernels release the interpreter lock
-THREADS: Final = 8  # a strategy past its stop keeps its thread until it ends; the others still have room
-KEEP_EVERY_S: Final = 5.0  # how often it is seen whether a bar has closed; the shortest is a minute
-WATCH_S: Final = 1.0  # how long a reader waits before it asks the rows again; other processes do not signal
+TAKE_S: Final = 2.0  # a database that cannot be asked for this long is asked again by the queue
+SETTLE_S: Final = 5.0  # a write is repeated at least this long, even after the scan's own deadline
+GRACE_S: Final = 5.0  # faults.md P2: of the 10 s of a stopping process, scans get the first half
 
 _CARRIED: Final = frozenset({"phase", "ended_strategies", "found_count", "outcomes", "message"})
+_AWAY: Final = frozenset({"database_unavailable", "pool_exhausted", "disk_full"})
+"""Reasons that are the database's and not the scan's."""
 
 _LOG: Final = log.get("scans")
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
-
-
-Archive = Callable[[EventTable], Awaitable[EventTable]]
-
-
-async def forgetful(table: EventTable) -> EventTable:
-    """The table as it is: an archive that keeps nothing."""
-    return table
 
 
 @dataclass
@@ -64,6 +59,7 @@ class _Job:
     """A scan being run: its newest status, what it found, and the lock that orders its changes."""
 
     status: ScanStatus
+    lease: Lease
     planned: tuple[Planned, ...]
     account: Account
     deadline: Deadline
@@ -79,8 +75,8 @@ class ScanWorker:
 
     Parameters
     ----------
-    rows
-        Where every change is written.
+    ledger
+        Where scans are taken from, and every change is written.
     clock
         Gives times and deadlines.
     catalogue
@@ -93,24 +89,24 @@ class ScanWorker:
 
     def __init__(
         self,
-        rows: ScanRows,
+        ledger: Ledger,
         clock: Clock,
         catalogue: Mapping[str, Strategy],
         market: Callable[[], MarketPart],
         archive: Archive = forgetful,
     ) -> None:
-        self._rows = rows
+        self._ledger = ledger
         self._clock = clock
         self.catalogue = catalogue
         self._market = market
-        self._archive = archive
-        self._queue: asyncio.Queue[_Job] = asyncio.Queue(WAITING_SCANS)
-        self._jobs: dict[str, _Job] = {}
-        self._signals: dict[str, asyncio.Event] = {}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="strategy")
+        self._crew = Crew()
+        self._keeper = EvidenceKeeper(self._crew, clock, catalogue, market, archive)
         self._slots = asyncio.Semaphore(STRATEGIES_AT_ONCE)
+        self._stopping = asyncio.Event()
+        self._grace_s = 0.0
+        self.name = new_id("worker")
 
-    def unmatched(self, request: ScanRequest) -> tuple[str, ...]:
+    async def unmatched(self, request: ScanRequest) -> tuple[str, ...]:
         """Entries of a request that name nothing in the market.
 
         Raises
@@ -126,77 +122,107 @@ class ScanWorker:
             return ()  # nothing is known yet; the scan itself will say so
         return choose(part.view, request, part.turnover_usd).unmatched
 
-    def enqueue(self, status: ScanStatus, planned: tuple[Planned, ...], account: Account) -> None:
-        """Take a committed scan.
-
-        Raises
-        ------
-        BudgetExceeded
-            If too many scans wait.
-        """
-        try:
-            self._queue.put_nowait(_Job(status, planned, account, Deadline(self._clock, SCAN_HARD_STOP_S)))
-        except asyncio.QueueFull:
-            raise BudgetExceeded(f"{WAITING_SCANS} scans wait already.", reason="pool_exhausted") from None
-
-    def abandon(self, scan_id: str) -> None:
-        """Stop working on a scan that was ended from outside."""
-        job = self._jobs.get(scan_id)
-        if job is not None:
-            job.ended.set()
-        self._tell(scan_id)
-
-    def changes(self, scan_id: str) -> Callable[[], Awaitable[None]]:
-        """A wait that ends with the next change of a scan seen here, or after a second."""
-        signal = self._signals.setdefault(scan_id, asyncio.Event())
-
-        async def wait() -> None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(signal.wait(), WATCH_S)
-
-        return wait
-
-    async def recover(self) -> int:
-        """How many scans of a process that died were ended; what they had found stays readable."""
-        lost = await self._rows.unfinished()
-        for status in lost:
-            error = ScanError(
-                "internal", "worker_lost", "The process that ran the scan ended before the scan did."
-            )
-            now_ns = self._clock.now_ns()
-            with suppress(Conflict):
-                await self._rows.change(
-                    status.scan_id, status.version, now_ns, transitions.failed(status, error, now_ns)
-                )
-        return len(lost)
+    def stop(self) -> None:
+        """Take no more scans; those that run have some seconds to end, then another process may have them."""
+        self._grace_s = GRACE_S
+        self._stopping.set()
 
     async def serve(self) -> None:
-        """Run scans until cancelled."""
+        """Run scans until stopped or cancelled."""
+        keeping = asyncio.ensure_future(self._keeper.keep())
+        serving = asyncio.ensure_future(self._ledger.queue.serve(self.run, SCANS_AT_ONCE, self._stopping))
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._keep_evidence())
-                for _ in range(SCANS_AT_ONCE):
-                    group.create_task(self._serve_one())
+            await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)
+            if keeping.done():
+                keeping.result()  # it never ends by itself; its defect ends the service
+            await serving
         finally:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            for task in (keeping, serving):
+                task.cancel()
+            await asyncio.wait({keeping, serving})
+            self._crew.close()
 
-    async def _serve_one(self) -> None:
-        while True:
-            job = await self._queue.get()
-            self._jobs[job.status.scan_id] = job
-            try:
-                await self._supervise(job)
-            finally:
-                del self._jobs[job.status.scan_id]
+    async def run(self, scan_id: str) -> bool:
+        """Run a scan to its end; false where it must be asked for again because it is not ours to run yet.
 
-    async def _supervise(self, job: _Job) -> None:
-        """Whatever happens to a scan, its row says so."""
+        Notes
+        -----
+        A scan that nobody ended is asked for again even where the database failed, so that none is forgotten.
+        """
+        deadline = Deadline(self._clock, TAKE_S)
         try:
-            await self._run(job)
+            taken = await patiently(
+                self._clock, deadline, lambda _: self._ledger.leases.take(scan_id, self.name)
+            )
+            if taken is None:
+                return not await self._ledger.leases.is_running(scan_id)
+        except SextantError as error:
+            _LOG.warning("scan.not_taken", scan_id=scan_id, reason=error.reason)
+            return False
+        job = self._job(taken)
+        with self._ledger.signals.holding(scan_id, job.ended):
+            keeping = asyncio.ensure_future(self._keep_lease(job))
+            try:
+                await self._supervise(job, taken)
+            finally:
+                keeping.cancel()
+        return True
+
+    def _job(self, taken: Taken) -> _Job:
+        status, inputs = taken.status, taken.inputs
+        chosen = () if inputs is None else inputs.planned
+        planned = tuple(
+            Planned(self.catalogue[name], skip) for name, skip in chosen if name in self.catalogue
+        )
+        spent_s = max(0.0, (self._clock.now_ns() - status.started_ns) / 1e9)
+        return _Job(
+            status=status,
+            lease=taken.lease,
+            planned=planned,
+            account=Account() if inputs is None else inputs.account,
+            deadline=Deadline(self._clock, max(0.0, SCAN_HARD_STOP_S - spent_s)),
+        )
+
+    async def _keep_lease(self, job: _Job) -> None:
+        """Renew the lease until it is lost, or until this process stops and has waited for the scan."""
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        left_s = self._grace_s
+        try:
+            while not (stopping.done() and left_s <= 0):
+                if stopping.done():
+                    await asyncio.sleep(min(RENEW_S, left_s))
+                    left_s -= RENEW_S
+                else:
+                    await asyncio.wait({stopping}, timeout=RENEW_S)
+                    left_s = self._grace_s
+                if not await self._renewed(job):
+                    break
+            job.ended.set()
+        finally:
+            stopping.cancel()
+
+    async def _renewed(self, job: _Job) -> bool:
+        """Whether the lease still stands, as far as is known: the database may be back before it runs out."""
+        leases, scan_id = self._ledger.leases, job.status.scan_id
+        deadline = Deadline(self._clock, RENEW_S)
+        try:
+            return await patiently(self._clock, deadline, lambda _: leases.renew(scan_id, job.lease))
+        except SextantError:
+            return True
+
+    async def _supervise(self, job: _Job, taken: Taken) -> None:
+        """Whatever happens to a scan, its row says so."""
+        refused = self._refusal(job, taken)
+        try:
+            if refused is not None:
+                await self._fail(job, refused)
+            else:
+                await self._run(job)
         except Conflict:
-            return  # the scan was ended by its owner, whose word is final
+            await self._let_go(job)  # ended by its owner, taken by another process, or this one stops
         except BudgetExceeded as error:
-            await self._fail(job, ScanError(error.code, "budget_exceeded", error.message))
+            reason = error.reason if error.reason in _AWAY else "budget_exceeded"
+            await self._fail(job, ScanError(error.code, str(reason), error.message))
         except MarketError as error:
             await self._fail(job, ScanError(error.code, "view_unavailable", error.message))
         except SextantError as error:
@@ -204,6 +230,30 @@ class ScanWorker:
         except Exception:  # noqa: BLE001  # supervisor: recorded with its trace, re-labelled for the caller
             _LOG.exception("scan.failed", scan_id=job.status.scan_id)
             await self._fail(job, ScanError("internal", "internal", "The scan met a defect; it is recorded."))
+
+    def _refusal(self, job: _Job, taken: Taken) -> ScanError | None:
+        """Why a scan that was taken cannot be run here, or None."""
+        if taken.takes > 1 and (
+            lost := verdict_on(Lapsed(taken.status, taken.takes - 1), self._clock.now_ns())
+        ):
+            return lost
+        if taken.inputs is None:
+            return ScanError(
+                "internal", "worker_lost", "The release that accepted the scan kept no inputs of it."
+            )
+        if len(job.planned) != len(taken.inputs.planned):
+            return ScanError(
+                "internal", "worker_lost", "The scan names strategies that this release has not."
+            )
+        return None
+
+    async def _let_go(self, job: _Job) -> None:
+        """Give back a scan that still runs; one that was ended or taken from us is left alone."""
+        with suppress(SextantError):
+            deadline = Deadline(self._clock, SETTLE_S)
+            await patiently(
+                self._clock, deadline, lambda _: self._ledger.leases.release(job.status.scan_id, job.lease)
+            )
 
     async def _run(self, job: _Job) -> None:
         asked = await self._prepare(job)
@@ -223,14 +273,16 @@ class ScanWorker:
         done = [transitions.step(number, STEP_NAMES[number], "completed", now_ns) for number in (2, 3)]
         begun = transitions.step(5, STEP_NAMES[5], "starting", now_ns)
         job.phase_ms["portfolio_fetch"] = 0.0  # the account came with the request
-        await self._write(job, transitions.entered("portfolio_fetch", "The account is known."))
-        left: tuple[PhaseName, float] = ("portfolio_fetch", 0.0)
-        entered = transitions.entered(
-            "asset_discovery", "The view is taken.", left=left, steps=[*done, begun]
-        )
-        await self._write(job, entered)
+        if job.status.phase == "started":  # a scan that lost its process has entered some phases already
+            await self._write(job, transitions.entered("portfolio_fetch", "The account is known."))
+        if job.status.phase == "portfolio_fetch":
+            left: tuple[PhaseName, float] = ("portfolio_fetch", 0.0)
+            entered = transitions.entered(
+                "asset_discovery", "The view is taken.", left=left, steps=[*done, begun]
+            )
+            await self._write(job, entered)
         begun_ns = self._clock.monotonic_ns()
-        asked, view_hash = await self._in_thread(self._look, job, job.deadline, "asset_discovery", job.ended)
+        asked, view_hash = await self._crew.run(self._look, job, job.deadline, "asset_discovery", job.ended)
         spent_ms = job.phase_ms["asset_discovery"] = self._since_ms(begun_ns)
         now_ns = self._clock.now_ns()
         change = transitions.view_taken(asked.part.view.as_of_ns, view_hash, asked.universe, spent_ms)
@@ -258,7 +310,7 @@ class ScanWorker:
                 begun_ns = self._clock.monotonic_ns()
                 begun = transitions.step(number, name, "starting", self._clock.now_ns())
                 await self._write(job, Change(steps=[begun]))
-                run = await self._guarded(planned.strategy, asked, job.deadline, job.ended)
+                run = await self._crew.guarded(planned.strategy, asked, job.deadline, job.ended)
         now_ns = self._clock.now_ns()
         report = msgspec.structs.replace(run.report, execution_ms=self._since_ms(begun_ns))
         found = [Found(new_id("opp"), None, now_ns, row) for row in run.opportunities]
@@ -278,82 +330,6 @@ class ScanWorker:
             await self._write_locked(job, change)
             job.reports[planned.id] = report
             job.rows += [(item.opportunity_id, item.opportunity) for item in found]
-
-    async def _guarded(
-        self, strategy: Strategy, asked: Asked, deadline: Deadline, ended: asyncio.Event | None = None
-    ) -> StrategyRun:
-        """Whatever a plug-in does: late and broken runs become outcomes with a reason."""
-
-        def work(_: object) -> StrategyRun:
-            return run_strategy(strategy, asked)
-
-        try:
-            return await self._in_thread(
-                work, None, deadline.shorter(STRATEGY_HARD_STOP_S), strategy.id, ended
-            )
-        except Conflict:
-            raise
-        except BudgetExceeded:
-            return skipped_run(strategy, "deadline", "late", asked)
-        except SextantError as error:
-            return skipped_run(strategy, error.reason or error.code, "failed", asked)
-        except Exception as error:  # noqa: BLE001  # supervisor: recorded with its trace, re-labelled for the caller
-            _LOG.exception("strategy.failed", strategy=strategy.id)
-            return skipped_run(strategy, type(error).__name__, "failed", asked)
-
-    async def _keep_evidence(self) -> None:
-        """Score the past once per closed bar, off every scan's path, so that a scan only reads it."""
-        known: tuple[bytes, ...] = ()
-        while True:
-            with suppress(MarketError, BudgetExceeded):
-                deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
-                part = await self._in_thread(lambda _: self._market(), None, deadline, "view")
-                newest = tuple(frame.content_digest for _, frame in sorted(part.view.bars.items()))
-                if newest != known:
-                    await self._score_all(part)
-                    known = newest
-            await self._clock.sleep(KEEP_EVERY_S)
-
-    async def _score_all(self, part: MarketPart) -> None:
-        """Compute the past of every strategy; what it saw before the view's bars is added from the archive."""
-        everything = ScanRequest()
-        asked = Asked(part, choose(part.view, everything, part.turnover_usd), Account(), everything)
-        for strategy in self.catalogue.values():
-            run = await self._guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
-            if run.report.outcome in ("ok", "empty"):
-                verdict = part.verdict(strategy)
-                part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))
-
-    async def _in_thread(
-        self,
-        work: Callable[[_In], _Out],
-        given: _In,
-        deadline: Deadline,
-        stage: str,
-        ended: asyncio.Event | None = None,
-    ) -> _Out:
-        """The result of ``work(given)``, made off the event loop, within the deadline.
-
-        A scan that is ended from outside stops waiting here; it is never cancelled inside a transaction, which
-        would leave the database's write lock behind.
-        """
-        deadline.check(stage)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work, given)
-        running.add_done_callback(_forgotten)
-        stopped = asyncio.ensure_future((ended or asyncio.Event()).wait())
-        try:
-            await asyncio.wait(
-                (running, stopped), timeout=deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            stopped.cancel()
-        if running.done():
-            return running.result()
-        if ended is not None and ended.is_set():
-            raise Conflict(f"The scan was ended during '{stage}'.", reason="in_progress")
-        raise BudgetExceeded(
-            f"'{stage}' did not end within {deadline.seconds:g} s.", reason="deadline", stage=stage
-        )
 
     async def _finish(self, job: _Job) -> None:
         """Rank what was found and end the scan."""
@@ -384,34 +360,38 @@ class ScanWorker:
 
     async def _fail(self, job: _Job, error: ScanError) -> None:
         now_ns = self._clock.now_ns()
-        with suppress(Conflict):
+        try:
             await self._write(job, transitions.failed(job.status, error, now_ns))
+        except Conflict:
+            return  # somebody else has ended it
+        except SextantError as failure:
+            _LOG.warning("scan.not_settled", scan_id=job.status.scan_id, reason=failure.reason)
 
     async def _write(self, job: _Job, change: Change) -> None:
         async with job.lock:
             await self._write_locked(job, change)
 
     async def _write_locked(self, job: _Job, change: Change) -> None:
-        status = job.status
+        """Commit a change, repeated while the database is away; one that was committed unseen is found again."""
+        status, lease, rows = job.status, job.lease, self._ledger.rows
         now_ns = self._clock.now_ns()
-        version = await self._rows.change(status.scan_id, status.version, now_ns, change)
+        after = status.version + len(change.events)
+
+        async def attempt(again: bool) -> int:
+            try:
+                return await rows.change(status.scan_id, status.version, now_ns, change, lease)
+            except Conflict:
+                if again and await self._ledger.leases.stands(status.scan_id, after, lease):
+                    return after
+                raise
+
+        deadline = Deadline(self._clock, max(SETTLE_S, job.deadline.remaining_s()))
+        version = await patiently(self._clock, deadline, attempt, passing_or_full)
         known = {name: value for name, value in change.facts.items() if name in _CARRIED}
         job.status = msgspec.structs.replace(status, version=version, updated_ns=now_ns, **known)
-        self._tell(status.scan_id)
-
-    def _tell(self, scan_id: str) -> None:
-        signal = self._signals.pop(scan_id, None)
-        if signal is not None:
-            signal.set()
 
     def _since_ms(self, begun_ns: int) -> float:
         return (self._clock.monotonic_ns() - begun_ns) / 1e6
-
-
-def _forgotten(running: asyncio.Future[Any]) -> None:
-    """Take note of how abandoned work ended, so that the loop does not call it lost."""
-    if not running.cancelled():
-        running.exception()
 
 
 def _recommend(job: _Job) -> tuple[Recommendation, ...]:

@@ -1,0 +1,82 @@
+"""The past of every strategy, scored once per closed bar and off every scan's path."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Final
+
+from sextant.errors import BudgetExceeded, MarketError
+from sextant.evidence.events import EventTable
+from sextant.kit.clock import Clock, Deadline
+from sextant.model.account import Account
+from sextant.scans.crew import Crew
+from sextant.scans.records import STRATEGY_HARD_STOP_S, ScanRequest
+from sextant.scans.run import Asked, MarketPart
+from sextant.scans.universe import choose
+from sextant.strategies.contract import Strategy
+
+KEEP_EVERY_S: Final = 5.0  # how often it is seen whether a bar has closed; the shortest is a minute
+
+Archive = Callable[[EventTable], Awaitable[EventTable]]
+"""Keeps past events and gives them back with those that are older than the bars."""
+
+
+async def forgetful(table: EventTable) -> EventTable:
+    """The table as it is: an archive that keeps nothing."""
+    return table
+
+
+class EvidenceKeeper:
+    """Scores what strategies said in the past, so that a scan only reads it.
+
+    Parameters
+    ----------
+    crew
+        Runs the arithmetic.
+    clock
+        Says when to look again.
+    catalogue
+        The strategies there are.
+    market
+        Gives the newest market part; raises ``MarketError`` while there is none.
+    archive
+        Adds what is older than the bars.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        clock: Clock,
+        catalogue: Mapping[str, Strategy],
+        market: Callable[[], MarketPart],
+        archive: Archive = forgetful,
+    ) -> None:
+        self._crew = crew
+        self._clock = clock
+        self._catalogue = catalogue
+        self._market = market
+        self._archive = archive
+
+    async def keep(self) -> None:
+        """Score whenever a bar has closed, until cancelled."""
+        known: tuple[bytes, ...] = ()
+        while True:
+            with suppress(MarketError, BudgetExceeded):
+                deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
+                part = await self._crew.run(lambda _: self._market(), None, deadline, "view")
+                newest = tuple(frame.content_digest for _, frame in sorted(part.view.bars.items()))
+                if newest != known:
+                    await self.score(part)
+                    known = newest
+            await self._clock.sleep(KEEP_EVERY_S)
+
+    async def score(self, part: MarketPart) -> None:
+        """Compute the past of every strategy; what it saw before the view's bars is added from the archive."""
+        everything = ScanRequest()
+        asked = Asked(part, choose(part.view, everything, part.turnover_usd), Account(), everything)
+        for strategy in self._catalogue.values():
+            run = await self._crew.guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
+            if run.report.outcome in ("ok", "empty"):
+                verdict = part.verdict(strategy)
+                part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))
