@@ -195,7 +195,8 @@ def past_events(strategy: Strategy, verdict: Verdict, view: View) -> EventTable:
     return event_table(strategy.id, strategy.defaults(), verdict, view)
 
 
-def _scorer(strategy: Strategy, table: EventTable, pricing: Pricing, live: LiveRecord | None) -> Scorer:
+def scorer_of(strategy: Strategy, table: EventTable, pricing: Pricing, live: LiveRecord | None) -> Scorer:
+    """What past events of a strategy say to whoever pays these prices."""
     costs = couple_costs_bps(pricing, table) if strategy.unit == "couple" else pricing.round_trip_bps
     return Scorer(table, costs, live=live)
 
@@ -228,7 +229,7 @@ def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
         return skipped_run(strategy, NO_PORTFOLIO, "insufficient_data", asked)
     pricing = Pricing(part.view, asked.account, part.assumptions)
     cards = _Cards(
-        lambda: _scorer(strategy, part.events(strategy, verdict), pricing, part.records.get(strategy.id))
+        lambda: scorer_of(strategy, part.events(strategy, verdict), pricing, part.records.get(strategy.id))
     )
     rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, pricing)
     inside = frozenset(asked.instruments)
