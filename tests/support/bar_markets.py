@@ -66,6 +66,21 @@ def squeeze_market(last_volume: float = 3.0) -> View:
     return view_of(framed("4h", _narrow(closes_of([steps]), last_volume)))
 
 
+def reversal_market(last_step: float | None = None, interest: float = -0.05) -> View:
+    """strategies.md 4, liquidation_reversal: three falls of 1.5 % on 6 times the volume, then a rebound.
+
+    MUST EMIT (None: +0.7, +0.6, +0.4 %) and MUST NOT (0.0005: +0.05 % three times).
+    """
+    steps = alternating(500, 0.001)
+    rebound = (0.007, 0.006, 0.004) if last_step is None else (last_step,) * 3
+    steps[-6:] = (-0.015, -0.015, -0.015, *rebound)
+    columns = _narrow(closes_of([steps]), 1.0)
+    columns["quote_volume"][-6:] *= 6.0
+    columns["volume"] = columns["quote_volume"] / columns["close"]
+    view = funded(view_of(framed("5m", columns), specs_of(1, "perpetual")))
+    return with_interest(view, lambda hours: interest * np.clip(hours + 0.5, 0.0, 0.5) / 0.5)
+
+
 def _narrow(close: Floats, last_volume: float) -> dict[str, Floats]:
     """Bars of these closes with wicks of 0.05 % whose last row trades a multiple of the volume."""
     columns = bars_of(close)
@@ -112,6 +127,7 @@ def booked(view: View, bid_size: float, ask_size: float, levels: int = 10) -> Vi
 EMITS: dict[str, Callable[[], View]] = {
     "ai_scalping_strategy": scalping_market,
     "ai_futures_trade": futures_market,
+    "liquidation_reversal": reversal_market,
     "volatility_squeeze": squeeze_market,
 }
 """By strategy: a market in which it must speak about column 0."""
@@ -119,6 +135,7 @@ EMITS: dict[str, Callable[[], View]] = {
 REFUSES: dict[str, tuple[Callable[[], View], str]] = {
     "ai_scalping_strategy": (lambda: scalping_market(0.12, 1.1), "move_to_cost"),
     "ai_futures_trade": (lambda: futures_market(-0.002), "participation"),
+    "liquidation_reversal": (lambda: reversal_market(0.0005), "rebound"),
     "volatility_squeeze": (lambda: squeeze_market(1.0), "volume"),
 }
 """By strategy: a market in which it must be silent about column 0, and the gate that decides."""

@@ -47,6 +47,7 @@ from sextant.strategies.sizing import (
 
 MIN_EDGE_BPS: Final = 0.0
 PAYOFF_LIMIT: Final = 0.60
+"""Share of events that may at most be needed to pay the costs; a strategy's own parameter ``payoff`` comes first."""
 
 Cards = Callable[[int, int, float], Scorecard]
 """``card(column, direction, strength)``: the evidence for a signal of the last row."""
@@ -153,7 +154,7 @@ def _checked(
         return negative_edge(spec, gross, cost_bps, candidate.readings)
     stop_bps, target_bps = candidate.stop_frac * 1e4, candidate.target_frac * 1e4
     payoff = (stop_bps + cost_bps) / (stop_bps + target_bps)
-    checks = [Economic("payoff", payoff, PAYOFF_LIMIT, -1)]
+    checks = [Economic("payoff", payoff, candidate.verdict.params.get("payoff", PAYOFF_LIMIT), -1)]
     if not offer.means.illustrative:
         least = candidate.strategy.min_capital_usd
         checks.append(Economic("min_capital", offer.means.equity_usd, least, 1, "USD"))

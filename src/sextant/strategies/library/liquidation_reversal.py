@@ -1,0 +1,116 @@
+"""A forced move has gone too far and has begun to turn: whoever provides liquidity to forced orders is paid for it.
+
+Liquidations trade at any price, so the last part of such a move is noise and partly reverts. It loses when the move
+had a reason: then the first rebound is sold again. Longs have earned a little in the past, shorts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from sextant.model.times import Interval
+from sextant.model.view import View
+from sextant.strategies import rolling
+from sextant.strategies.columns import Columns
+from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
+from sextant.strategies.histories import open_interest
+
+INTERVAL: Final[Interval] = "5m"
+MOVE_ROWS: Final = 6  # half an hour
+DAY_ROWS: Final = 288
+INTEREST_AGE_S: Final = 600.0
+
+NEEDS: Final = (
+    Need("bars", INTERVAL, 400, 450.0),
+    Need("quotes", None, 1, 15.0),
+    Need("open_interest", None, 1, INTEREST_AGE_S, required=False),
+)
+
+
+def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
+    """What a displacement of half an hour and its rebound say on every row of the 5m frame.
+
+    Notes
+    -----
+    displacement = ln(extreme/c_6)/(sigma_6 sqrt 6) against the direction, extreme = lowest low or highest high of six
+    rows, c_6 and sigma_6 = ewstd(r, 288) of the row before them; rebound = (c - extreme)/(c_6 - extreme).
+    """
+    unheard = silent(INTERVAL, view)
+    if unheard is not None:
+        return unheard
+    bars = columns.frame(INTERVAL)
+    close = bars.close
+    before = rolling.lag(close, MOVE_ROWS)
+    usual = rolling.lag(columns.volatility(INTERVAL, DAY_ROWS), MOVE_ROWS) * np.sqrt(MOVE_ROWS)
+    lowest, highest = rolling.min_n(bars.low, MOVE_ROWS), rolling.max_n(bars.high, MOVE_ROWS)
+    fall = rolling.ratio(np.log(before / lowest), usual)
+    rise = rolling.ratio(np.log(highest / before), usual)
+    d = np.where(np.isnan(fall + rise), np.nan, np.where(fall >= rise, 1.0, -1.0))
+    extreme = np.where(d > 0, lowest, highest)
+    whole = before - extreme
+    rebound = rolling.ratio(close - extreme, whole)
+    interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
+    closed = interest - rolling.lag(interest, MOVE_ROWS)
+    displacement = np.where(d > 0, fall, rise)
+    gates = (
+        Gate("displacement", displacement, params["displacement"], 1, "sd"),
+        Gate("activity", columns.activity(INTERVAL, MOVE_ROWS, DAY_ROWS), params["activity"], 1, "ratio"),
+        Gate("rebound", rebound, params["rebound_low"], 1, "of the move"),
+        Gate("rebound_cap", rebound, params["rebound_high"], -1, "of the move"),
+        Gate("interest_closed", closed, params["interest_closed"], -1, "log change", optional=True),
+    )
+    spoken = Spoken(
+        direction=d,
+        strength=displacement / params["displacement"],
+        stop=extreme - params["stop_share"] * whole,
+        target=close + params["target_share"] * (before - close),
+        gates=gates,
+        horizon_rows=int(params["horizon_rows"]),
+        facts={"extreme": extreme, "rebound": rebound, "sigma": columns.volatility(INTERVAL, DAY_ROWS)},
+        params=params,
+        settle_rows=4 * DAY_ROWS,
+        limit=close if params["post_only"] >= 0.5 else None,
+    )
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+STRATEGY = Strategy(
+    id="liquidation_reversal",
+    name="Liquidation Reversal",
+    category="algorithmic",
+    catalogue_risk="medium_high",
+    tier="pro",
+    min_capital_usd=3000.0,
+    opportunity_type="liquidation_reversal",
+    unit="instrument",
+    lane="earn",
+    evidence_kind="bars",
+    needs=NEEDS,
+    params=(
+        Param("displacement", 4.0, 3.0, 8.0, "sd"),
+        Param("activity", 4.0, 2.0, 8.0, "ratio"),
+        Param("rebound_low", 0.35, 0.2, 0.5, "of the move"),
+        Param("rebound_high", 0.60, 0.5, 0.8, "of the move"),
+        Param("interest_closed", -0.03, -0.10, 0.0, "log change"),
+        Param("stop_share", 0.10, 0.05, 0.5, "of the move"),
+        Param("target_share", 0.5, 0.25, 1.0, "of the way back"),
+        Param("payoff", 0.70, 0.4, 0.75, "hit fraction"),
+        Param("horizon_rows", 24.0, 6.0, 96.0, "rows"),
+        Param("post_only", 0.0, 0.0, 1.0, "0 or 1"),
+    ),
+    cost_class="light",
+    evaluate=evaluate,
+    references=(
+        "Brunnermeier, Pedersen 2009, Market Liquidity and Funding Liquidity, Review of Financial Studies 22",
+        "Nagel 2012, Evaporating Liquidity, Review of Financial Studies 25",
+    ),
+    known_gaps=(
+        "Liquidations themselves are not in the view: open interest, where there is any, stands for them.",
+        "The target is near and the stop far, so the share that must hit may be 0.70 instead of 0.60.",
+        "Where a venue states no quote volume, turnover is volume x typical price.",
+    ),
+)
