@@ -13,6 +13,7 @@ from sextant.venues.recordings import read_recording
 from support.deribit_answers import ANSWERS as DERIBIT
 
 RECORDINGS = {
+    "binance": ("cryptofeed/v3/BINANCE.jsonl.zst", "cryptofeed/v3/BINANCE_FUTURES.jsonl.zst"),
     "bybit": ("cryptofeed/v3/BYBIT_btc_eth.jsonl.zst",),
     "deribit": ("cryptofeed/v3/DERIBIT.jsonl.zst",),
     "kraken": ("kraken/orderbook-v2.json.gz",),
@@ -73,7 +74,7 @@ def read_examples(data_dir: Path, venue: str) -> dict[str, list[bytes]]:
     with gzip.open(packed, "rt") as lines:
         for line in lines:
             entry = json.loads(line)
-            if entry["kind"] == "rest":
+            if entry["kind"] == "rest" and "response" in entry:
                 examples.setdefault(entry["path"], []).append(json.dumps(entry["response"]).encode())
     return examples
 

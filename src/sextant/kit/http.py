@@ -18,6 +18,7 @@ from sextant.kit.retry import Retrying, stated_wait_s
 
 BODY_BYTES: Final = 8 * 1024 * 1024
 UNSTATED_WAIT_S: Final = 5.0  # silence kept after a refusal that states no time
+BAN_S: Final = 120.0  # the least that hosts which answer 418 ban an address for
 _CHUNK_BYTES: Final = 64 * 1024
 _SHOWN: Final = 200  # characters of a strange body that an error may quote
 _CONNECTIONS: Final = 32  # per client; a client has one host
@@ -199,7 +200,8 @@ class RestClient:
         wait_s = stated_wait_s(headers.get("retry-after"), self._clock.now_ns())
         message = f"{url} answered {status}: {_quoted(body)}"
         if status in (418, 429):
-            return Throttled(message, retry_after_s=wait_s or UNSTATED_WAIT_S, reason=f"http_{status}")
+            unstated_s = BAN_S if status == 418 else UNSTATED_WAIT_S
+            return Throttled(message, retry_after_s=wait_s or unstated_s, reason=f"http_{status}")
         if status >= 500:
             return Unreachable(message, reason=f"http_{status}", retry_after_s=wait_s)
         if 300 <= status < 400:

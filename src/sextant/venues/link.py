@@ -212,12 +212,15 @@ class Link:
         A request for a book that is already awaited changes nothing; without a connection the coming
         subscription brings the snapshot anyway.
         """
+        if self._keeper is not None and instrument not in self._awaited:
+            self._keeper.forget(instrument)
+        self._renew(instrument, topic)
+
+    def _renew(self, instrument: Instrument, topic: str) -> None:
         if self._connection is None or instrument in self._awaited:
             return
         self._awaited[instrument] = self._clock.monotonic_ns()
         self.counts.resyncs += 1
-        if self._keeper is not None:
-            self._keeper.forget(instrument)
         if self._venue.variations.snapshots is None:
             self._ask("unsubscribe", (topic,))
             self._ask("subscribe", (topic,))
@@ -308,7 +311,7 @@ class Link:
         for instrument in late:
             del self._awaited[instrument]
             for topic in self._book_topics(instrument):
-                self.request_resync(instrument, topic)
+                self._renew(instrument, topic)
 
     def _subscribe(self, topics: tuple[str, ...]) -> None:
         size = self._venue.limits.topics_per_request[self._category]
@@ -357,7 +360,7 @@ class Link:
         """Ask anew for the books whose order or checksum was broken."""
         for instrument in keeper.wants():
             for topic in self._book_topics(instrument):
-                self.request_resync(instrument, topic)
+                self._renew(instrument, topic)
 
     def _book_topics(self, instrument: Instrument) -> list[str]:
         return [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 import zstandard
@@ -62,6 +63,13 @@ class _Stamped(msgspec.Struct):
     data: list[_Stamp]
 
 
+class _Market(NamedTuple):
+    """A market of Binance, and where the answer came from that a book begins with."""
+
+    name: str
+    depth: str
+
+
 class _Envelope(msgspec.Struct):
     stream: str | None = None
     channel: str | None = None
@@ -72,6 +80,11 @@ _RECORD: Final = msgspec.json.Decoder(_Record)
 _DUMP: Final = msgspec.json.Decoder(_KrakenDump)
 _STAMPED: Final = msgspec.json.Decoder(_Stamped)
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+
+_SPOT: Final = _Market("spot", "https://api.binance.com/api/v3/depth")
+_USDM: Final = _Market("usdm", "https://fapi.binance.com/fapi/v1/depth")
+_COINM: Final = _Market("coinm", "https://dapi.binance.com/dapi/v1/depth")
+_PEEKED: Final = 64  # lines read ahead to see of which market they are
 
 _KIND: Final = {"http": "http", "connect": "open", "send": "sent", "recv": "received"}
 
@@ -142,8 +155,9 @@ def read_recording(path: Path) -> Recording:
 
     Notes
     -----
-    Frames of hftbacktest carry no connection: it is ``binance`` where the message is an envelope with a
-    stream, ``hyperliquid`` where it has a channel. Kraken's dump has no time of arrival: the venue's own
+    Frames of hftbacktest carry no connection: it is ``binance`` and the market, told by the shape of the
+    first change of a book, where the message is an envelope with a stream, ``hyperliquid`` where it has a
+    channel. Kraken's dump has no time of arrival: the venue's own
     time stands for it, and the first frame takes that of the second.
     """
     head = _head(path)
@@ -342,7 +356,10 @@ def _record_frames(path: Path, lines: Iterator[Line]) -> Iterator[Frame]:
 
 def _local_frames(path: Path, first: Line, lines: Iterator[Line]) -> Iterator[Frame]:
     """Frames of lines of local time (16 digits: microseconds, 19: nanoseconds) and JSON."""
-    for number, line in _again(first, lines):
+    begun = list(itertools.islice(lines, _PEEKED))
+    market = next((known for _, line in (first, *begun) if (known := _market_of(line)) is not None), None)
+    symbol = ""
+    for number, line in itertools.chain((first, *begun), lines):
         if not line:
             continue
         found = _LOCAL.match(line)
@@ -354,9 +371,23 @@ def _local_frames(path: Path, first: Line, lines: Iterator[Line]) -> Iterator[Fr
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise _damaged(path, number, f"no JSON behind the local time ({error})") from error
         unit = MICROSECOND_NS if len(found[1]) == 16 else 1
-        venue = "hyperliquid" if envelope.channel else "binance"
-        kind: Literal["received", "http"] = "received" if envelope.stream or envelope.channel else "http"
-        yield Frame(int(found[1]) * unit, venue, kind, "", data)
+        receive_ns = int(found[1]) * unit
+        connection = "hyperliquid" if envelope.channel else f"binance.{market.name}" if market else "binance"
+        if envelope.stream or envelope.channel:
+            symbol = (envelope.stream or "").partition("@")[0].upper() or symbol
+            yield Frame(receive_ns, connection, "received", "", data)
+        else:
+            address = f"{market.depth}?symbol={symbol}" if market and symbol else ""
+            yield Frame(receive_ns, connection, "http", address, data)
+
+
+def _market_of(line: bytes) -> _Market | None:
+    """The market of Binance that a change of a book is of: only futures name the change before."""
+    if b'"depthUpdate"' not in line:
+        return None
+    if b'"pu":' not in line:
+        return _SPOT
+    return _COINM if b'"ps":' in line else _USDM
 
 
 def _kraken_recording(path: Path, first: Line, lines: Iterator[Line]) -> Recording:

@@ -187,7 +187,10 @@ class Replay:
             if control is not None and control.kind == "unlisted" and self._assume(frame, venue, category):
                 events, control = venue.parse_frame(category, frame.data, frame.receive_ns, symbols), None
             keeper = self._keeper(connection, venue, category)
-            events = events if keeper is None else keeper.take(frame.data, events)
+            if keeper is not None:
+                parsed, events = events, keeper.take(frame.data, events)
+                if parsed and not events:
+                    self._reasons[f"frames of {venue.name} change books whose beginning was not known yet"] += 1
         except VenueError as error:
             self._refused(venue.name, error)
             return
