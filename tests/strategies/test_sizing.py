@@ -115,3 +115,11 @@ def test_the_least_order_is_the_venues_notional_or_one_lot() -> None:
     assert least_usd(rules, 60_000.0, 1.0) == 60.0
     assert least_usd(rules, 1_000.0, 1.0) == 5.0
     assert least_usd(msgspec.structs.replace(rules, min_notional=None), 1_000.0, 1.0) == 1.0
+
+
+def test_a_price_that_is_a_multiple_of_its_tick_stays_what_it_is() -> None:
+    """99.99 as a binary number is a little less than 9,999 ticks of 0.01."""
+    hundredths = msgspec.structs.replace(spec("BTC"), tick=Decimal("0.01"))
+    assert on_tick(99.99, hundredths, "down") == Decimal("99.99")
+    assert on_tick(99.994, hundredths, "down") == Decimal("99.99")
+    assert on_tick(99.991, hundredths, "up") == Decimal("100.00")

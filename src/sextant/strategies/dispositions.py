@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sextant.model.instrument import Instrument
+from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.opportunity import Disposition, GateReading
 from sextant.model.view import View
 from sextant.strategies.contract import Gate, Verdict
-from sextant.strategies.couples import Couple, Subject
+from sextant.strategies.couples import Subject
 from sextant.strategies.gates import KIND_GATE, Assessment, failing_since_ns, flips_if
+
+
+@dataclass(frozen=True)
+class Named:
+    """A candidate that is no instrument: a check of the portfolio, a plan, a hedge of several legs."""
+
+    name: str
+    instruments: tuple[Instrument, ...] = ()
+
+    def __str__(self) -> str:
+        """Its name."""
+        return self.name
+
+
+AnySubject = Subject | Named
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> D
 
 
 def insufficient(
-    spec: Subject, lack: tuple[str, float, float, str], gates: tuple[GateReading, ...] = ()
+    spec: AnySubject, lack: tuple[str, float, float, str], gates: tuple[GateReading, ...] = ()
 ) -> Disposition:
     """An input is missing, too old or too short.
 
@@ -86,7 +101,7 @@ def insufficient(
     )
 
 
-def unheard(spec: Subject, reason: str) -> Disposition:
+def unheard(spec: AnySubject, reason: str) -> Disposition:
     """The whole strategy is silent about the market, whatever the instrument."""
     return Disposition(
         unit=_name(spec),
@@ -97,13 +112,13 @@ def unheard(spec: Subject, reason: str) -> Disposition:
     )
 
 
-def economic(spec: Subject, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
+def economic(spec: AnySubject, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
     """A gate failed that is read after the historic ones."""
     return _failed_economic(spec, gate, (*gates, gate.reading))
 
 
 def negative_edge(
-    spec: Subject, gross_bps: float, cost_bps: float, gates: tuple[GateReading, ...]
+    spec: AnySubject, gross_bps: float, cost_bps: float, gates: tuple[GateReading, ...]
 ) -> Disposition:
     """All gates passed and costs eat the gross."""
     edge = gross_bps - cost_bps
@@ -126,7 +141,7 @@ def negative_edge(
 
 
 def below_least(
-    spec: Subject, have_usd: float, need_usd: float, binding: str, gates: tuple[GateReading, ...]
+    spec: AnySubject, have_usd: float, need_usd: float, binding: str, gates: tuple[GateReading, ...]
 ) -> Disposition:
     """The size, rounded down to the lot, is under the venue's least order."""
     return Disposition(
@@ -144,7 +159,7 @@ def below_least(
     )
 
 
-def found(spec: Subject, opportunity_key: str, gates: tuple[GateReading, ...]) -> Disposition:
+def found(spec: AnySubject, opportunity_key: str, gates: tuple[GateReading, ...]) -> Disposition:
     """The candidate is an opportunity, or a part of one."""
     return Disposition(
         unit=_name(spec),
@@ -175,7 +190,7 @@ def _failed(verdict: Verdict, read: Assessment, view: View, column: int, index: 
     )
 
 
-def _failed_economic(spec: Subject, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
+def _failed_economic(spec: AnySubject, gate: Economic, gates: tuple[GateReading, ...]) -> Disposition:
     move = "rises" if gate.sense > 0 else "falls"
     unit = f" {gate.unit}" if gate.unit else ""
     return Disposition(
@@ -197,9 +212,9 @@ def _subject(verdict: Verdict, view: View, column: int) -> Subject:
     return view.instruments[column] if verdict.couples is None else verdict.couples.couples[column]
 
 
-def _name(spec: Subject) -> str:
-    return str(spec) if isinstance(spec, Couple) else str(spec.instrument)
+def _name(spec: AnySubject) -> str:
+    return str(spec.instrument) if isinstance(spec, InstrumentSpec) else str(spec)
 
 
-def _members(spec: Subject) -> tuple[Instrument, ...]:
-    return spec.instruments if isinstance(spec, Couple) else (spec.instrument,)
+def _members(spec: AnySubject) -> tuple[Instrument, ...]:
+    return (spec.instrument,) if isinstance(spec, InstrumentSpec) else spec.instruments

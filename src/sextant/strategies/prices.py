@@ -153,7 +153,7 @@ def usd_per_quote(view: View, interval: Interval) -> Floats | None:
     """
     frame = view.bars[interval]
     needed = [
-        None if _is_dollar(spec.instrument.quote) else (spec.instrument.quote, spec.instrument.venue)
+        None if is_dollar(spec.instrument.quote) else (spec.instrument.quote, spec.instrument.venue)
         for spec in view.instruments
     ]
     if not any(needed):
@@ -171,13 +171,14 @@ def usd_now(view: View) -> Floats:
     close, _ = newest_close(view)
     out = np.ones(view.size)
     for column, spec in enumerate(view.instruments):
-        if not _is_dollar(spec.instrument.quote):
+        if not is_dollar(spec.instrument.quote):
             via = _converter(view, spec.instrument.quote, spec.instrument.venue)
             out[column] = np.nan if via is None else close[via]
     return out
 
 
-def _is_dollar(asset: str) -> bool:
+def is_dollar(asset: str) -> bool:
+    """Whether one unit counts as one US dollar."""
     return asset == "USD" or asset in STABLE_ASSETS
 
 
@@ -187,6 +188,6 @@ def _converter(view: View, asset: str, venue: str) -> int | None:
         for column, spec in enumerate(view.instruments)
         if spec.instrument.base == asset
         and spec.instrument.kind == "spot"
-        and _is_dollar(spec.instrument.quote)
+        and is_dollar(spec.instrument.quote)
     ]
     return min(found)[2] if found else None

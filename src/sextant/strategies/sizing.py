@@ -19,6 +19,7 @@ THIN_USD: Final = 5e6
 ES95_OF_SIGMA: Final = 2.063  # expected shortfall 95 % of a normal value
 ES99_OF_SIGMA: Final = 2.665  # expected shortfall 99 %
 UNPROVEN_SHARE: Final = 0.25
+_TICK_NOISE: Final = Decimal("1e-13")  # a price that was a multiple of its tick before it became binary
 
 Binding = Literal["kelly", "risk", "capital", "capacity", "position_cap", "lot"]
 
@@ -145,5 +146,8 @@ def least_usd(spec: InstrumentSpec, price: float, usd: float) -> float:
 def on_tick(price: float, spec: InstrumentSpec, toward: Literal["down", "up", "near"] = "near") -> Decimal:
     """A price as a multiple of the tick, at least one."""
     rounding = {"down": ROUND_FLOOR, "up": ROUND_CEILING, "near": ROUND_HALF_EVEN}[toward]
-    ticks = (Decimal(price) / spec.tick).to_integral_value(rounding)
+    exact = Decimal(price) / spec.tick
+    nearest = exact.to_integral_value(ROUND_HALF_EVEN)
+    on_one = abs(exact - nearest) <= _TICK_NOISE * abs(nearest)
+    ticks = nearest if on_one else exact.to_integral_value(rounding)
     return max(ticks, Decimal(1)) * spec.tick
