@@ -93,6 +93,7 @@ OPPORTUNITIES: Final = sa.Table(
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.Index("ix_opportunities_scan_id_rank", "scan_id", "rank"),
     sa.Index("ix_opportunities_user_id_opportunity_key", "user_id", "opportunity_key"),
+    sa.Index("ix_opportunities_discovered_ns", "discovered_ns"),
 )
 
 IDEMPOTENCY: Final = sa.Table(
@@ -117,3 +118,24 @@ WORKERS: Final = sa.Table(
     sa.Column("instruments", sa.LargeBinary, nullable=False),
     sa.Column("seen_ns", sa.BigInteger, nullable=False),
 )
+
+LIVE_IDEAS: Final = sa.Table(
+    "live_ideas",
+    METADATA,
+    sa.Column("strategy_id", sa.String(64), primary_key=True),
+    sa.Column("opportunity_key", sa.String(64), primary_key=True),
+    sa.Column("as_of_ns", sa.BigInteger, nullable=False),
+    sa.Column("idea", sa.LargeBinary, nullable=False),
+    sa.Column("position", sa.LargeBinary),
+    sa.Column("entered_ns", sa.BigInteger),
+    sa.Column("result", sa.String(8)),
+    sa.Column("reason", sa.String(200)),
+    sa.Column("resolved_ns", sa.BigInteger),
+    sa.Column("gross_bps", sa.Float),
+    sa.Column("net_bps", sa.Float),
+    sa.Column("adverse_bps", sa.Float),
+    sa.Column("favourable_bps", sa.Float),
+    sa.Index("ix_live_ideas_result_as_of_ns", "result", "as_of_ns"),
+    sa.Index("ix_live_ideas_strategy_id_resolved_ns", "strategy_id", "resolved_ns"),
+)
+"""One row per idea, whoever was told it first; ``result`` is NULL while it is followed."""
