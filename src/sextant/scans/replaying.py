@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from sextant.errors import Expired, InputError, Insufficient
+from sextant.kit.clock import Clock
 from sextant.model.account import Account
 from sextant.model.opportunity import Disposition, Opportunity
+from sextant.scans.archive import ViewArchive
 from sextant.scans.budget import NOT_ENTITLED, Planned
-from sextant.scans.records import ScanRequest, StrategyReport
+from sextant.scans.ledger import Ledger
+from sextant.scans.records import Inputs, ScanRequest, ScanStatus, StrategyReport
 from sextant.scans.run import Asked, MarketPart, run_strategy, skipped_run
 from sextant.scans.universe import choose
+from sextant.strategies.contract import Strategy
 
 MOST_DIFFERENCES: Final = 50  # api.md 3.1
 
@@ -150,3 +157,83 @@ def _shown(value: Any) -> str:
     return (
         text if len(text) <= 200 else f"{text[:197]}..."
     )  # a difference names the place; the scan holds the rest
+
+
+class Replayer:
+    """Runs stored scans again on this machine.
+
+    Parameters
+    ----------
+    ledger
+        The books of scans.
+    archive
+        What scans saw.
+    catalogue
+        The strategies there are now.
+    clock
+        Measures how long it took.
+    code_version
+        The build that runs them again.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        archive: ViewArchive,
+        catalogue: Mapping[str, Strategy],
+        clock: Clock,
+        code_version: str,
+    ) -> None:
+        self._ledger = ledger
+        self._archive = archive
+        self._catalogue = catalogue
+        self._clock = clock
+        self._code_version = code_version
+
+    async def replay(self, user_id: str, scan_id: str) -> Replay:
+        """A scan of a user beside its replay.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan of this user.
+        Insufficient
+            If it has not ended, or ended before it took a view.
+        Expired
+            If what it saw is not kept on this machine, or no longer.
+        """
+        begun_ns = self._clock.monotonic_ns()
+        status = await self._ledger.rows.status(scan_id, user_id)
+        if status.status == "scanning":
+            raise Insufficient(f"Scan {scan_id} has not ended yet.", reason="in_progress")
+        inputs = await self._ledger.details.inputs(scan_id)
+        if status.view_hash is None or inputs is None:
+            raise Insufficient(f"Scan {scan_id} ended before it took a view.", reason="view_unavailable")
+        stored = stored_answers(
+            await self._ledger.details.coverage(scan_id),
+            [item.opportunity for item in await self._ledger.details.found(scan_id)],
+        )
+        part, again = await asyncio.to_thread(self._again, status, inputs)
+        tables = {name: table.content_hash.hex() for name, table in part.tables.items()}
+        return Replay(
+            scan_id=scan_id,
+            input_hash=hash_of(status.view_hash, tables, status.request, inputs),
+            view_hash=status.view_hash,
+            config_hash=hash_of(part.assumptions, status.request, inputs),
+            code_version_then=status.code_version,
+            code_version_now=self._code_version,
+            stored_hash=answers_hash(stored),
+            replayed_hash=answers_hash(again),
+            differences=tuple(itertools.islice(differences(stored, again), MOST_DIFFERENCES)),
+            seconds=(self._clock.monotonic_ns() - begun_ns) / 1e9,
+        )
+
+    def _again(self, status: ScanStatus, inputs: Inputs) -> tuple[MarketPart, tuple[Answered, ...]]:
+        try:
+            part = self._archive.load(status.view_hash or "")
+        except InputError as error:
+            raise Expired(error.message, reason="retention") from error
+        planned = [
+            Planned(self._catalogue[name], skip) for name, skip in inputs.planned if name in self._catalogue
+        ]
+        return part, run_again(part, planned, inputs.account, status.request)

@@ -362,6 +362,13 @@ class ScanDetails:
             row = (await connection.execute(query)).one()
         return row.recommendations, row.phase_ms
 
+    async def inputs(self, scan_id: str) -> Inputs | None:
+        """What a scan was run with; None for scans of a release that did not keep it."""
+        query = sa.select(SCANS.c.inputs).where(SCANS.c.scan_id == scan_id)
+        async with self._db.connect() as connection:
+            packed = (await connection.execute(query)).scalar_one()
+        return None if packed is None else unpack(packed, Inputs)
+
     async def reports(self, scan_id: str) -> tuple[StrategyReport, ...]:
         """The strategies of a scan in planned order."""
         query = (
