@@ -44,6 +44,19 @@ class Exposure:
     volume_24h_usd: float
 
 
+def level_of(rho: float, steps: int) -> tuple[RiskLevel, int]:
+    """The level of a loss as a share of capital, and by how many of the wanted steps it was raised.
+
+    Examples
+    --------
+    >>> level_of(0.05, 1), level_of(0.05, 5), level_of(0.9, 1)
+    (('medium_high', 1), ('high', 2), ('very_high', 1))
+    """
+    base = next(index for index, (limit, _) in enumerate(LEVELS) if rho < limit)
+    raised = min(steps, MOST_STEPS)
+    return LEVELS[min(base + raised, len(LEVELS) - 1)][1], raised
+
+
 def risk_of(exposure: Exposure) -> tuple[RiskLevel, dict[str, float]]:
     """The level and the numbers behind it.
 
@@ -58,15 +71,14 @@ def risk_of(exposure: Exposure) -> tuple[RiskLevel, dict[str, float]]:
         loss_frac = min(stopped, loss_frac)
     loss_usd = loss_frac * exposure.notional_usd
     rho = loss_usd / exposure.required_usd
-    base = next(index for index, (limit, _) in enumerate(LEVELS) if rho < limit)
     steps = int(exposure.leverage > HIGH_LEVERAGE) + int(exposure.volume_24h_usd < THIN_USD)
-    level = LEVELS[min(base + min(steps, MOST_STEPS), len(LEVELS) - 1)][1]
+    level, raised = level_of(rho, steps)
     facts = {
         "loss_usd": loss_usd,
         "loss_frac_of_capital": rho,
         "es99_frac": exposure.es99_frac,
         "leverage": exposure.leverage,
         "volume_24h_usd": exposure.volume_24h_usd,
-        "levels_up": float(min(steps, MOST_STEPS)),
+        "levels_up": float(raised),
     }
     return level, facts
