@@ -15,7 +15,7 @@ from sextant.model.bar import Floats
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
 from sextant.model.times import HOUR_NS, SECOND_NS, Interval
 from sextant.model.view import Derivatives, Quotes, Series, View, no_derivatives
-from support.markets import TINY, bars_of, framed, frozen, view_of
+from support.markets import TINY, autoregression, bars_of, framed, frozen, noise, view_of
 from support.views import spec
 
 BPS = 1e-4
@@ -57,12 +57,12 @@ def listed(one: Carried) -> InstrumentSpec:
     )
 
 
-def carrying(legs: Sequence[Carried], rows: int, interval: Interval = "4h", noise: float = 0.0) -> View:
-    """Constant prices (with equal ``noise`` of all) over ``rows`` bars, quotes around them, and the funding of each leg."""
-    steps = noise * np.where(np.arange(rows) % 2 == 0, 1.0, -1.0)
-    close = np.exp(steps)[:, None] * np.array([leg.price for leg in legs])
+def carrying(
+    legs: Sequence[Carried], rows: int, interval: Interval = "4h", prices: Floats | None = None
+) -> View:
+    """Constant prices, or given closes (T, S), over ``rows`` bars, quotes around them, and the funding of each leg."""
+    close = np.ones((rows, 1)) * np.array([leg.price for leg in legs]) if prices is None else prices
     frame = framed(interval, bars_of(close, quote_volume=2e7))
-    frame = dataclasses.replace(frame)
     as_of_ns = frame.last_close_ns or 0
     spreads = np.array([leg.spread_bps for leg in legs])
     last = frame.close[-1]
@@ -158,8 +158,45 @@ def perpetual_of(venue: str, base: str = "BTC") -> Instrument:
     return spec(base, "perpetual", venue).instrument
 
 
-EMITS = {"ai_funding_arbitrage": interval_trap}
+def paired(x: Floats, y: Floats) -> View:
+    """Two perpetuals C000 (y) and C001 (x) of given log prices, 20 million USD traded each bar, funding of 1 bp."""
+    legs = tuple(
+        Carried(
+            "binance",
+            "perpetual",
+            spread_bps=2.0,
+            interval_h=8,
+            rate=BPS,
+            settled=constant(BPS, 40, 8),
+            base=base,
+        )
+        for base in ("C000", "C001")
+    )
+    return carrying(legs, rows=len(x), prices=100.0 * np.exp(np.column_stack((y, x))))
+
+
+def pairs_market(seed: int = 100, keep: float = 0.9, rows: int = 1000) -> View:
+    """strategies.md 3.5, MUST EMIT: y hangs on x, and its last close lies 2.4 sd under its line."""
+    x = np.cumsum(0.01 * noise(seed, rows))
+    y = 0.5 + 1.2 * x + autoregression(2 * seed, rows, keep, 0.006)
+    first = 996 - 540  # the last refit of these rows lies on row 996
+    line = np.polynomial.Polynomial.fit(x[first:996], y[first:996], 1)
+    sd = float((y[first:996] - line(x[first:996])).std(ddof=1))
+    y[-1] = float(line(x[-1])) - 2.4 * sd
+    return paired(x, y)
+
+
+def drifting_pair(rows: int = 1000) -> View:
+    """strategies.md 3.5, MUST NOT: what is left of y wanders."""
+    x = np.cumsum(0.01 * noise(100, rows))
+    return paired(x, 0.5 + 1.2 * x + np.cumsum(0.006 * noise(300, rows)))
+
+
+EMITS = {"ai_funding_arbitrage": interval_trap, "ai_pairs_trading": pairs_market}
 """By strategy of couples: a market in which it must speak about its only couple."""
 
-REFUSES = {"ai_funding_arbitrage": (spike, "negative_net_edge", "min_edge_bps")}
+REFUSES = {
+    "ai_funding_arbitrage": (spike, "negative_net_edge", "min_edge_bps"),
+    "ai_pairs_trading": (drifting_pair, "gate_failed", "cointegration"),
+}
 """By strategy: a market in which it must be silent, how its couple is disposed, and where."""
