@@ -15,8 +15,8 @@ from sextant.model.account import Account
 from sextant.model.balance import Balance, Position
 from sextant.model.bar import Floats
 from sextant.model.instrument import Instrument, Kind
-from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
-from sextant.model.view import BarFrame, Quotes, View, bar_frame
+from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
+from sextant.model.view import BarFrame, Quotes, Series, View, bar_frame
 from sextant.strategies.costs import CostAssumptions, Pricing
 from support.markets import frozen, view_of
 from support.views import spec
@@ -33,6 +33,14 @@ def normal(rows: int, sigma: float, seed: int) -> Floats:
     """Exactly the quantiles of a normal value, in a random order: its sample moments and tail are the normal's."""
     values: Floats = sigma * ndtri((np.arange(rows) + 0.5) / rows)
     return np.random.default_rng(seed).permutation(values)
+
+
+def steady(rows: int, sigma: float, seed: int, block: int = 33) -> Floats:
+    """The same quantiles in an order in which every ``block`` rows hold the whole spread: volatility stays what it is."""
+    values, rng = normal(rows, sigma, seed), np.random.default_rng(seed + 1_000)
+    values = np.sort(values)
+    count = rows // block
+    return np.concatenate([rng.permutation(values[k::count]) for k in range(count)])
 
 
 def frame(returns: Sequence[Floats], interval: Interval = "1d", turnover: float = 1e9) -> BarFrame:
@@ -56,11 +64,20 @@ def frame(returns: Sequence[Floats], interval: Interval = "1d", turnover: float 
 
 
 def market(
-    returns: Mapping[str, Floats], *, venues: Sequence[str] = ("binance",), turnover: float = 1e9
+    returns: Mapping[str, Floats],
+    *,
+    venues: Sequence[str] = ("binance",),
+    turnover: float = 1e9,
+    spot_only: Sequence[str] = (),
 ) -> View:
     """Spot and perpetual of each asset at each venue, all at 100 and 2 bps wide, on daily bars of given log returns."""
+    kinds: tuple[Kind, ...] = ("spot", "perpetual")
     keys: list[Key] = [
-        (venue, asset, kind) for venue in venues for asset in returns for kind in ("spot", "perpetual")
+        (venue, asset, kind)
+        for venue in venues
+        for asset in returns
+        for kind in kinds
+        if kind == "spot" or asset not in spot_only
     ]
     bars = frame([returns[asset] for _, asset, _ in keys], turnover=turnover)
     specs = tuple(
@@ -152,3 +169,23 @@ def account(*balances: Balance, positions: tuple[Position, ...] = (), **changes:
 def pricing(view: View, who: Account) -> Pricing:
     """What an account sees of a market without any assumption."""
     return Pricing(view, who, CostAssumptions())
+
+
+def funded(view: View, rate: float, hours: int = 8) -> View:
+    """The same market in which every perpetual pays one funding rate, now and in the past 200 settlements."""
+    perpetual = np.array([item.instrument.kind == "perpetual" for item in view.instruments])
+    step = hours * 3_600 * SECOND_NS
+    facts = dataclasses.replace(
+        view.derivatives,
+        funding_rate=np.where(perpetual, rate, np.nan),
+        funding_interval_s=np.where(perpetual, hours * 3_600.0, np.nan),
+        next_funding_ns=np.where(perpetual, view.as_of_ns + step, 0),
+        event_ns=np.where(perpetual, view.as_of_ns, 0),
+    )
+    times = view.as_of_ns - step * np.arange(199, -1, -1, dtype=np.int64)
+    history = {
+        item.instrument: Series(times, np.full(200, rate))
+        for item in view.instruments
+        if item.instrument.kind == "perpetual"
+    }
+    return frozen(dataclasses.replace(view, derivatives=facts, funding_history=history))
