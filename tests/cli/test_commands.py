@@ -18,11 +18,11 @@ from support.commands import run
 def test_help_lists_every_command_and_the_exit_codes(tmp_path: Path) -> None:
     done = run("--help", folder=tmp_path)
     assert done.returncode == 0
-    for word in ("serve", "demo", "replay", "record", "scan", "evidence", "doctor", "users", "Exit codes"):
+    for word in ("serve", "demo", "replay", "record", "scan", "evidence", "confluence", "doctor", "users"):
         assert word in done.stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "replay", "record", "scan", "evidence", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "demo", "replay", "record", "scan", "confluence", "doctor"])
 def test_help_of_a_command_has_an_example(tmp_path: Path, command: str) -> None:
     done = run(command, "--help", folder=tmp_path)
     assert done.returncode == 0

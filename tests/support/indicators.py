@@ -49,6 +49,9 @@ def complete(bars: Columns) -> Columns:
         "funding_rate": 0.0001 * (buy - sell) / (volume + 1.0),
         "funding_interval_s": np.where(np.isnan(close), close, 28_800.0),
         "open_interest": 1_000.0 + np.abs(close - 100.0) * 20.0,
+        "long_share": 0.5 + 0.2 * (buy - sell) / (volume + 1.0),
+        "root_long": np.sqrt(np.maximum(sell - buy, 0.0)),
+        "root_short": np.sqrt(np.maximum(buy - sell, 0.0)),
     }
     return {**wide, **flow, **derivatives}
 

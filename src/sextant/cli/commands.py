@@ -191,6 +191,41 @@ def scan_diff(a: str, b: str, /, *, server: str = "http://127.0.0.1:8400", json:
 
 
 @app.command
+def confluence(
+    instrument: str,
+    /,
+    *,
+    replay: Path | None = None,
+    as_of: str | None = None,
+    server: str = "http://127.0.0.1:8400",
+    json: Json = False,
+) -> None:
+    """Take one score apart: dimensions, sub-scores, inputs, ages, what is missing and what would change it.
+
+    Example: sextant confluence BTC --replay minutes.parquet --as-of 2025-06-01T00:00Z
+
+    Parameters
+    ----------
+    instrument
+        An instrument id, or BTC or BTC/USDT where only one instrument is called so.
+    replay
+        A Parquet or Feather pack of bars of 1m; without it the server is asked.
+    as_of
+        Only bars closed by then are known; the end of the pack when absent.
+    server
+        Address of a running server; its token is read from SEXTANT_TOKEN.
+    json
+        The body of the API on standard output.
+    """
+    from sextant.cli.scoring import tell_replay, tell_server
+
+    if replay is not None:
+        tell_replay(replay, as_of, instrument, as_json=json)
+    else:
+        asyncio.run(tell_server(server, instrument, as_json=json))
+
+
+@app.command
 def evidence(
     *,
     data: Files,

@@ -1,0 +1,219 @@
+"""Shapes of bodies about confluence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sextant.api.scan_schemas import Cursor, PageSize
+from sextant.api.schemas import Time
+from sextant.confluence.contract import Reason
+from sextant.model.instrument import Kind
+from sextant.model.view import Feed
+
+Direction = Literal["unknown", "neutral", "long", "short"]
+Side = Literal["long", "short"]
+StateWord = Literal["ok", "warming", "stale", "insufficient"]
+Agreement = Literal["agreed", "split", "mixed"]
+Sort = Literal["abs_score", "score", "change_1h", "coverage", "age"]
+Step = Literal["1m", "5m", "1h"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class ConfluenceQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which instruments are listed, and in which order."""
+
+    venue: Annotated[str, Meta(max_length=32)] | None = None
+    kind: Kind | None = None
+    direction: Side | None = None
+    min_abs_score: Share = 0.0
+    min_coverage: Share = 0.0
+    state: StateWord | None = None
+    sort: Sort = "abs_score"
+    as_of: Annotated[str, Meta(max_length=40)] | None = None
+    cursor: Cursor | None = None
+    limit: PageSize = 50
+
+
+class BreakdownQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When the score was believed."""
+
+    as_of: Annotated[str, Meta(max_length=40)] | None = None
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which part of the past, how fine."""
+
+    start: Annotated[str, Meta(max_length=40)] | None = None
+    end: Annotated[str, Meta(max_length=40)] | None = None
+    step: Step = "5m"
+    cursor: Cursor | None = None
+    limit: PageSize = 50
+
+
+class ConfluenceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The score of one instrument."""
+
+    instrument: str
+    score: float | None
+    signed_score: float | None
+    coverage: float
+    direction: Direction
+    state: StateWord
+    reason: str | None
+    change_1h: float | None
+    regime: str
+    agreement: Agreement | None
+    as_of: Time
+    age_s: float
+
+
+class ConfluenceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of scores."""
+
+    rows: list[ConfluenceRow]
+    next_cursor: str | None
+    feed: Feed
+    simulated: bool
+
+
+class InputBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that went into a sub-score."""
+
+    indicator: str
+    value: float | None
+    source: str
+    as_of: Time | None
+    age_s: float | None
+
+
+class AbsentBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Why there is no value."""
+
+    name: str
+    code: Reason
+    reason: str
+    have: float | None
+    need: float | None
+
+
+class SignalBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A sub-score; its contribution is in points."""
+
+    name: str
+    score: float | None
+    signed_score: float | None
+    weight: float
+    weight_used: float
+    regime_multiplier: float
+    quality_frac: float
+    binding: str | None
+    contribution: float
+    intervals: dict[str, float | None]
+    inputs: list[InputBody]
+    state: Literal["ok", "absent"]
+    reason: str | None
+    as_of: Time | None
+    age_s: float | None
+
+
+class DimensionBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A dimension and its sub-scores."""
+
+    name: str
+    score: float | None
+    signed_score: float | None
+    weight: float
+    weight_used: float
+    coverage: float
+    contribution: float
+    signals: list[SignalBody]
+
+
+class StreamBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the data passport."""
+
+    stream: str
+    as_of: Time | None
+    age_s: float | None
+    q_age: float
+    gap_rate: float | None
+    quality_frac: float
+
+
+class QualityBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What the data took from the score, and why."""
+
+    points_lost: float | None
+    causes: list[str]
+    streams: list[StreamBody]
+    venue_quality: float
+    venue_apart_bps: float | None
+
+
+class FlipBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that would change the direction; of a dimension the shift of all its signals."""
+
+    name: str
+    from_: float = msgspec.field(name="from")
+    to: float
+    reaches_score: float
+
+
+class LevelsBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices worth knowing."""
+
+    support: float | None
+    resistance: float | None
+    poc: float | None
+    vah: float | None
+    val: float | None
+
+
+class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything behind the score of one instrument."""
+
+    instrument: str
+    score: float | None
+    signed_score: float | None
+    word: str | None
+    coverage: float
+    quality: QualityBody
+    direction: Direction
+    state: StateWord
+    reason: str | None
+    agreement: Agreement | None
+    consensus: float | None
+    regime: str
+    regime_missing: list[str]
+    thresholds: dict[str, float]
+    dimensions: list[DimensionBody]
+    missing: list[AbsentBody]
+    flips: list[FlipBody]
+    why_not: str | None
+    levels: LevelsBody
+    as_of: Time
+    age_s: float
+    feed: Feed
+    simulated: bool
+
+
+class PointBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The score at the close of a minute."""
+
+    time: Time
+    score: float | None
+    signed_score: float | None
+    coverage: float
+    direction: Direction
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the past, oldest first."""
+
+    points: list[PointBody]
+    next_cursor: str | None
+    feed: Feed
+    simulated: bool

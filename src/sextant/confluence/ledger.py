@@ -1,0 +1,85 @@
+"""What was said on each closed minute, kept for a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from sextant.model.bar import Floats, Integers
+
+KEEP_ROWS: Final = 1_440
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """What was said on some closed minutes; arrays are (T, S), the last row the newest.
+
+    Parameters
+    ----------
+    close_ns
+        int64 (T,), when each minute closed.
+    confluence, coverage, consensus
+        D, K and C; D and C are NaN where nothing was present.
+    state
+        Positions in ``decision.STATES``.
+    label
+        Positions in ``regime.LABELS``.
+    """
+
+    close_ns: Integers
+    confluence: Floats
+    coverage: Floats
+    consensus: Floats
+    state: Integers
+    label: Integers
+
+
+_FIELDS: Final = tuple(item.name for item in fields(History))
+
+
+class Ledger:
+    """The newest minutes, appended in place; a history that was handed out never changes.
+
+    Parameters
+    ----------
+    columns
+        S.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._end = 0
+        self._kept = self._room()
+
+    def append(self, rows: History) -> None:
+        """Takes in some further minutes, at most as many as are kept."""
+        count = len(rows.close_ns)
+        if self._end + count > 2 * KEEP_ROWS:
+            # The old arrays belong to those they were shown to.
+            kept, first = self._room(), max(0, self._end - KEEP_ROWS)
+            for name, array in kept.items():
+                array[: self._end - first] = self._kept[name][first : self._end]
+            self._kept, self._end = kept, self._end - first
+        for name, array in self._kept.items():
+            array[self._end : self._end + count] = getattr(rows, name)
+        self._end += count
+
+    def history(self) -> History:
+        """The newest minutes, read-only."""
+        first = max(0, self._end - KEEP_ROWS)
+        parts = {name: array[first : self._end] for name, array in self._kept.items()}
+        for part in parts.values():
+            part.flags.writeable = False
+        return History(**parts)
+
+    def _room(self) -> dict[str, Any]:
+        shapes = {"close_ns": (2 * KEEP_ROWS,)}
+        kinds = {"close_ns": np.int64, "state": np.int64, "label": np.int64}
+        return {
+            name: np.empty(
+                shapes.get(name, (2 * KEEP_ROWS, self._columns)), dtype=kinds.get(name, np.float64)
+            )
+            for name in _FIELDS
+        }

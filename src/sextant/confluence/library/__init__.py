@@ -1,0 +1,1 @@
+"""The six dimensions, one file each, each defining ``DIMENSION``."""

@@ -1,0 +1,151 @@
+"""The newest confluence of all instruments, kept beside the market and computed away from the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sextant.confluence.scorer import Evaluation, Scorer
+from sextant.errors import Expired, InputError, NotFound, Stale
+from sextant.kit.clock import Clock
+from sextant.kit.health import Reading
+from sextant.model.instrument import Instrument
+from sextant.model.times import MINUTE_NS, iso_ms
+from sextant.model.view import Feed
+from sextant.scans.run import MarketPart
+from sextant.scans.universe import matches
+
+LOOK_S: Final = 1.0
+"""How often the market is looked at; a closed minute is scored within two seconds."""
+AGAIN_S: Final = 10.0
+"""How often the ages are told anew while no minute closes."""
+KEEP: Final = 15
+"""Evaluations kept to answer what was believed a few minutes ago."""
+LATE_S: Final = 150.0
+SHOWN: Final = 5
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An evaluation and where its facts came from."""
+
+    evaluation: Evaluation
+    feed: Feed
+    simulated: bool
+
+
+class Scoring:
+    """Scores the market minute by minute and keeps the newest answers.
+
+    Parameters
+    ----------
+    read
+        Gives the market as it is known now.
+    clock
+        Paces the loop and gives ages.
+    """
+
+    def __init__(self, read: Callable[[], MarketPart], clock: Clock) -> None:
+        self._read = read
+        self._clock = clock
+        self._scorer = Scorer()
+        self._kept: deque[Scored] = deque(maxlen=KEEP)
+        self._lacking: str | None = None
+
+    async def serve(self) -> None:
+        """Score each closed minute until cancelled; a market without minutes is waited for."""
+        while True:
+            await self.look()
+            await self._clock.sleep(LOOK_S)
+
+    async def look(self) -> bool:
+        """Whether something was scored: a further minute, or the same one ten seconds later."""
+        try:
+            view = self._read().view
+        except Stale as error:
+            self._lacking = error.message
+            return False
+        minutes = view.bars.get("1m")
+        if minutes is None or not minutes.rows:
+            self._lacking = "No minute of any instrument has closed yet."
+            return False
+        if self._kept and not self._is_due(view.as_of_ns, int(minutes.open_ns[-1]) + MINUTE_NS):
+            return False
+        found = await asyncio.to_thread(self._scorer.update, view)
+        same = self._kept and self._kept[-1].evaluation.history.close_ns[-1] == found.history.close_ns[-1]
+        if same:
+            self._kept.pop()
+        self._kept.append(Scored(found, view.feed, view.simulated))
+        return True
+
+    def newest(self, as_of_ns: int | None = None) -> Scored:
+        """What is said now, or was said at a time.
+
+        Parameters
+        ----------
+        as_of_ns
+            The newest evaluation up to this time.
+
+        Raises
+        ------
+        Stale
+            If nothing was scored yet.
+        InputError
+            If the time is in the future.
+        Expired
+            If the time is before what is kept.
+        """
+        if not self._kept:
+            reason = self._lacking or "The first scores are being computed."
+            raise Stale(f"There are no scores yet: {reason}", reason="feed_stale")
+        if as_of_ns is None:
+            return self._kept[-1]
+        if as_of_ns > self._clock.now_ns():
+            raise InputError(
+                f"as_of {iso_ms(as_of_ns)} is in the future.", reason="out_of_range", field="as_of"
+            )
+        known = [one for one in self._kept if one.evaluation.as_of_ns <= as_of_ns]
+        if not known:
+            oldest = iso_ms(self._kept[0].evaluation.as_of_ns)
+            raise Expired(f"Scores are kept since {oldest}.", reason="as_of_too_old")
+        return known[-1]
+
+    async def probe(self) -> Reading:
+        """Degraded before the first scores, and while they are older than two and a half minutes."""
+        if not self._kept:
+            return Reading("degraded", self._lacking or "The first scores are being computed.")
+        age_s = (self._clock.now_ns() - self._kept[-1].evaluation.as_of_ns) / 1e9
+        if age_s <= LATE_S:
+            return Reading("healthy")
+        return Reading("degraded", f"The newest scores are {age_s:.0f} s old; {LATE_S:g} s are allowed.")
+
+    def _is_due(self, as_of_ns: int, close_ns: int) -> bool:
+        newest = self._kept[-1].evaluation
+        further = close_ns > int(newest.history.close_ns[-1])
+        return further or as_of_ns - newest.as_of_ns >= AGAIN_S * 1e9
+
+
+def column_named(text: str, instruments: Sequence[Instrument]) -> int:
+    """The position of the one instrument that an id, ``BTC`` or ``BTC-USDT`` names.
+
+    Raises
+    ------
+    NotFound
+        If it names none.
+    InputError
+        If it names several.
+    """
+    found = [at for at, one in enumerate(instruments) if matches(text, one)]
+    if not found:
+        raise NotFound(f"There is no instrument '{text}'.")
+    if len(found) > 1:
+        names = ", ".join(str(instruments[at]) for at in found[:SHOWN])
+        raise InputError(
+            f"'{text}' names {len(found)} instruments: {names}. Say which.",
+            reason="not_a_choice",
+            field="instrument",
+        )
+    return found[0]

@@ -1,0 +1,68 @@
+"""``sextant confluence`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from sextant.cli import exits
+from sextant.model.times import MINUTE_NS, iso_ms
+from support.commands import run
+from support.indicators import walk
+from support.minutes import FIRST
+
+ROWS = 300
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of minutes of two perpetuals."""
+    bars = walk(ROWS, 2, 4)
+    times = (np.arange(ROWS) + FIRST) * 60
+    table = {"date": np.repeat(times.astype("datetime64[s]"), 2), "symbol": ["BTCUSDT", "ETHUSDT"] * ROWS}
+    table |= {name: bars[name].ravel().round(4) for name in ("open", "high", "low", "close", "volume")}
+    place = tmp_path_factory.mktemp("packs") / "bybit_perpetual_1m.parquet"
+    pq.write_table(pa.table(table), place)
+    return place
+
+
+def test_one_score_is_taken_apart_over_a_pack(pack: Path, tmp_path: Path) -> None:
+    as_of = iso_ms((FIRST + 260) * MINUTE_NS)
+    done = run("confluence", "ETH", "--replay", str(pack), "--as-of", as_of, "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    body = json.loads(done.stdout)
+    assert body["instrument"] == "bybit:ETH-USDT:perpetual"
+    assert body["as_of"] == as_of
+    assert body["score"] is None
+    assert body["direction"] == "unknown"
+    assert 0.1 < body["coverage"] < 0.5
+    assert sum(part["contribution"] for part in body["dimensions"]) == 0
+    assert {item["code"] for item in body["missing"]} >= {"UNSUPPORTED", "WARMING", "FEED_DOWN"}
+    told = {item["name"]: item for part in body["dimensions"] for item in part["signals"]}
+    assert told["rsi"]["inputs"][0]["indicator"] == "rsi@1m"
+    assert told["rsi"]["age_s"] == 0.0
+
+
+def test_table_names_what_is_missing(pack: Path, tmp_path: Path) -> None:
+    done = run("confluence", "BTC", "--replay", str(pack), folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no score" in done.stdout
+    assert "Too few rows since the last hole: 300 of 1441." in done.stdout
+    assert "orderbook.depth" in done.stdout
+
+
+def test_instrument_that_is_not_in_the_pack_is_named(pack: Path, tmp_path: Path) -> None:
+    done = run("confluence", "DOGE", "--replay", str(pack), folder=tmp_path)
+    assert done.returncode == exits.INPUT
+    assert "DOGE" in done.stderr
+
+
+def test_server_is_not_asked_without_a_token(tmp_path: Path) -> None:
+    done = run("confluence", "BTC", folder=tmp_path)
+    assert done.returncode == exits.REFUSED
+    assert "SEXTANT_TOKEN" in done.stderr

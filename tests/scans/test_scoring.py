@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from sextant.errors import Expired, InputError, NotFound, Stale
+from sextant.kit.clock import ManualClock
+from sextant.model.times import SECOND_NS
+from sextant.model.view import View
+from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.scans.scoring import KEEP, LOOK_S, Scoring, column_named
+from sextant.strategies.prices import CostAssumptions
+from support import minutes
+from support.views import empty_view, spec
+
+ROWS = 120
+
+
+@dataclass
+class Market:
+    """A market of which one minute more is known each time it is moved on."""
+
+    whole: View = field(default_factory=lambda: minutes.walked(ROWS, 2))
+    rows: int = 80
+    view: View = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.move(0)
+
+    def move(self, by: int) -> int:
+        self.rows += by
+        self.view = minutes.upto(self.whole, self.rows)
+        return self.view.as_of_ns
+
+    def read(self) -> MarketPart:
+        if not self.view.size:
+            raise Stale("No instrument is known yet.", reason="feed_stale")
+        return MarketPart(self.view, CostAssumptions(), EvidenceShelf())
+
+
+def scoring(market: Market) -> tuple[Scoring, ManualClock]:
+    clock = ManualClock(market.view.as_of_ns)
+    return Scoring(market.read, clock), clock
+
+
+async def test_nothing_is_told_before_the_first_scores() -> None:
+    one, _ = scoring(Market())
+    with pytest.raises(Stale, match="being computed"):
+        one.newest()
+    assert (await one.probe()).state == "degraded"
+
+
+async def test_each_minute_is_scored_once_and_ages_are_told_anew() -> None:
+    market = Market()
+    one, _ = scoring(market)
+    assert await one.look()
+    assert not await one.look()
+    market.view = replace(market.view, as_of_ns=market.view.as_of_ns + 10 * SECOND_NS)
+    assert await one.look()
+    assert one.newest().evaluation.now.late_s == 11
+    market.move(1)
+    assert await one.look()
+    assert len(one.newest().evaluation.history.close_ns) == 81
+
+
+async def test_past_beliefs_are_kept_for_some_minutes() -> None:
+    market = Market()
+    one, clock = scoring(market)
+    times = [market.view.as_of_ns]
+    await one.look()
+    for _ in range(KEEP + 4):
+        times.append(market.move(1))
+        await one.look()
+    clock.set_now_ns(times[-1])
+    assert one.newest(times[-1]).evaluation.as_of_ns == times[-1]
+    assert one.newest(times[-3] + 5).evaluation.as_of_ns == times[-3]
+    with pytest.raises(Expired, match="kept since"):
+        one.newest(times[0])
+    with pytest.raises(InputError, match="future"):
+        one.newest(times[-1] + 1)
+
+
+async def test_market_that_is_not_there_yet_is_waited_for() -> None:
+    market = Market()
+    market.view = empty_view()
+    one, _ = scoring(market)
+    assert not await one.look()
+    with pytest.raises(Stale, match="No instrument"):
+        one.newest()
+    market.view = empty_view("BTC")
+    assert not await one.look()
+    with pytest.raises(Stale, match="No minute"):
+        one.newest()
+
+
+class Pacing(ManualClock):
+    """A clock under which a minute passes at each sleep, until it was asked for the third."""
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(market.view.as_of_ns)
+        self.market = market
+        self.slept = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        if self.slept == 3:
+            raise asyncio.CancelledError
+        assert seconds == LOOK_S
+        self.set_now_ns(self.market.move(1))
+
+
+async def test_loop_scores_each_minute_until_it_is_cancelled() -> None:
+    market = Market()
+    clock = Pacing(market)
+    one = Scoring(market.read, clock)
+    with pytest.raises(asyncio.CancelledError):
+        await one.serve()
+    assert len(one.newest().evaluation.history.close_ns) == 82
+    assert (await one.probe()).state == "healthy"
+    clock.advance(1_000)
+    assert (await one.probe()).state == "degraded"
+
+
+def test_name_of_one_instrument_is_found_and_of_several_refused() -> None:
+    names = [one.instrument for one in (spec("BTC"), spec("BTC", "perpetual"), spec("ETH"))]
+    assert column_named("eth", names) == 2
+    assert column_named("binance:BTC-USDT:perpetual", names) == 1
+    with pytest.raises(InputError, match="names 2 instruments"):
+        column_named("BTC", names)
+    with pytest.raises(NotFound):
+        column_named("DOGE", names)
