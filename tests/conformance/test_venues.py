@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sextant.errors import VenueError, WireError
-from sextant.model.events import Event, Listed, StreamAlive, StreamDown
+from sextant.model.events import Event, Listed, StreamAlive, StreamDown, Trade
+from sextant.model.times import MINUTE_NS
 from sextant.venues.catalog import venue, venues
 from sextant.venues.channels import channel_of
 from sextant.venues.port import SymbolTable, Venue
@@ -25,6 +26,7 @@ NAMES = sorted(venues())
 AT = 1_786_310_819_700_000_000
 PUBLIC = ("market", "public", "klines", "exchangeInfo", "ticker", "depth", "products", "symbols")
 """Parts of the paths of questions that need no key."""
+LARGE = 4_096
 
 pytestmark = [pytest.mark.data, pytest.mark.parametrize("name", NAMES)]
 
@@ -42,8 +44,20 @@ def _kinds(data_dir: Path, name: str) -> list[tuple[str, bytes]]:
     _, recording, _ = _session(data_dir, name)
     first: dict[object, tuple[str, bytes]] = {}
     for category, frame, _at in recording.frames:
-        first.setdefault((category, channel_of(frame)), (category, frame))
+        message = json.loads(frame)
+        kind = tuple(
+            str(message.get(name)) for name in ("type", "op", "method", "event", "action", "subject")
+        )
+        shown = json.dumps(_short(message)).encode() if len(frame) > LARGE else frame
+        first.setdefault((category, channel_of(frame), kind), (category, shown))
     return list(first.values())
+
+
+def _short(value: Any) -> Any:
+    """The value with the beginning of every list, so that a whole book is not damaged a thousand times."""
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    return [_short(item) for item in value[:3]] if isinstance(value, list) else value
 
 
 def test_every_venue_has_a_recording(name: str) -> None:
@@ -65,7 +79,9 @@ def test_every_recorded_frame_is_events_or_a_known_answer(name: str, data_dir: P
 def _check(event: Event, found: Venue, receive_ns: int) -> None:
     assert not isinstance(event, Listed | StreamDown | StreamAlive)
     assert event.receive_ns == receive_ns
-    assert abs(event.event_ns - receive_ns) < 60_000_000_000
+    assert event.event_ns < receive_ns + MINUTE_NS
+    # Venues repeat their last trades when they are asked for them.
+    assert isinstance(event, Trade) or event.event_ns > receive_ns - MINUTE_NS
     (instrument,) = getattr(event, "instruments", None) or (event.instrument,)  # type: ignore[union-attr]  # one or the other
     assert instrument.venue == found.name
     assert instrument.kind in found.kinds

@@ -15,6 +15,7 @@ from support.deribit_answers import ANSWERS as DERIBIT
 RECORDINGS = {
     "binance": ("cryptofeed/v3/BINANCE.jsonl.zst", "cryptofeed/v3/BINANCE_FUTURES.jsonl.zst"),
     "bybit": ("cryptofeed/v3/BYBIT_btc_eth.jsonl.zst",),
+    "coinbase": ("cryptofeed/v3/COINBASE.jsonl.zst",),
     "deribit": ("cryptofeed/v3/DERIBIT.jsonl.zst",),
     "kraken": ("kraken/orderbook-v2.json.gz",),
 }

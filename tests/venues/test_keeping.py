@@ -20,7 +20,7 @@ def whole(sequence: int) -> BookSnapshot:
 
 
 def fed(books: HeldBooks, *changes: BookDelta) -> list[Event]:
-    return [event for each in changes for event in books.take(b"", [each])]
+    return [event for each in changes for event in books.take(b"", [each], 0)]
 
 
 def numbers(events: list[Event]) -> list[int]:
@@ -89,10 +89,10 @@ def test_books_do_not_touch_each_other_and_other_events_pass() -> None:
     books.begin(whole(5))
     trade = Trade(ETH.instrument, 1, 1, "1", 1.0, 1.0, 1)
     other = change(1, 1, instrument=ETH.instrument)
-    assert books.take(b"", [trade, other, change(6, 6)]) == [trade, change(6, 6)]
+    assert books.take(b"", [trade, other, change(6, 6)], 0) == [trade, change(6, 6)]
     assert books.wants() == [ETH.instrument]
     books.forget(BTC.instrument)
-    assert books.take(b"", [change(7, 7)]) == []
+    assert books.take(b"", [change(7, 7)], 0) == []
 
 
 def test_what_is_held_is_bounded_and_then_needs_a_later_beginning() -> None:

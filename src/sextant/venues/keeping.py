@@ -30,7 +30,7 @@ class HeldBooks:
         self._held: dict[Instrument, deque[BookDelta]] = {}
         self._wanted: dict[Instrument, None] = {}
 
-    def take(self, _: bytes, events: list[Event]) -> list[Event]:
+    def take(self, _: bytes, events: list[Event], __: int) -> list[Event]:
         """The events without the changes that must wait."""
         if len(events) == 1 and type(events[0]) is BookDelta:
             return events if self._passes(events[0]) else []

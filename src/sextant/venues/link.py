@@ -341,7 +341,7 @@ class Link:
             if not events:
                 self._hear(self._venue.parse_control(self._category, frame, self._symbols), receive_ns)
             if self._keeper is not None:
-                events = self._keeper.take(frame, events)
+                events = self._keeper.take(frame, events, receive_ns)
         except WireError as error:
             self._count_odd(error)
             return

@@ -232,8 +232,8 @@ class Keeper(Protocol):
     compares checksums, and closes bars that the venue never calls final.
     """
 
-    def take(self, data: bytes, events: list[Event]) -> list[Event]:
-        """The events of one frame as they may be learnt, from the frame and its ``parse_frame``."""
+    def take(self, data: bytes, events: list[Event], receive_ns: int) -> list[Event]:
+        """The events of one frame as they may be learnt, from the frame, its ``parse_frame`` and its arrival."""
         ...
 
     def begin(self, snapshot: BookSnapshot) -> list[Event]:

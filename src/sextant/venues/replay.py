@@ -188,9 +188,11 @@ class Replay:
                 events, control = venue.parse_frame(category, frame.data, frame.receive_ns, symbols), None
             keeper = self._keeper(connection, venue, category)
             if keeper is not None:
-                parsed, events = events, keeper.take(frame.data, events)
+                parsed, events = events, keeper.take(frame.data, events, frame.receive_ns)
                 if parsed and not events:
-                    self._reasons[f"frames of {venue.name} change books whose beginning was not known yet"] += 1
+                    self._reasons[
+                        f"frames of {venue.name} change books whose beginning was not known yet"
+                    ] += 1
         except VenueError as error:
             self._refused(venue.name, error)
             return

@@ -17,7 +17,7 @@ from support.recordings import read_session
 
 def told(keeper: KrakenKeeper, message: object) -> list[Event]:
     data = json.dumps(message).encode()
-    return keeper.take(data, VENUE.parse_frame("spot", data, AT, TABLE))
+    return keeper.take(data, VENUE.parse_frame("spot", data, AT, TABLE), AT)
 
 
 def checksum(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> int:
@@ -164,7 +164,7 @@ def test_every_recorded_checksum_matches(data_dir: Path) -> None:
     found = [
         event
         for category, frame, at in recording.frames
-        for event in keeper.take(frame, VENUE.parse_frame(category, frame, at, symbols))
+        for event in keeper.take(frame, VENUE.parse_frame(category, frame, at, symbols), at)
     ]
     assert [type(event) for event in found] == [BookSnapshot, *[BookDelta] * 509]
     assert keeper.wants() == []
@@ -179,6 +179,6 @@ def test_a_lost_message_is_noticed_by_the_checksum_of_the_next(data_dir: Path, l
     found: list[Event] = []
     for at, (category, frame, receive_ns) in enumerate(recording.frames):
         if at != lost:
-            found += keeper.take(frame, VENUE.parse_frame(category, frame, receive_ns, symbols))
+            found += keeper.take(frame, VENUE.parse_frame(category, frame, receive_ns, symbols), receive_ns)
     assert [type(event) for event in found[lost:]] == [BookCleared]
     assert keeper.wants() == [found[0].instrument]  # type: ignore[union-attr]  # a book

@@ -101,7 +101,7 @@ class KrakenKeeper:
         self._digits: dict[Instrument, _Digits] = {}
         self._bars = OpenBars()
 
-    def take(self, data: bytes, events: list[Event]) -> list[Event]:
+    def take(self, data: bytes, events: list[Event], _: int) -> list[Event]:
         """The events of a frame, with numbered and checked books and closed bars."""
         if not events or not isinstance(events[0], BookDelta | BookSnapshot | BookCleared):
             return self._bars.close(events)

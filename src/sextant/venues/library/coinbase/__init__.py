@@ -1,0 +1,67 @@
+"""Coinbase Advanced Trade: spot, public market data.
+
+References
+----------
+docs.cdp.coinbase.com, WebSocket channels and REST reference of Advanced Trade; the facts and their pages are
+in ``docs/reference/venues/coinbase.md``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sextant.venues.lacking import NO_ROWS, lacking
+from sextant.venues.library.coinbase import frames, keeper, rest, talk
+from sextant.venues.library.coinbase.wire import CATEGORY, NAME
+from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
+
+VENUE: Final = Venue(
+    name=NAME,
+    kinds=("spot",),
+    sockets={CATEGORY: "wss://advanced-trade-ws.coinbase.com"},
+    rest="https://api.coinbase.com",
+    capabilities=Capabilities(
+        streams={CATEGORY: ("book", "trades", "quote", "bars", "derivatives")},
+        intervals=tuple(rest.GRANULARITY),
+        funding=False,
+        open_interest=False,
+        account_ratio=False,
+    ),
+    limits=Limits(
+        topics_per_request={CATEGORY: 100},  # eight messages a second are allowed one address
+        topic_characters=8_000,  # no number is published; some 80 instruments, whose whole books are large
+        connects_per_5_min=300,
+        requests_per_s=5.0,  # the venue allows one address ten
+        frame_bytes=16 * 1024 * 1024,  # a whole book of 46,000 levels is 5 MB
+    ),
+    ping=Ping(text=talk.HEARTBEATS, every_s=20.0, silent_s=30.0),
+    topics=talk.topics,
+    command=talk.command,
+    parse_frame=frames.parse_frame,
+    parse_control=talk.parse_control,
+    instruments_request=rest.instruments_request,
+    parse_instruments=rest.parse_instruments,
+    quotes_request=rest.quotes_request,
+    parse_quotes=rest.parse_quotes,
+    history=History(
+        bars_rows=rest.BARS_ROWS,
+        bars_request=rest.bars_request,
+        parse_bars=rest.parse_bars,
+        funding_rows=NO_ROWS,
+        funding_request=lacking,
+        parse_funding=lacking,
+        open_interest_rows=NO_ROWS,
+        open_interest_request=lacking,
+        parse_open_interest=lacking,
+        account_ratio_rows=NO_ROWS,
+        account_ratio_request=lacking,
+        parse_account_ratio=lacking,
+    ),
+    refusal=rest.refusal,
+    known_gaps=(
+        "Futures of Coinbase Derivatives and International Exchange are not read.",
+        "Live bars are of five minutes: the channel has no others, and calls none final.",
+        "Trades of a missing frame are not asked for again; its books are.",
+    ),
+    variations=Variations(keeper=keeper.CoinbaseKeeper, one_channel=True),
+)
