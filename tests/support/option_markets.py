@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 import numpy as np
 
-from sextant.model.bar import Floats
+from sextant.model.bar import BAR_FIELDS, Floats
 from sextant.model.instrument import Instrument, InstrumentSpec, Right
 from sextant.model.times import DAY_NS
 from sextant.model.view import OPTION_FIELDS, BarFrame, OptionChain, View, bar_frame
@@ -147,14 +147,39 @@ def with_values(one: OptionChain, **columns: Floats) -> OptionChain:
     return dataclasses.replace(one, values=values)
 
 
+def parity_market(put_bid: float = 0.0275, *, age_s: float = 1.0) -> View:
+    """strategies.md 4: F = K = 60,000, the call offered at 0.0250; the future is bid at 60,000 as well."""
+    rows: dict[tuple[float, str], Mapping[str, float]] = {
+        (60_000.0, "call"): {"bid": 0.0240, "ask": 0.0250},
+        (60_000.0, "put"): {"bid": put_bid, "ask": put_bid + 0.001},
+    }
+    one = chain(Quoted(14, 0.40, [60_000.0], overrides=rows), age_s=age_s)
+    expiry_ns = int(one.expiry_ns[0])
+    future = msgspec.structs.replace(
+        perpetual_spec(),
+        instrument=Instrument("deribit", "BTC", "USD", "future", expiry_ns),
+        tick=Decimal("2.5"),
+        funding_interval_s=None,
+    )
+    frame = daily(0.0314, rows=40)
+    bars = {name: np.repeat(getattr(frame, name), 2, axis=1) for name in BAR_FIELDS}
+    view = view_of(bar_frame("1d", frame.open_ns, bars), specs=(perpetual_spec(), future))
+    bid, ask = view.quotes.bid.copy(), view.quotes.ask.copy()
+    bid[1], ask[1] = 60_000.0, 60_005.0
+    quotes = dataclasses.replace(view.quotes, bid=bid, ask=ask)
+    return dataclasses.replace(view, quotes=quotes, chains={one.name: one})
+
+
 EMITS: dict[str, Callable[[], View]] = {
     "ai_options_trade": straddle_market,
     "ai_complex_strategy": condor_market,
+    "parity_violation": parity_market,
 }
 """The market in which each strategy of options must speak."""
 
 REFUSES: dict[str, tuple[Callable[[], View], str, str]] = {
     "ai_options_trade": (lambda: straddle_market(0.53), "gate_failed", "vol_ratio"),
     "ai_complex_strategy": (lambda: condor_market(0.61, 0.0314), "gate_failed", "vol_ratio"),
+    "parity_violation": (lambda: parity_market(0.0260), "negative_net_edge", "min_edge_bps"),
 }
 """One in which it must not, and the disposition."""

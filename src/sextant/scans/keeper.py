@@ -77,6 +77,9 @@ class EvidenceKeeper:
         asked = Asked(part, choose(part.view, everything, part.turnover_usd), Account(), everything)
         for strategy in self._catalogue.values():
             run = await self._crew.guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
-            if run.report.outcome in ("ok", "empty"):
-                verdict = part.verdict(strategy)
+            if run.report.outcome not in ("ok", "empty"):
+                continue
+            verdict = part.verdict(strategy)
+            # A strategy of chains alone may speak while its frame has no bars, and then has no past.
+            if verdict.interval in part.view.bars:
                 part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))

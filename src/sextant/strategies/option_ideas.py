@@ -19,15 +19,13 @@ from sextant.strategies.contract import Need, Verdict
 from sextant.strategies.dispositions import Economic
 from sextant.strategies.expiries import Expiry, expiries_of
 from sextant.strategies.gates import VOLUME_FLOORS_USD
+from sextant.strategies.option_fold import Lack
 from sextant.strategies.structures import Hedge, Structure
 from sextant.strategies.variance import Outlook, complete_tail, garman_klass, outlook
 
 DAILY: Interval = "1d"
 NO_OPTIONS = "no option data"
 SPREAD_TICKS = 4.0
-
-Lack = tuple[str, float, float, str]
-"""Which input, what it has, what is needed, unit of both."""
 
 
 @dataclass(frozen=True)
