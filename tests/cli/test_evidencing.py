@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sextant.cli import exits
-from sextant.cli.evidencing import Curve, PackEvidence, Report, StrategyEvidence, curve_of
+from sextant.cli.evidencing import curve_of
+from sextant.cli.report import Curve, PackEvidence, Report, StrategyEvidence
 from sextant.cli.report_page import page, plot
 from support.commands import run
 from support.evidence import Plan, planned_events, walked_bars

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from sextant.cli import report_page
 from sextant.cli.render import number
+from sextant.cli.report import Curve, PackEvidence, Report, StrategyEvidence
 from sextant.cli.version import code_version
 from sextant.errors import InputError
 from sextant.evidence.events import EventTable, event_table
@@ -34,51 +35,6 @@ from sextant.venues.packs import bar_pack_events
 
 CURVE_POINTS: Final = 400  # as many as a screen shows
 COLUMNS: Final = ("", "n", "n_eff", "net bps", "90 % interval", "hit", "grade")
-
-
-class Curve(msgspec.Struct, frozen=True):
-    """Net outcomes added up in the order they became known.
-
-    ``count`` events whose cost is known; at most 400 points of their sum: times in ns UTC, sums in basis points of
-    one notional.
-    """
-
-    count: int
-    time_ns: tuple[int, ...]
-    sum_bps: tuple[float, ...]
-
-
-class StrategyEvidence(msgspec.Struct, frozen=True):
-    """One strategy on one pack; ``skipped`` says why it could not speak."""
-
-    strategy_id: str
-    name: str
-    skipped: str | None
-    both: Scorecard | None
-    long: Scorecard | None
-    short: Scorecard | None
-    curve: Curve
-
-
-class PackEvidence(msgspec.Struct, frozen=True):
-    """All strategies on one pack."""
-
-    pack: str
-    instruments: int
-    interval: Interval
-    start_ns: int
-    end_ns: int
-    mean_cost_bps: float | None
-    notes: tuple[str, ...]
-    strategies: tuple[StrategyEvidence, ...]
-
-
-class Report(msgspec.Struct, frozen=True):
-    """Evidence on recorded bars."""
-
-    code_version: str
-    spread_bps_assumed: float
-    packs: tuple[PackEvidence, ...]
 
 
 def write_report(data: Sequence[Path], out: Path | None, spread_bps: float, *, as_json: bool) -> None:

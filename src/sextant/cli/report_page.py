@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sextant.cli.render import number
+from sextant.cli.report import Curve, PackEvidence, Report, StrategyEvidence
 from sextant.model.scorecard import ReliabilityRow, Scorecard
 from sextant.model.times import iso_ms
-
-if TYPE_CHECKING:
-    from sextant.cli.evidencing import Curve, PackEvidence, Report, StrategyEvidence
 
 WIDTH: Final = 760
 HEIGHT: Final = 180

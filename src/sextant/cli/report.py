@@ -1,0 +1,53 @@
+"""The evidence report as data: what JSON says and the page shows."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sextant.model.scorecard import Scorecard
+from sextant.model.times import Interval
+
+
+class Curve(msgspec.Struct, frozen=True):
+    """Net outcomes added up in the order they became known.
+
+    ``count`` events whose cost is known; at most 400 points of their sum: times in ns UTC, sums in basis points of
+    one notional.
+    """
+
+    count: int
+    time_ns: tuple[int, ...]
+    sum_bps: tuple[float, ...]
+
+
+class StrategyEvidence(msgspec.Struct, frozen=True):
+    """One strategy on one pack; ``skipped`` says why it could not speak."""
+
+    strategy_id: str
+    name: str
+    skipped: str | None
+    both: Scorecard | None
+    long: Scorecard | None
+    short: Scorecard | None
+    curve: Curve
+
+
+class PackEvidence(msgspec.Struct, frozen=True):
+    """All strategies on one pack."""
+
+    pack: str
+    instruments: int
+    interval: Interval
+    start_ns: int
+    end_ns: int
+    mean_cost_bps: float | None
+    notes: tuple[str, ...]
+    strategies: tuple[StrategyEvidence, ...]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Evidence on recorded bars."""
+
+    code_version: str
+    spread_bps_assumed: float
+    packs: tuple[PackEvidence, ...]
