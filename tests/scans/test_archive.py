@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from sextant.errors import Expired, InputError
 from sextant.evidence.live import LiveRecord
+from sextant.kit.clock import SystemClock
+from sextant.kit.conditions import Conditions
 from sextant.model.account import Account
-from sextant.scans.archive import ViewArchive
+from sextant.scans.archive import MOST_WAITING, ViewArchive, ViewKeeper
 from sextant.scans.offline import Question, scan_view
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import EvidenceShelf, MarketPart
@@ -103,3 +106,34 @@ def test_the_longest_unused_go_first_and_nothing_outlives_its_time(tmp_path: Pat
     assert archive.prune(time.time()) == 0
     assert ViewArchive(tmp_path, most_bytes=0).prune(time.time()) > 0
     assert list(tmp_path.glob("*/*/*")) == []
+
+
+async def test_offered_views_are_kept_and_a_refusing_disk_is_told_once(tmp_path: Path) -> None:
+    clock = SystemClock()
+    conditions = Conditions(clock)
+    blocked = tmp_path / "views"
+    blocked.write_text("a file where the folder should be")
+    keeper = ViewKeeper(ViewArchive(blocked), clock, conditions)
+    serving = asyncio.create_task(keeper.serve())
+    first = part()
+    for _ in range(3):
+        keeper.offer(first)
+        await keeper.settled()
+    assert [condition.kind for condition in conditions.open()] == ["views_not_kept"]
+    blocked.unlink()
+    keeper.offer(first)
+    await keeper.settled()
+    assert conditions.open() == []
+    assert ViewArchive(blocked).load(first.view.content_hash).view.content_hash == first.view.content_hash
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+def test_only_so_many_views_wait_for_the_disk(tmp_path: Path) -> None:
+    clock = SystemClock()
+    keeper = ViewKeeper(ViewArchive(tmp_path), clock, Conditions(clock))
+    view = momentum_market()
+    [frame] = view.bars.values()
+    for row in range(1, 3 * MOST_WAITING):
+        keeper.offer(part(known_at(view, int(frame.open_ns[-row]))))
+    assert keeper.waiting == MOST_WAITING

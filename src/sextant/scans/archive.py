@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -13,12 +15,17 @@ import msgspec
 from sextant.errors import Expired, InputError
 from sextant.evidence.events import EventTable
 from sextant.evidence.live import LiveRecord
+from sextant.kit.clock import Clock
+from sextant.kit.conditions import Conditions
 from sextant.model.view_pack import pack_arrays, pack_view, unpack_arrays, unpack_view
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.prices import CostAssumptions
 
 MOST_BYTES: Final = 4 * 1024**3  # some days of a scan a minute over hundreds of instruments
 KEPT_S: Final = 90 * 86_400.0  # api.md 4: the inputs of scans are kept 90 days
+
+MOST_WAITING: Final = 8  # views held in memory until the disk has taken them
+PRUNE_EVERY: Final = 64
 
 _VIEWS: Final = "views"
 _BLOCKS: Final = "blocks"
@@ -155,3 +162,67 @@ def _write(place: Path, content: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".", delete=False) as beside:
         beside.write(content)
     Path(beside.name).replace(place)
+
+
+class ViewKeeper:
+    """Keeps what scans saw, off their path: newest views may wait, and beyond a few the oldest is let go.
+
+    Parameters
+    ----------
+    archive
+        Where views are kept.
+    clock
+        Gives the age of files.
+    conditions
+        Told while the disk refuses.
+    """
+
+    def __init__(self, archive: ViewArchive, clock: Clock, conditions: Conditions) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._conditions = conditions
+        self._waiting: OrderedDict[str, MarketPart] = OrderedDict()
+        self._offered = asyncio.Event()
+        self._idle = asyncio.Event()
+
+    def offer(self, part: MarketPart) -> None:
+        """Take a part that a scan has ended on; never waits."""
+        name = part.view.content_hash
+        self._waiting.pop(name, None)
+        self._waiting[name] = part
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popitem(last=False)
+        self._offered.set()
+        self._idle.clear()
+
+    async def settled(self) -> None:
+        """Wait until the disk has taken or refused everything that was offered."""
+        await self._idle.wait()
+
+    @property
+    def waiting(self) -> int:
+        """How many views the disk has not yet taken."""
+        return len(self._waiting)
+
+    async def serve(self) -> None:
+        """Keep what is offered until cancelled."""
+        written = 0
+        while True:
+            await self._offered.wait()
+            self._offered.clear()
+            while self._waiting:
+                _, part = self._waiting.popitem(last=False)
+                await self._keep(part)
+                written += 1
+                if written % PRUNE_EVERY == 1:
+                    await asyncio.to_thread(self._archive.prune, self._clock.now_ns() / 1e9)
+            self._idle.set()
+
+    async def _keep(self, part: MarketPart) -> None:
+        refused: str | None = None
+        try:
+            await asyncio.to_thread(self._archive.keep, part)
+        except (OSError, InputError) as error:
+            refused = str(error)
+        facts = {} if refused is None else {"detail": refused}
+        self._conditions.note("views_not_kept", "disk", holds=refused is not None, at_once=True, **facts)
