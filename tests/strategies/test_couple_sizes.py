@@ -14,7 +14,7 @@ from sextant.strategies.costs import CostAssumptions, Pricing
 from sextant.strategies.couple_sizes import common_lot, means_of_couple
 from sextant.strategies.couples import CoupleSet
 from support.carries import spot_carry
-from support.couple_runs import RICH, answer, evaluated, holding, scanned, single
+from support.couple_runs import BARE, RICH, answer, evaluated, holding, scanned, single
 
 VIEW = spot_carry()
 NAME = "ai_funding_arbitrage"
@@ -58,9 +58,9 @@ def test_a_careful_profile_does_not_lever() -> None:
 
 
 def test_sold_spot_is_delivered_from_what_lies_at_its_venue() -> None:
-    bare, _ = means_of_couple(Pricing(VIEW, RICH, CostAssumptions()), said_of(), 0, -1)
+    bare, _ = means_of_couple(Pricing(VIEW, BARE, CostAssumptions()), said_of(), 0, -1)
     assert bare.free_usd == 0.0
-    holder = holding(RICH, "bybit", "BTC", "12.5")
+    holder = holding(BARE, "bybit", "BTC", "12.5")
     held, _ = means_of_couple(Pricing(VIEW, holder, CostAssumptions()), said_of(), 0, -1)
     assert held.free_usd == pytest.approx(1_250.0)
 

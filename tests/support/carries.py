@@ -13,8 +13,8 @@ import numpy as np
 
 from sextant.model.bar import Floats
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
-from sextant.model.times import HOUR_NS, SECOND_NS, Interval
-from sextant.model.view import Derivatives, Quotes, Series, View, no_derivatives
+from sextant.model.times import DAY_NS, HOUR_NS, SECOND_NS, Interval
+from sextant.model.view import Books, Derivatives, Quotes, Series, View, no_derivatives
 from support.markets import TINY, autoregression, bars_of, framed, frozen, noise, view_of
 from support.views import spec
 
@@ -33,6 +33,10 @@ class Carried:
         Estimate of the next rate, fraction.
     settled
         Past rates, the newest settled at the end of the bars; None for no history.
+    days
+        To the expiry of a future.
+    index
+        Index of a derivative; NaN where the venue states none.
     """
 
     venue: str
@@ -44,12 +48,19 @@ class Carried:
     settled: Floats | None = None
     base: str = "BTC"
     interest_usd: float = 1e9
+    days: float = 0.0
+    index: float = float("nan")
 
 
-def listed(one: Carried) -> InstrumentSpec:
+def listed(one: Carried, as_of_ns: int) -> InstrumentSpec:
     """Its rules, with negligible steps and a largest leverage of 50."""
+    rules = spec(one.base, "spot" if one.kind == "future" else one.kind, one.venue)
+    if one.kind == "future":
+        expiry_ns = as_of_ns + round(one.days * DAY_NS)
+        dated = Instrument(one.venue, one.base, "USD", "future", expiry_ns=expiry_ns)
+        rules = msgspec.structs.replace(rules, instrument=dated)
     return msgspec.structs.replace(
-        spec(one.base, one.kind, one.venue),
+        rules,
         tick=TINY,
         lot=TINY,
         funding_interval_s=one.interval_h * 3600 or None,
@@ -69,7 +80,7 @@ def carrying(
     sizes = np.full(len(legs), 1e9)
     half = last * spreads / 2e4
     quotes = Quotes(last - half, last + half, sizes, sizes.copy(), np.full(len(legs), as_of_ns))
-    view = view_of(frame, tuple(listed(leg) for leg in legs), quotes)
+    view = view_of(frame, tuple(listed(leg, as_of_ns) for leg in legs), quotes)
     history = {
         spec.instrument: Series(
             as_of_ns - np.arange(len(leg.settled))[::-1] * leg.interval_h * HOUR_NS, leg.settled
@@ -92,6 +103,7 @@ def facts_of(legs: Sequence[Carried], last: Floats, as_of_ns: int) -> Derivative
         "funding_interval_s": np.where(perpetual, hours * 3600.0, np.nan),
         "next_funding_ns": np.where(perpetual, as_of_ns + (hours * HOUR_NS).astype(np.int64), 0),
         "open_interest": np.where(perpetual, np.array([leg.interest_usd for leg in legs]) / last, np.nan),
+        "index": np.array([leg.index for leg in legs]),
         "event_ns": np.where(perpetual, as_of_ns - SECOND_NS, 0),
     }
     return dataclasses.replace(empty, **changes)
@@ -192,11 +204,50 @@ def drifting_pair(rows: int = 1000) -> View:
     return paired(x, 0.5 + 1.2 * x + np.cumsum(0.006 * noise(300, rows)))
 
 
-EMITS = {"ai_funding_arbitrage": interval_trap, "ai_pairs_trading": pairs_market}
+def dated(future: float = 61_500.0, days: float = 90.0, index: float = float("nan")) -> View:
+    """strategies.md 4, basis_carry MUST EMIT: spot at 60,000 and a future of 90 days at 61,500, spreads of 2 bps."""
+    legs = (
+        Carried("binance", "spot", price=60_000.0, spread_bps=2.0),
+        Carried("deribit", "future", price=future, spread_bps=2.0, days=days, index=index),
+    )
+    return carrying(legs, rows=90)
+
+
+def two_venues(bid: float = 100.60, ages_s: tuple[float, float] = (0.0, 0.0)) -> View:
+    """strategies.md 4, venue_spot_arbitrage MUST EMIT: asked 100.00 at the one, bid 100.60 at the other.
+
+    Ten units lie at each touch and the rest 5 bps further, so that twenty slip by 2.5 bps on either side.
+    """
+    legs = (
+        Carried("binance", "spot", price=100.00 / 1.0001, spread_bps=2.0),
+        Carried("bybit", "spot", price=bid / 0.9999, spread_bps=2.0),
+    )
+    view = carrying(legs, rows=1500, interval="1m")
+    quotes = view.quotes
+    books = Books(
+        bid_price=np.column_stack((quotes.bid, quotes.bid * (1 - 5 * BPS))),
+        bid_size=np.array([[10.0, 1e4], [10.0, 1e4]]),
+        ask_price=np.column_stack((quotes.ask, quotes.ask * (1 + 5 * BPS))),
+        ask_size=np.array([[10.0, 1e4], [10.0, 1e4]]),
+        valid=np.array([True, True]),
+        event_ns=np.full(2, view.as_of_ns),
+    )
+    seen = view.as_of_ns - (np.array(ages_s) * SECOND_NS).astype(np.int64)
+    return frozen(dataclasses.replace(view, books=books, quotes=dataclasses.replace(quotes, event_ns=seen)))
+
+
+EMITS = {
+    "ai_funding_arbitrage": interval_trap,
+    "ai_pairs_trading": pairs_market,
+    "basis_carry": dated,
+    "venue_spot_arbitrage": two_venues,
+}
 """By strategy of couples: a market in which it must speak about its only couple."""
 
 REFUSES = {
     "ai_funding_arbitrage": (spike, "negative_net_edge", "min_edge_bps"),
     "ai_pairs_trading": (drifting_pair, "gate_failed", "cointegration"),
+    "basis_carry": (lambda: dated(60_200.0), "gate_failed", "edge_annual_frac"),
+    "venue_spot_arbitrage": (lambda: two_venues(ages_s=(1.0, 9.0)), "insufficient_data", "quote.age_ms"),
 }
 """By strategy: a market in which it must be silent, how its couple is disposed, and where."""

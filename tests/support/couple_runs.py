@@ -25,11 +25,31 @@ from sextant.strategies.prices import CostAssumptions
 from support.markets import frozen, known_at, reordered
 
 VENUES = ("binance", "bybit", "deribit")
-RICH = Account(
+BARE = Account(
     equity_usd=100_000.0,
     coverage_frac=1.0,
     free_usd=dict.fromkeys(VENUES, 100_000.0),
 )
+"""Dollars at every venue and nothing else."""
+
+
+def holding(account: Account, venue: str, asset: str, units: str) -> Account:
+    """The account with an asset at a venue besides."""
+    balance = Balance(
+        venue=venue,
+        asset=asset,
+        total=Decimal(units),
+        free=None,
+        value_usd=None,
+        as_of_ns=0,
+        source="test",
+        reason="not asked",
+    )
+    return msgspec.structs.replace(account, balances=(*account.balances, balance))
+
+
+RICH = holding(holding(BARE, "binance", "BTC", "400"), "bybit", "BTC", "400")
+"""Dollars and bitcoin."""
 
 
 def scanned(
@@ -87,18 +107,3 @@ def without_history(view: View, *instruments: Instrument) -> View:
         if instruments and name not in instruments
     }
     return dataclasses.replace(view, funding_history=kept)
-
-
-def holding(account: Account, venue: str, asset: str, units: str) -> Account:
-    """The account with an asset at a venue besides."""
-    balance = Balance(
-        venue=venue,
-        asset=asset,
-        total=Decimal(units),
-        free=None,
-        value_usd=None,
-        as_of_ns=0,
-        source="test",
-        reason="not asked",
-    )
-    return msgspec.structs.replace(account, balances=(*account.balances, balance))

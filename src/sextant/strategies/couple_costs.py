@@ -158,7 +158,7 @@ def joint_waterfall(
     touched, as_of_ns = pricing.touch, pricing.view.as_of_ns
     quote_ns = min(int(touched.event_ns[leg.column]) for leg in terms.legs) or None
     slip = float(terms.slippage_bps(np.array([size_usd]))[0])
-    ways = " and ".join(leg.entry.kind for leg in terms.legs)
+    ways = " and ".join(dict.fromkeys(leg.entry.kind for leg in terms.legs))
     sources = ", ".join(dict.fromkeys(leg.fee.source for leg in terms.legs if leg.fee is not None))
     has_funding = any(leg.pays_funding for leg in terms.legs) and terms.funding_counts
     lines: list[tuple[Any, float | None, str, int | None, str]] = [

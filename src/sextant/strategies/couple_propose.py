@@ -34,6 +34,17 @@ MIN_EDGE_BPS: Final = 0.0
 RESIDUAL_LIMIT: Final = 0.02
 YEAR_S: Final = 365.0 * 86_400.0
 
+CONTRACTUAL: Final = Scorecard(
+    kind="analytic",
+    status="analytic",
+    reason="What is earned follows from prices and contracts; no frequency of past outcomes stands behind it.",
+    source="model",
+    bucket="all",
+    n=0,
+    n_eff=0.0,
+    clusters_count=0,
+)
+
 Cards = Callable[[int, int, float], Scorecard]
 
 
@@ -70,7 +81,9 @@ def judge_couples(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: P
             answers.append(refused)
             continue
         direction = int(verdict.signals.direction[-1, couple])
-        card = cards(couple, direction, float(verdict.signals.strength[-1, couple]))
+        card = CONTRACTUAL
+        if strategy.evidence_kind != "analytic":
+            card = cards(couple, direction, float(verdict.signals.strength[-1, couple]))
         answers.append(_propose(strategy, verdict, (couple, card, read.readings(couple)), pricing))
     best = _best_of_groups(said, answers)
     rows: list[Opportunity] = []

@@ -277,6 +277,24 @@ def signals_of(
     )
 
 
+def no_past() -> PastSignals:
+    """The past of what is judged by its terms alone."""
+    none, nothing = np.empty(0, dtype=np.int64), np.empty(0)
+    return PastSignals(
+        couples=(),
+        legs=np.empty((0, 2), dtype=np.int64),
+        couple=none,
+        row=none,
+        direction=np.empty(0, dtype=np.int8),
+        strength=nothing,
+        ratio=nothing,
+        stop=nothing,
+        target=nothing,
+        last_row=none,
+        leave_row=none,
+    )
+
+
 def leaving(past: PastSignals, leave_row: Integers) -> PastSignals:
     """The same signals whose positions are flagged at given rows, -1 for never."""
     return dataclasses.replace(past, leave_row=leave_row)

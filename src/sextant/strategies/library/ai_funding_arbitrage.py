@@ -23,6 +23,7 @@ from sextant.strategies.columns import Columns
 from sextant.strategies.compose import silent, skipped
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.couple_compose import CoupleSpoken, compose_couples
+from sextant.strategies.couple_margins import historic_rows, margins, shortable
 from sextant.strategies.couple_propose import judge_couples
 from sextant.strategies.couples import (
     Couple,
@@ -37,8 +38,7 @@ from sextant.strategies.couples import (
 )
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.funding import FundingForecast, accrued, funding_of
-from sextant.strategies.gates import Admission, passed
-from sextant.strategies.leverage import STOPS_AWAY, leverage_of
+from sextant.strategies.gates import Admission
 from sextant.strategies.settled import Settled, settled_on
 
 INTERVAL: Final[Interval] = "4h"
@@ -96,7 +96,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     now = _now(view, columns, (couples, legs), carry, params)
     d = carry.direction
     gates = (
-        Gate("shortable", _shortable(couples, d), 1.0, 1),
+        shortable(couples, d),
         Gate(
             "open_interest_usd",
             _least_interest(view, columns, legs)[None, :],
@@ -197,12 +197,6 @@ def _steady(total: Floats, direction: Floats, spans: Integers) -> Floats:
     return out
 
 
-def _shortable(couples: tuple[Couple, ...], direction: Floats) -> Floats:
-    """0 where a spot instrument would have to be sold short, whose borrow rate nobody states."""
-    spot = np.array([couple.first.kind == "spot" for couple in couples])
-    return np.where(np.isnan(direction), np.nan, np.where(spot & (direction < 0), 0.0, 1.0))
-
-
 def _least_interest(view: View, columns: Columns, legs: Integers) -> Floats:
     """Open interest of the perpetual that has less, USD; NaN where one is unknown."""
     spot = np.array([spec.instrument.kind == "spot" for spec in view.instruments])
@@ -236,7 +230,7 @@ def _now(
         paths.append(path)
         words.append(f"{'; '.join(told)}; basis {basis_bps[number]:.1f} bps, taken to close")
     sigma_day = columns.volatility(INTERVAL, 7.0 * DAY_ROWS) * np.sqrt(DAY_ROWS)
-    leverage, room = _margins(view, legs, sigma_day, params)
+    leverage, room = margins(view, legs, sigma_day, (params["leverage_cap"], params["liquidation_sigmas"]))
     return _Now(
         gross_bps=income + basis_bps,
         agrees=income,
@@ -279,22 +273,6 @@ def _entry_fees(view: View) -> Floats:
     return np.array([np.nan if tier is None else tier.taker_bps for tier in tiers], dtype=np.float64)
 
 
-def _margins(
-    view: View, legs: Integers, sigma_day: Floats, params: Mapping[str, float]
-) -> tuple[Floats, Floats]:
-    """Leverage of each leg (C, 2), NaN for spot, and the least liquidation distance (T, C) at leverage 1, in sigmas."""
-    times, distance = np.full(view.size, np.nan), np.full(sigma_day.shape, np.inf)
-    for column in np.unique(legs).tolist():
-        spec = view.instruments[column]
-        if spec.instrument.kind != "spot":
-            away = params["liquidation_sigmas"] * float(np.nan_to_num(sigma_day[-1, column]))
-            levered = leverage_of(spec, params["leverage_cap"], away / STOPS_AWAY)
-            times[column] = 1.0 if levered is None else levered.times
-            least = np.nan if spec.max_leverage is None else 1.0 - 1.0 / float(spec.max_leverage)
-            distance[:, column] = rolling.ratio(np.full(len(sigma_day), least), sigma_day[:, column])
-    return times[legs], np.minimum(distance[:, legs[:, 0]], distance[:, legs[:, 1]])
-
-
 def _said(
     asked: tuple[tuple[Couple, ...], Integers],
     known: tuple[_Carry, _Now],
@@ -313,6 +291,7 @@ def _said(
         spread[enough] = np.nanstd(errors[:, enough], axis=0, ddof=1)
     basis_sd = carry.basis_sd[-1]
     stop = np.where(basis_sd > 0, now.basis_bps + params["basis_exit_sd"] * basis_sd * 1e4, np.nan)
+    passing, ages = historic_rows(gates, carry.direction)
     said = CoupleSet(
         couples=couples,
         legs=legs,
@@ -322,13 +301,13 @@ def _said(
         sigma_frac=np.nan_to_num(np.where(np.isfinite(spread), spread, basis_sd)),
         sigma_day=now.sigma_day,
         leverage=now.leverage,
-        age_rows=np.zeros(count, dtype=np.int64),
+        age_rows=ages,
         entry=now.basis_bps,
         stop=stop,
         target=np.full(count, np.nan),
         level_unit="basis points of basis: the premium of the sold leg over the bought one",
         stop_reason="the basis has not moved in 30 days; the position ends with its horizon or its carry",
-        past=lambda: _past(said, (carry, now), gates, params),
+        past=lambda: _past(said, (carry, now), passing, params),
         economics=Economics(
             break_even_share=params["break_even_share"],
             least_annual_frac=params["cash_yield"] + params["least_excess"],
@@ -343,20 +322,11 @@ def _said(
         groups=tuple(couple.first.base for couple in couples),
         same_asset=True,
     )
-    ages = rolling.signal_age(_passing(gates, carry), np.nan_to_num(carry.direction))
-    return dataclasses.replace(said, age_rows=ages[-1].astype(np.int64))
-
-
-def _passing(gates: tuple[Gate, ...], carry: _Carry) -> Flags:
-    together: Flags = np.isfinite(carry.direction) & (carry.direction != 0)
-    for gate in gates:
-        if not gate.live_only:
-            together &= passed(gate)
-    return together
+    return said
 
 
 def _past(
-    said: CoupleSet, known: tuple[_Carry, _Now], gates: tuple[Gate, ...], params: Mapping[str, float]
+    said: CoupleSet, known: tuple[_Carry, _Now], able: Flags, params: Mapping[str, float]
 ) -> PastSignals:
     """Rows that would have been offered: all gates passed, and the carry earned entry fees in time."""
     carry, now = known
@@ -366,7 +336,7 @@ def _past(
     worth = (
         earned * params["break_even_share"] >= now.fees_bps + burden
     )  # NaN compares as False: unknown is not offered
-    passing = _passing(gates, carry) & worth & np.isfinite(carry.basis)
+    passing = able & worth & np.isfinite(carry.basis)
     past = signals_of(passing, said, d, np.maximum(earned - now.fees_bps, 0.0) / params["strong_bps"])
     row, couple = past.row, past.couple
     width = params["basis_exit_sd"] * carry.basis_sd[row, couple]

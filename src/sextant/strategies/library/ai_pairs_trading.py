@@ -22,6 +22,7 @@ from sextant.strategies.columns import Columns
 from sextant.strategies.compose import silent, skipped
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.couple_compose import CoupleSpoken, compose_couples
+from sextant.strategies.couple_margins import historic_rows
 from sextant.strategies.couple_propose import judge_couples
 from sextant.strategies.couples import Couple, CoupleSet, PastSignals, in_dollars
 from sextant.strategies.funding import funding_sums
@@ -168,11 +169,8 @@ def _spoken(asked: _Asked, refit: _Refit) -> CoupleSpoken:
             live_only=True,
         ),
     )
-    together = np.isfinite(direction) & (direction != 0)
-    for gate in own:
-        together &= passed(gate)
-    ages = rolling.signal_age(together, np.nan_to_num(direction))
-    said = _said(asked, (refit, z[-1], lasts), ages[-1].astype(np.int64))
+    _, ages = historic_rows(own, direction)
+    said = _said(asked, (refit, z[-1], lasts), ages)
     return CoupleSpoken(
         couples=said,
         direction=direction,
