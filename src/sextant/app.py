@@ -22,10 +22,16 @@ from sextant.evidence.store import keep
 from sextant.kit import log
 from sextant.kit.clock import Clock
 from sextant.kit.db import migrate, open_engine
+from sextant.kit.db_timing import pool_use, time_statements
 from sextant.kit.health import Health, LoopLag, database_probe, disk_probe, in_process
 from sextant.kit.metrics import Metrics
 from sextant.market.state import MarketState
 from sextant.model.view import Feed
+from sextant.monitoring.gauges import add_gauges
+from sextant.monitoring.incidents import Incidents
+from sextant.monitoring.machine import Machine
+from sextant.monitoring.store import IncidentRows
+from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.keeper import Archive
 from sextant.scans.ledger import open_ledger
@@ -72,6 +78,7 @@ async def assemble(
         source = MarketSource(MarketState(feed, simulated=simulated), clock, CostAssumptions())
         worker = ScanWorker(ledger, clock, strategies(), source.read, _archive(db))
         recovery = Recovery(ledger, clock)
+        diagnostics = ScanDiagnostics(ledger.rows, ledger.details, clock)
         waiting = await recovery.resume()
         if waiting:
             _LOG.warning("scans.resumed", count=waiting)
@@ -83,6 +90,13 @@ async def assemble(
             "loop": lag.probe,
             "feeds": source.probe,
         }
+        metrics, health = Metrics(clock), Health(clock, probes)
+        time_statements(db, clock, metrics.queried)
+        worker.observer = metrics
+        incidents = Incidents(IncidentRows(db), clock)
+        watch = Watch(metrics, (health, lag), Machine(config.data_dir), incidents, clock)
+        watch.attach(still_scans=diagnostics.still_s)
+        add_gauges(metrics, watch, lag, clock, lambda: pool_use(db))
         origin = Origin(feed, simulated, code_version)
         rooms = Rooms(
             clock=clock,
@@ -91,12 +105,13 @@ async def assemble(
             keys=ApiKeys(db, clock),
             trail=AuditTrail(db, clock),
             key=key,
-            health=Health(clock, probes),
+            health=health,
             lag=lag,
-            metrics=Metrics(),
+            metrics=metrics,
+            watch=watch,
             origin=lambda: origin,
             scans=Scans(ledger, worker, clock, lambda: origin),
-            diagnostics=ScanDiagnostics(ledger.rows, ledger.details, clock),
+            diagnostics=diagnostics,
             cors_origins=config.cors_origins,
         )
         yield Server(rooms, db, worker, recovery, source)
@@ -184,6 +199,7 @@ async def serve(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(server.worker.serve()), group.create_task(server.rooms.lag.watch())]
         tasks.append(group.create_task(server.recovery.watch()))
+        tasks.append(group.create_task(server.rooms.watch.run()))
         tasks += [group.create_task(feed()) for feed in feeds]
         try:
             await http.serve(sockets=[bound])

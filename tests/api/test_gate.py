@@ -245,7 +245,7 @@ async def test_figures_of_the_process_are_for_operators_and_for_this_machine(api
     async with api.from_address("127.0.0.1") as local:
         answer = await local.get("/metrics")
     assert answer.status_code == 200
-    assert 'sextant_http_refusals_total{op="ops_metrics",outcome="denied"} 1.0' in answer.text
+    assert 'sextant_http_refusals_total{op="ops_metrics",outcome="denied.role"} 1.0' in answer.text
     assert "@example.org" not in answer.text
 
 

@@ -73,3 +73,53 @@ def test_a_sink_takes_every_event_as_json_whatever_a_person_sees(
     shown = capsys.readouterr().err
     assert "scan.lapsed" in shown
     assert "scan.failed" in shown
+
+
+CANARY = "c4n4ry-" + "x" * 24
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"  # noqa: S105  # made for the test
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": f"postgresql+asyncpg://ada:{CANARY}@db.example.org/sextant"},
+        {"detail": f"refused Bearer {TOKEN}", "password": CANARY},
+        {"detail": f"https://api.telegram.org/bot123456789:{CANARY}/send"},
+        {"detail": f"the key sxk_{'0' * 32}_{CANARY} was refused"},
+        {"headers": {"Authorization": CANARY, "x": [{"api_key": CANARY}]}},
+        {"Cookie": CANARY, "apikey": CANARY, "secret_key": CANARY, "credentials": (CANARY,)},
+    ],
+)
+def test_a_secret_is_masked_wherever_it_stands(
+    capsys: pytest.CaptureFixture[str], fields: dict[str, object]
+) -> None:
+    log.configure()
+    log.get("api").warning("request.failed", **fields)
+    text = capsys.readouterr().err
+    assert CANARY not in text
+    assert TOKEN not in text
+    assert "***" in text
+
+
+def _broken() -> None:
+    raise ValueError(f"cannot reach postgresql://ada:{CANARY}@db\nforged line")
+
+
+def test_what_an_exception_says_is_cleaned_too(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure()
+    try:
+        _broken()
+    except ValueError as error:
+        log.get("api").error("request.failed", exc_info=error)
+    [line] = _lines(capsys)
+    assert CANARY not in str(line)
+    assert "ValueError" in str(line["exception"])
+
+
+@pytest.mark.parametrize("mark", ["\u0085", "\u2028", "\x1b[2J", "\x00", "\r\n"])
+def test_no_character_begins_another_line(capsys: pytest.CaptureFixture[str], mark: str) -> None:
+    log.configure()
+    log.get("api").info("request", detail=f"a{mark}b", rows=[f"c{mark}d"])
+    [line] = _lines(capsys)
+    assert str(line["detail"]).replace("[2J", "").split() == ["a", "b"]
+    assert len(str(line["rows"]).splitlines()) == 1

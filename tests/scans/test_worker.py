@@ -69,3 +69,33 @@ async def test_a_scan_without_a_market_fails_and_says_why(tmp_path: Path) -> Non
             "view_unavailable",
             "No instrument is known yet.",
         )
+
+
+class Told:
+    """Who is told how scans and strategies ended."""
+
+    def __init__(self) -> None:
+        self.strategies: list[tuple[str, str]] = []
+        self.scans: list[tuple[str, bool]] = []
+
+    def evaluated(self, strategy: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.strategies.append((strategy, outcome))
+
+    def scanned(self, outcome: str, seconds: float, *, whole: bool) -> None:
+        assert seconds >= 0
+        self.scans.append((outcome, whole))
+
+
+async def test_an_observer_is_told_each_ending_once(tmp_path: Path) -> None:
+    def broken(*_: object) -> Any:
+        raise ValueError("a defect")
+
+    told = Told()
+    async with house(tmp_path, misbehaving(evaluate=broken)) as home:
+        home.worker.observer = told
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+        status = await home.ended(accepted.scan_id)
+        results = await home.scans.results("user-1", accepted.scan_id)
+    assert sorted(told.strategies) == sorted((row.strategy_id, row.outcome) for row in results.strategies)
+    assert told.scans == [(status.outcome, False)]

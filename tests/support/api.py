@@ -7,6 +7,7 @@ import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -16,8 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sextant.api.server import Edge, Rooms
 from sextant.errors import NotFound
 from sextant.kit.clock import ManualClock
+from sextant.kit.db_timing import pool_use, time_statements
 from sextant.kit.health import Health, LoopLag, database_probe, in_process
 from sextant.kit.metrics import Metrics
+from sextant.monitoring.gauges import add_gauges
+from sextant.monitoring.incidents import Incidents
+from sextant.monitoring.machine import Machine
+from sextant.monitoring.store import IncidentRows
+from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
@@ -31,6 +38,7 @@ from sextant.vault.records import Role, User
 from support.markets import momentum_market
 from support.people import HERE, KEY, PASSWORD, START_NS, People, people
 
+HERE_FOLDER: Final = Path(__file__).parent
 ADDRESS: Final = "203.0.113.9"
 ORIGIN: Final = Origin("demo", True, "0.1.0+test")
 
@@ -120,6 +128,14 @@ async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> Asy
     worker = ScanWorker(ledger, vault.clock, strategies(), market)
     health = Health(vault.clock, {"database": database_probe(db), "shared_store": in_process})
     health.stage = "serving"
+    metrics, lag = Metrics(vault.clock), LoopLag(vault.clock)
+    time_statements(db, vault.clock, metrics.queried)
+    worker.observer = metrics
+    incidents = Incidents(IncidentRows(db), vault.clock)
+    watch = Watch(metrics, (health, lag), Machine(HERE_FOLDER, HERE_FOLDER / "none"), incidents, vault.clock)
+    diagnostics = ScanDiagnostics(rows, details, vault.clock)
+    watch.attach(still_scans=diagnostics.still_s)
+    add_gauges(metrics, watch, lag, vault.clock, lambda: pool_use(db))
     rooms = Rooms(
         clock=vault.clock,
         users=vault.users,
@@ -128,11 +144,12 @@ async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> Asy
         trail=AuditTrail(db, vault.clock),
         key=KEY,
         health=health,
-        lag=LoopLag(vault.clock),
-        metrics=Metrics(),
+        lag=lag,
+        metrics=metrics,
+        watch=watch,
         origin=lambda: ORIGIN,
         scans=Scans(ledger, worker, vault.clock, lambda: ORIGIN),
-        diagnostics=ScanDiagnostics(rows, details, vault.clock),
+        diagnostics=diagnostics,
         **extra,
     )
     edge = Edge(rooms)

@@ -19,6 +19,7 @@ MAY_IMPORT: Mapping[str, tuple[str, ...]] = {
     "evidence": ("model", "strategies"),
     "evidence.store": ("model", "strategies", "kit.db"),
     "vault": ("model", "kit"),
+    "monitoring": ("model", "kit"),
     "venues": ("model", "kit"),
     "sim": ("model", "kit"),
     "portfolio": (

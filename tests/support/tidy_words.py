@@ -60,6 +60,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "src/sextant/scans/": "SQLAlchemy's engine, which stores are made with",
         "src/sextant/evidence/store.py": "SQLAlchemy's engine",
         "src/sextant/alerts/store.py": "SQLAlchemy's engine",
+        "src/sextant/monitoring/store.py": "SQLAlchemy's engine",
         "src/sextant/portfolio/store.py": "SQLAlchemy's engine",
     },
 }
@@ -87,6 +88,7 @@ NO_PART_OF_A_NAME = frozenset(
 NO_END_OF_A_NAME = ("_new", "_old", "_fixed", "_final", "_legacy", "_v1", "_v2", "_v3")
 FINE_NAMES = {
     "is_final": "of a bar that will not change",
+    "services": "a field of the HTTP contract",
     "too_old": "older than what is kept",
     "kraken_v2": "the second version of Kraken's own interface",
 }

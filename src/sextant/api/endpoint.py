@@ -119,6 +119,8 @@ class Endpoint:
         Whether an Idempotency-Key may be sent; answers with secrets refuse it.
     loopback
         Whether callers on this machine need no credential.
+    reads_credential
+        Whether a public route is told who asks, if a valid credential says so.
     """
 
     method: Method
@@ -136,6 +138,7 @@ class Endpoint:
     policy_name: str = ""
     idempotency: bool = True
     loopback: bool = False
+    reads_credential: bool = False
     media_type: str = "application/json"
 
     @property

@@ -85,14 +85,29 @@ class Gate:
         self, endpoint: Endpoint, request: Request[Any, Any, Any], address: str
     ) -> Identity | None:
         header = request.headers.get("authorization")
+        if endpoint.reads_credential:
+            return await self._known(header, address)
         if endpoint.access == PUBLIC or (endpoint.loopback and header is None and _is_loopback(address)):
             return None
         scheme, _, token = (header or "").partition(" ")
         if not token or scheme.lower() != "bearer":
             raise Unauthenticated("A Bearer token is needed.", reason="token_missing")
+        return await self._recognise(token, address)
+
+    async def _recognise(self, token: str, address: str) -> Identity:
         if token.startswith(MARK):
             return await self.keys.identify(token, address)
         return await self.sessions.identify(token)
+
+    async def _known(self, header: str | None, address: str) -> Identity | None:
+        """Who asks a public route, if the credential is valid; otherwise nobody."""
+        scheme, _, token = (header or "").partition(" ")
+        if not token or scheme.lower() != "bearer":
+            return None
+        try:
+            return await self._recognise(token, address)
+        except Unauthenticated:
+            return None
 
 
 def request_id_of(request: Request[Any, Any, Any]) -> str:

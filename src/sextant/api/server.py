@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ from sextant.api.diagnostics import DiagnosticRoutes
 from sextant.api.endpoint import Answer, Endpoint, EventStream, Result
 from sextant.api.gate import Gate, request_id_of
 from sextant.api.limits import RateLimits, Standing
+from sextant.api.monitoring import MonitoringRoutes
 from sextant.api.openapi import document
 from sextant.api.opportunities import AccountOf, OpportunityRoutes
 from sextant.api.ops import OpsRoutes
@@ -32,9 +34,9 @@ from sextant.errors import BudgetExceeded, NotFound, SextantError
 from sextant.kit import log
 from sextant.kit.clock import Clock
 from sextant.kit.health import Health, LoopLag
-from sextant.kit.ids import new_id
 from sextant.kit.metrics import Metrics
 from sextant.model.account import Account
+from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.lifecycle import Origin, Scans
 from sextant.vault.audit import AuditTrail
@@ -45,6 +47,29 @@ from sextant.vault.signing import SigningKey
 from sextant.vault.users import Users
 
 REQUEST_S: Final = 15.0  # api.md 4: a request that takes longer is refused
+SECURITY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Cache-Control": "no-store",  # an answer is one person's; routes with an ETag say otherwise
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Cross-Origin-Resource-Policy": "same-site",
+        "Referrer-Policy": "no-referrer",
+        "Strict-Transport-Security": "max-age=31536000",  # browsers heed it on TLS only
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+)
+"""On every answer; OWASP REST Security Cheat Sheet."""
+EXPOSED: Final = (
+    "ETag",
+    "Idempotency-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Sextant-Feed",
+    "Sextant-Version",
+    "X-Request-ID",
+)
+"""Headers that pages of configured origins may read."""
 _LOG: Final = log.get("api")
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
@@ -82,6 +107,7 @@ class Rooms:
     health: Health
     lag: LoopLag
     metrics: Metrics
+    watch: Watch
     origin: Callable[[], Origin]
     scans: Scans
     diagnostics: ScanDiagnostics
@@ -115,7 +141,6 @@ class Edge:
 
     def application(self) -> Litestar:
         """The application of all routes."""
-        origins = list(self._rooms.cors_origins)
         return Litestar(
             # Refusals come first: a path that has no handler of OPTIONS yet is given one of the library's.
             [*self._refuse_options(), *(self._route(endpoint) for endpoint in self.endpoints)],
@@ -123,7 +148,7 @@ class Edge:
             logging_config=None,
             request_max_body_size=None,  # the gate bounds bodies before it reads them
             exception_handlers={Exception: self._failed},
-            cors_config=CORSConfig(allow_origins=origins) if origins else None,
+            cors_config=_cors(self._rooms.cors_origins),
         )
 
     def _routes(self) -> Sequence[Endpoint]:
@@ -141,6 +166,7 @@ class Edge:
             *ComparisonRoutes(rooms.scans, cursors).endpoints(),
             *AdminRoutes(rooms.users, rooms.trail, rooms.scans.catalogue, cursors, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
+            *MonitoringRoutes(rooms.watch, rooms.health, cursors, rooms.clock).endpoints(),
             *ops.endpoints(),
         )
 
@@ -194,7 +220,8 @@ class Edge:
         headers = self._headers(request) | _failure_headers(named)
         if problem.status == 405:
             headers["Allow"] = ", ".join(self._methods(request.scope["path"]))
-        self._count(request, problem.status, problem.code)
+        code = problem.code if problem.reason is None else f"{problem.code}.{problem.reason}"
+        self._count(request, problem.status, code)
         return Response(
             _ENCODER.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
         )
@@ -206,7 +233,7 @@ class Edge:
             return NotFound("There is no such path.")
         if isinstance(error, HTTPException) and error.status_code == 405:
             return Refused("method_not_allowed", f"The path has no {request.method}.")
-        incident = new_id("inc")
+        incident = self._rooms.watch.incidents.failed(_op(request), error, request_id_of(request))
         _LOG.error(
             "request.failed",
             incident=incident,
@@ -218,7 +245,7 @@ class Edge:
 
     def _headers(self, request: Request[Any, Any, Any]) -> dict[str, str]:
         origin = self._rooms.origin()
-        headers = {
+        headers = dict(SECURITY) | {
             "X-Request-ID": request_id_of(request),
             "Sextant-Version": origin.code_version,
             "Sextant-Feed": origin.feed,
@@ -240,6 +267,26 @@ class Edge:
             self._rooms.metrics.answered(_op(request), str(status), seconds)
         if code is not None:
             self._rooms.metrics.refused(_op(request), code)
+
+
+def _cors(origins: Sequence[str]) -> CORSConfig | None:
+    """Pages of these origins may call with a header of their own; cookies are never taken."""
+    if not origins:
+        return None
+    return CORSConfig(
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-None-Match",
+            "Last-Event-ID",
+            "X-Request-ID",
+        ],
+        expose_headers=list(EXPOSED),
+        allow_credentials=False,
+    )
 
 
 def _encoded(body: msgspec.Struct | bytes | None) -> bytes:

@@ -6,6 +6,8 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import Final, Self
@@ -21,6 +23,7 @@ from sextant.cli.version import code_version
 from sextant.config import Config
 from sextant.errors import Conflict, Unreachable
 from sextant.kit.clock import Clock, SystemClock
+from sextant.monitoring.upstreams import reader_of
 from sextant.strategies.catalog import strategies
 from sextant.vault.users import UserSpec
 from sextant.venues.backfill import Failure, Plan
@@ -50,8 +53,14 @@ async def run_live(host: str | None, port: int | None) -> None:
 
 async def _live(config: Config, clock: Clock, bound: socket) -> None:
     async with assemble(config, clock, "live", code_version(), simulated=False) as server:
-        feed = Feed(venue("bybit"), clock, server.source.learn, Wanted())
+        feed = Feed(venue("bybit"), clock, server.source.learn, Wanted(), _counted(server, "bybit"))
+        server.rooms.watch.attach(reader_of(feed))
         await serve(server, bound, [feed.run], lambda: _say(f"Sextant answers on {_address(bound)}"))
+
+
+def _counted(server: Server, venue_name: str) -> Watcher:
+    """A watcher that counts every call to a venue."""
+    return Watcher(called=partial(server.rooms.metrics.called, venue_name))
 
 
 async def run_demo(host: str, port: int, seed: int, instruments: int) -> None:
@@ -72,11 +81,17 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
     ):
         password = await _demo_user(server)
         with _Shown() as shown:
-            watcher = Watcher(listed=shown.listed, progress=shown.progress, filled=shown.filled)
+            watcher = replace(
+                _counted(server, "bybit"),
+                listed=shown.listed,
+                progress=shown.progress,
+                filled=shown.filled,
+            )
             moved = at(venue("bybit"), addresses.rest, addresses.sockets)
             feed = Feed(
                 moved, clock, server.source.learn, Wanted(most=instruments, history=DEMO_HISTORY), watcher
             )
+            server.rooms.watch.attach(reader_of(feed))
             await serve(
                 server, bound, [feed.run], lambda: _welcome(_address(bound), password, config.data_dir)
             )

@@ -12,6 +12,7 @@ from sextant.config import Config, load
 from sextant.errors import Unauthenticated
 from sextant.kit import log
 from sextant.kit.clock import Clock
+from sextant.kit.log_budget import LogBudget
 from sextant.kit.log_files import LogFiles
 
 OWN_FOLDER_MODE: Final = 0o700  # the folder holds the key that signs tokens
@@ -50,7 +51,7 @@ def token() -> str:
 def logging_to(config: Config, clock: Clock, log_format: log.LogFormat) -> Iterator[None]:
     """Events go to standard error, and to files below the data folder, until the block ends."""
     files = LogFiles(own_folder(config) / LOGS, clock)
-    log.configure(log_format, config.level, files.write)
+    log.configure(log_format, config.level, files.write, LogBudget(clock))
     try:
         yield
     finally:

@@ -7,12 +7,21 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import aiohttp
 
-from sextant.errors import BudgetExceeded, Rejected, Throttled, Unreachable, VenueError, WireError
+from sextant.errors import (
+    BudgetExceeded,
+    NonceRefused,
+    Rejected,
+    Throttled,
+    Unreachable,
+    VenueError,
+    WireError,
+)
 from sextant.kit.clock import Clock, Deadline, within
+from sextant.kit.metrics import CallEnd
 from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Retrying, stated_wait_s
 
@@ -24,9 +33,17 @@ _SHOWN: Final = 200  # characters of a strange body that an error may quote
 _CONNECTIONS: Final = 32  # per client; a client has one host
 
 
+Observe: TypeAlias = Callable[[str, CallEnd, float], None]
+"""Takes ``(op, end, seconds)`` of a call, where the op is the last word of its path."""
+
+
 def _general(_: int, __: bytes) -> VenueError | None:
     """No answer has a meaning of its own."""
     return None
+
+
+def _unobserved(_: str, __: CallEnd, ___: float) -> None:
+    """Nobody counts the calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,8 @@ class HttpSettings:
         Context of https; None for the system's, which checks names and dates.
     silence
         What else calls this host shares it; None for a silence of its own.
+    observe
+        Told how each call ended; must return at once.
     elsewhere
         Base URL by path prefix, where another host of the same owner answers.
     """
@@ -55,6 +74,7 @@ class HttpSettings:
     refusal: Callable[[int, bytes], VenueError | None] = field(default=_general)
     tls: ssl.SSLContext | None = None
     silence: Silence | None = None
+    observe: Observe = field(default=_unobserved)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -136,6 +156,20 @@ class RestClient:
         silent_s = self._silence.remaining_s()
         if silent_s > 0:
             raise Throttled(self._silence.reason, retry_after_s=silent_s, reason="silence")
+        begun_ns = self._clock.monotonic_ns()
+        end: CallEnd | None = None
+        try:
+            answer = await self._call(path, query, deadline)
+            end = "ok"
+        except VenueError as error:
+            end = call_end(error)
+            raise
+        finally:
+            if end is not None:
+                self._settings.observe(op_of(path), end, (self._clock.monotonic_ns() - begun_ns) / 1e9)
+        return answer
+
+    async def _call(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
         elsewhere = self._settings.elsewhere.items()
         url = next((base for prefix, base in elsewhere if path.startswith(prefix)), self._base_url) + path
         try:
@@ -151,8 +185,7 @@ class RestClient:
                 url=url,
             ) from error
         except Throttled as error:
-            if error.reason != "silence":
-                self._silence.ask(error.retry_after_s, error.message)
+            self._silence.ask(error.retry_after_s, error.message)
             raise
 
     async def _ask(self, url: str, query: Sequence[tuple[str, str]]) -> Answer:
@@ -207,6 +240,34 @@ class RestClient:
         if 300 <= status < 400:
             return Rejected(message, reason="redirect", location=headers.get("location", "")[:_SHOWN])
         return Rejected(message, reason=f"http_{status}")
+
+
+def op_of(path: str) -> str:
+    """The last plain word of a path, which names an operation and never an instrument.
+
+    Examples
+    --------
+    >>> op_of("/0/public/Depth"), op_of("/products/BTC-USD/book"), op_of("/products/BTC-USD")
+    ('Depth', 'book', 'products')
+    """
+    words = [word for word in path.split("/") if word.isalpha() or word.replace("_", "a").isalpha()]
+    return words[-1] if words else "other"
+
+
+def call_end(error: VenueError) -> CallEnd:
+    """How a call ended that failed so."""
+    if isinstance(error, NonceRefused):
+        return "nonce_refused"
+    if isinstance(error, Throttled):
+        return "rate_limited"
+    if isinstance(error, WireError):
+        return "bad_body"
+    if isinstance(error, Unreachable):
+        reason = error.reason or ""
+        return (
+            "timeout" if reason == "timeout" else "server_error" if reason.startswith("http_") else "network"
+        )
+    return "rejected"
 
 
 def _cause(error: BaseException) -> str:

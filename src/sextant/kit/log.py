@@ -11,24 +11,45 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
+from sextant.kit.log_budget import LogBudget
+
 LogFormat = Literal["json", "text"]
 Sink = Callable[[str], None]
 
 _SECRET_NAMES: Final = re.compile(
-    r"(password|secret|token|passphrase|api_key|authorization|signature)", re.IGNORECASE
+    r"(password|secret|token|passphrase|api_?key|authorization|signature|cookie|credential)", re.IGNORECASE
 )
+_SECRET_TEXT: Final = re.compile(
+    r"(sxk_[0-9a-f]{32}_[\w-]{20,}"  # a personal API key
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"  # a signed token
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # a user and password in a URL
+    r"|(?<=bot)\d{6,}:[\w-]{20,})"  # a token of a messenger in a URL
+)
+_MASK: Final = "***"
 _LONGEST_FIELD: Final = 2_000  # longer text is cut: a log line is an event, not a dump
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\x1b]")
+_MOST_ITEMS: Final = 64
+_DEEPEST: Final = 3
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _clean(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The event without secrets, control characters and overlong text."""
+    """The event without secrets, control characters and overlong text, however deep they are."""
     for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = "***"
-        elif isinstance(value, str):
-            event[name] = _CONTROL.sub(" ", value[:_LONGEST_FIELD])
+        event[name] = _MASK if _SECRET_NAMES.search(name) else _plain(value)
     return event
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if depth < _DEEPEST and isinstance(value, dict):
+        return {
+            str(name)[:64]: _MASK if _SECRET_NAMES.search(str(name)) else _plain(item, depth + 1)
+            for name, item in list(value.items())[:_MOST_ITEMS]
+        }
+    if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item, depth + 1) for item in list(value)[:_MOST_ITEMS]]
+    return _CONTROL.sub(" ", _SECRET_TEXT.sub(_MASK, str(value)[:_LONGEST_FIELD]))
 
 
 def _to_json(event: Any, **_: Any) -> str:
@@ -60,7 +81,12 @@ def _copying(sink: Sink) -> structlog.typing.Processor:
     return copy
 
 
-def configure(log_format: LogFormat = "json", level: int = logging.INFO, sink: Sink | None = None) -> None:
+def configure(
+    log_format: LogFormat = "json",
+    level: int = logging.INFO,
+    sink: Sink | None = None,
+    budget: LogBudget | None = None,
+) -> None:
     """Send every event to standard error in one format.
 
     Parameters
@@ -71,6 +97,8 @@ def configure(log_format: LogFormat = "json", level: int = logging.INFO, sink: S
         Events below it are dropped before they are formatted.
     sink
         Also takes every event, as a line of JSON whatever the format; it must not wait.
+    budget
+        Holds repetitions back; None writes every line.
     """
     renderer: Any = (
         structlog.dev.ConsoleRenderer(
@@ -82,6 +110,7 @@ def configure(log_format: LogFormat = "json", level: int = logging.INFO, sink: S
     )
     structlog.configure(
         processors=[
+            *([] if budget is None else [budget]),  # first: a repetition shall cost next to nothing
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

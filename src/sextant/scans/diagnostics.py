@@ -87,6 +87,11 @@ class ScanDiagnostics:
         )
         return ScanMetrics(day, tuple(await self._rows.page(user_id, RECENT_SCANS)))
 
+    async def still_s(self) -> list[float]:
+        """How long each running scan, of whomever, has not moved."""
+        now_ns = self._clock.now_ns()
+        return [max(0.0, (now_ns - moved_ns) / 1e9) for moved_ns in await self._details.moved()]
+
     def stuck_s(self, status: ScanStatus) -> float | None:
         """How long a running scan has not moved, once that is too long; None otherwise."""
         if status.status != "scanning":

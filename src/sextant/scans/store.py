@@ -355,6 +355,12 @@ class ScanDetails:
     def __init__(self, db: AsyncEngine) -> None:
         self._db = db
 
+    async def moved(self) -> list[int]:
+        """When each running scan, of whomever, last moved."""
+        query = sa.select(SCANS.c.updated_ns).where(SCANS.c.status == "scanning")
+        async with self._db.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
     async def extras(self, scan_id: str) -> tuple[bytes, dict[str, float]]:
         """Packed recommendations and the milliseconds of each phase."""
         query = sa.select(SCANS.c.recommendations, SCANS.c.phase_ms).where(SCANS.c.scan_id == scan_id)

@@ -23,6 +23,7 @@ from sextant.scans.crew import Crew
 from sextant.scans.keeper import Archive, EvidenceKeeper, forgetful
 from sextant.scans.leases import RENEW_S, Lapsed, Taken
 from sextant.scans.ledger import Ledger
+from sextant.scans.observing import Observer, Unobserved
 from sextant.scans.records import (
     SCAN_HARD_STOP_S,
     Found,
@@ -105,6 +106,7 @@ class ScanWorker:
         self._stopping = asyncio.Event()
         self._grace_s = 0.0
         self.name = new_id("worker")
+        self.observer: Observer = Unobserved()
 
     async def unmatched(self, request: ScanRequest) -> tuple[str, ...]:
         """Entries of a request that name nothing in the market.
@@ -330,6 +332,7 @@ class ScanWorker:
             await self._write_locked(job, change)
             job.reports[planned.id] = report
             job.rows += [(item.opportunity_id, item.opportunity) for item in found]
+        self.observer.evaluated(planned.id, str(report.outcome), (report.execution_ms or 0.0) / 1_000)
 
     async def _finish(self, job: _Job) -> None:
         """Rank what was found and end the scan."""
@@ -389,6 +392,12 @@ class ScanWorker:
         version = await patiently(self._clock, deadline, attempt, passing_or_full)
         known = {name: value for name, value in change.facts.items() if name in _CARRIED}
         job.status = msgspec.structs.replace(status, version=version, updated_ns=now_ns, **known)
+        if change.facts.get("status", "scanning") != "scanning":
+            whole = len(job.reports) == len(job.planned) and not any(
+                report.outcome in ("late", "failed") for report in job.reports.values()
+            )
+            seconds = (now_ns - status.started_ns) / 1e9
+            self.observer.scanned(str(change.facts.get("outcome")), seconds, whole=whole)
 
     def _since_ms(self, begun_ns: int) -> float:
         return (self._clock.monotonic_ns() - begun_ns) / 1e6

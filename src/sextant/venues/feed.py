@@ -10,7 +10,7 @@ from typing import Final
 from sextant.errors import SextantError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
-from sextant.kit.http import Answer, HttpSettings, RestClient
+from sextant.kit.http import Answer, HttpSettings, Observe, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Retrying
@@ -71,12 +71,15 @@ class Watcher:
         What of the history could not be had, once it has been asked for.
     tap
         Every received frame, before it is read.
+    called
+        Operation, end and seconds of each call to the venue.
     """
 
     listed: Callable[[int], None] = lambda _: None
     progress: Callable[[Progress], None] = lambda _: None
     filled: Callable[[Sequence[Failure]], None] = lambda _: None
     tap: Tap | None = None
+    called: Observe = lambda *_: None
 
 
 def at(venue: Venue, rest: str, sockets: str) -> Venue:
@@ -119,13 +122,16 @@ class Feed:
         self._wanted = wanted
         self._watcher = watcher or Watcher()
         self._session: Session | None = None
+        self._silence = Silence(clock)
 
     async def run(self) -> None:
         """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking."""
         retrying = Retrying(clock=self._clock, fraction=new_fraction)
-        silence = Silence(self._clock)
         settings = HttpSettings(
-            refusal=self._venue.refusal, silence=silence, elsewhere=self._venue.variations.rests
+            refusal=self._venue.refusal,
+            silence=self._silence,
+            elsewhere=self._venue.variations.rests,
+            observe=self._watcher.called,
         )
         async with RestClient(self._venue.rest, retrying, settings) as client:
             listings = await self._listings(client)
@@ -133,7 +139,7 @@ class Feed:
             subscriptions = [Subscription(listing, STREAMS) for listing in listings]
             outlet = Outlet(self._emit, self._watcher.tap)
             shared = replace(
-                runtime(self._venue, self._clock, new_fraction, silence), ask=self._asker(client)
+                runtime(self._venue, self._clock, new_fraction, self._silence), ask=self._asker(client)
             )
             self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
             self._watcher.listed(len(listings))
@@ -159,6 +165,16 @@ class Feed:
     def states(self) -> tuple[LinkState, ...]:
         """Every connection as it is now; none before the instruments are known."""
         return () if self._session is None else self._session.states()
+
+    def silence(self) -> tuple[float, str]:
+        """How long the venue still wants silence, in seconds, and in which words it asked for it."""
+        remaining_s = self._silence.remaining_s()
+        return remaining_s, self._silence.reason if remaining_s else ""
+
+    @property
+    def venue(self) -> str:
+        """The name of the venue."""
+        return self._venue.name
 
     def _emit(self, events: list[Event]) -> None:
         for instrument in self._learn(events):

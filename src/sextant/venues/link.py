@@ -89,7 +89,7 @@ class LinkCounts:
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """A link as health pages show it; ``reason`` is empty while it is up."""
+    """A link as health pages show it; ``reason`` is empty while it is up, ``silent_s`` None before the first frame."""
 
     name: str
     up: bool
@@ -98,6 +98,7 @@ class LinkState:
     instruments: int
     topics: int
     counts: LinkCounts
+    silent_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ class Link:
             instruments,
             len(self._carried),
             replace(self.counts),
+            (self._clock.monotonic_ns() - self._heard_ns) / _SECOND_NS if self.counts.frames else None,
         )
 
     async def run(self) -> None:

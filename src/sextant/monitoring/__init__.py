@@ -1,0 +1,1 @@
+"""What is wrong, since when, against which limit: alert lines, incidents, objectives, upstreams."""

@@ -1,0 +1,27 @@
+"""Who is told how scans and strategies ended, to count them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Observer(Protocol):
+    """Counts endings; every call must return at once."""
+
+    def evaluated(self, strategy: str, outcome: str, seconds: float) -> None:
+        """Take note of a strategy that ended in a scan."""
+        ...
+
+    def scanned(self, outcome: str, seconds: float, *, whole: bool) -> None:
+        """Take note of an ended scan; ``whole`` if every strategy of it ended by itself."""
+        ...
+
+
+class Unobserved:
+    """Counts nothing."""
+
+    def evaluated(self, strategy: str, outcome: str, seconds: float) -> None:
+        """Nothing is counted."""
+
+    def scanned(self, outcome: str, seconds: float, *, whole: bool) -> None:
+        """Nothing is counted."""
