@@ -38,7 +38,8 @@ def recorded_view(folder: Path) -> View:
 def said(view: View) -> list[tuple[Strategy, Verdict]]:
     columns = Columns(view)
     plugins = [plugin for plugin in strategies().values() if plugin.evidence_kind == "bars"]
-    return [(plugin, plugin.evaluate(view, plugin.defaults(), columns)) for plugin in plugins]
+    verdicts = [(plugin, plugin.evaluate(view, plugin.defaults(), columns)) for plugin in plugins]
+    return [(plugin, verdict) for plugin, verdict in verdicts if verdict.skipped is None]
 
 
 def tables(view: View, verdicts: list[tuple[Strategy, Verdict]]) -> list[EventTable]:

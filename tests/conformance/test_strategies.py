@@ -158,7 +158,11 @@ def test_opportunities_add_up_and_can_be_ordered(
     strategy: Strategy, card: Scorecard, account: Account, markets: dict[str, View]
 ) -> None:
     view = markets[strategy.id]
-    rows, _ = judged(strategy, view, card, account)
+    rows, dispositions = judged(strategy, view, card, account)
+    if not rows and account.equity_usd is None:
+        # Many legs of an unproven idea may be too small for 1,000 USD, and then say so.
+        assert dispositions[0].kind == "below_min_notional"
+        return
     assert rows
     for row in rows:
         for path, value in numbers(msgspec.to_builtins(row)):

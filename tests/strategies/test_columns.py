@@ -7,6 +7,7 @@ import pytest
 
 from sextant.model.bar import Floats
 from sextant.model.view import View, bar_frame
+from sextant.scans.run import BarColumns
 from sextant.strategies.columns import Columns
 from support.markets import bars_of, closes_of, framed, noise, view_of
 
@@ -71,3 +72,23 @@ def test_a_longer_frame_is_seen_only_once_its_bar_has_closed() -> None:
     assert seen[3:9].tolist() == [0, 0, 0, 0, 1, 1]
     numbers[1] = np.nan
     assert np.isnan(columns.aligned(numbers, "4h", "1h")[8, 0])
+
+
+def test_a_lasting_column_is_made_once_for_all_views_of_the_same_bars() -> None:
+    made: list[int] = []
+    frame = framed("1h", bars_of(closes_of([np.zeros(5)])))
+    lasting = BarColumns(most=1)
+
+    def asked(view: View, key: str = "a", kept: BarColumns | None = lasting) -> None:
+        Columns(view, lasting=kept).once((key,), lambda: made.append(1), lasting="1h")
+
+    view = view_of(frame)
+    asked(view)
+    asked(dataclasses.replace(view, as_of_ns=view.as_of_ns + 1))
+    assert len(made) == 1
+    asked(view_of(framed("1h", bars_of(closes_of([np.zeros(6)])))))
+    assert len(made) == 2
+    asked(view)  # dropped beyond the bound of one
+    assert len(made) == 3
+    asked(view, kept=None)
+    assert len(made) == 4

@@ -10,9 +10,20 @@ import msgspec
 import numpy as np
 
 from sextant.model.bar import Floats
-from sextant.model.times import HOUR_NS, MINUTE_NS
-from sextant.model.view import Books, Series, View
-from support.markets import alternating, bars_of, closes_of, framed, frozen, quoted, specs_of, view_of
+from sextant.model.times import HOUR_NS, INTERVAL_NS, MINUTE_NS
+from sextant.model.view import Books, Series, View, bar_frame
+from support.evidence import noise_of
+from support.markets import (
+    FIRST_OPEN_NS,
+    alternating,
+    bars_of,
+    closes_of,
+    framed,
+    frozen,
+    quoted,
+    specs_of,
+    view_of,
+)
 
 
 def with_taker_share(columns: dict[str, Floats], share: Floats | float) -> dict[str, Floats]:
@@ -124,8 +135,34 @@ def booked(view: View, bid_size: float, ask_size: float, levels: int = 10) -> Vi
     return frozen(dataclasses.replace(view, books=books))
 
 
+def residual_market(keep: float = 0.8, *, planted: bool = True, first: int = 0) -> View:
+    """strategies.md 3.6, MUST EMIT (0.8, planted) and MUST NOT (1.0, not planted): 40 perpetuals on one factor.
+
+    The last row closes on the grid on which the factors are refitted; the instrument ``first`` changes places with 0.
+    """
+    rows = 700
+    shocks = 0.004 * noise_of([6_000 + 100 * column for column in range(40)], rows)
+    x = np.empty((rows, 40))
+    level = np.zeros(40)
+    for row in range(rows):
+        level = keep * level + shocks[row]
+        x[row] = level
+    if planted:
+        for column, sign in ((3, -1.0), (11, -1.0), (19, -1.0), (7, 1.0), (23, 1.0), (31, 1.0)):
+            x[rows - 121, column] = sign * 0.02
+            x[-4:, column] = sign * 0.02 * np.array((0.25, 0.5, 0.75, 1.0))
+    factor = 0.008 * noise_of([5_000], rows)
+    steps = np.linspace(0.6, 1.4, 40) * factor + np.diff(x, axis=0, prepend=0.0)
+    order = np.arange(40)
+    order[[0, first]] = order[[first, 0]]
+    columns = bars_of(closes_of(steps[:, order].T))
+    open_ns = FIRST_OPEN_NS + (2 + np.arange(rows, dtype=np.int64)) * INTERVAL_NS["4h"]
+    return funded(view_of(bar_frame("4h", open_ns, columns), specs_of(40, "perpetual")))
+
+
 EMITS: dict[str, Callable[[], View]] = {
     "ai_scalping_strategy": scalping_market,
+    "ai_statistical_arbitrage": residual_market,
     "ai_futures_trade": futures_market,
     "liquidation_reversal": reversal_market,
     "volatility_squeeze": squeeze_market,
@@ -134,6 +171,10 @@ EMITS: dict[str, Callable[[], View]] = {
 
 REFUSES: dict[str, tuple[Callable[[], View], str]] = {
     "ai_scalping_strategy": (lambda: scalping_market(0.12, 1.1), "move_to_cost"),
+    "ai_statistical_arbitrage": (
+        lambda: residual_market(1.0, planted=False, first=26),
+        "basket_breadth",
+    ),
     "ai_futures_trade": (lambda: futures_market(-0.002), "participation"),
     "liquidation_reversal": (lambda: reversal_market(0.0005), "rebound"),
     "volatility_squeeze": (lambda: squeeze_market(1.0), "volume"),

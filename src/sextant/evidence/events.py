@@ -51,7 +51,8 @@ class EventTable:
     cell
         int64: direction and bucket of strength, see :func:`~sextant.evidence.outcomes.cell_of`.
     gross
-        float64: ``direction * (exit/entry - 1)``, fraction; perpetuals after the funding that was settled.
+        float64: ``direction * (exit/entry - 1)``, fraction, less what the hedge earned where there is one; perpetuals
+        after the funding that was settled.
     funded
         bool: the funding of the event is known; always true where there is none.
     exit_kind
@@ -175,6 +176,9 @@ def event_table(
     entry_ns = frame.open_ns[entry_row]
     exit_ns = frame.open_ns[exit_row] + np.where(kind == FLAG, 0, step)
     gross = direction * (leave / entry - 1.0)
+    if verdict.hedge is not None:
+        # Whoever leaves at an open has not held that row.
+        gross -= direction * verdict.hedge.returns(column, row, entry_row, exit_row - (kind == FLAG))
     held_ns = np.where((kind == STOP) | (kind == TARGET), exit_ns - 1, exit_ns)
     paid, funded = settled_funding(view, column, entry_ns, held_ns)
     lacking = () if bool(funded.all()) else (FUNDING_UNKNOWN,)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sextant.evidence.couples import couple_costs_bps, couple_table
 from sextant.evidence.events import EventTable, event_table
@@ -36,7 +36,32 @@ from sextant.strategies.propose import judge
 
 _OUTCOME_OF: Final[dict[DispositionKind, Outcome]] = {"late": "late", "failed": "failed"}
 NO_PORTFOLIO: Final = "no portfolio"
+V = TypeVar("V")
+
+BAR_COLUMNS_KEPT: Final = 8  # some tens of MiB each on a thousand instruments
 EVENT_TABLES_KEPT: Final = 64  # fourteen strategies, and some views behind the newest
+
+
+class BarColumns:
+    """Columns that depend on nothing but bars, kept from view to view; the one made first is dropped beyond a bound."""
+
+    def __init__(self, most: int = BAR_COLUMNS_KEPT) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """What ``make`` gave the first time this key was asked for."""
+        with self._lock:
+            if key in self._kept:
+                known: V = self._kept[key]
+                return known
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return made
 
 
 class EvidenceShelf:
@@ -45,6 +70,7 @@ class EvidenceShelf:
     def __init__(self) -> None:
         self._tables: OrderedDict[tuple[Any, ...], EventTable] = OrderedDict()
         self._lock = threading.Lock()
+        self.columns = BarColumns()
         self.records: dict[str, LiveRecord] = {}
         """How told ideas have done, by strategy; empty until the first round of following."""
 
@@ -90,7 +116,7 @@ class MarketPart:
         self.view = view
         self.assumptions = assumptions
         self._shelf = shelf
-        self._columns = Columns(view, assumptions)
+        self._columns = Columns(view, assumptions, shelf.columns)
         self._tables = dict(tables or {})
         self._verdicts: dict[str, Verdict] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -197,7 +223,10 @@ def past_events(strategy: Strategy, verdict: Verdict, view: View) -> EventTable:
 
 def scorer_of(strategy: Strategy, table: EventTable, pricing: Pricing, live: LiveRecord | None) -> Scorer:
     """What past events of a strategy say to whoever pays these prices."""
-    costs = couple_costs_bps(pricing, table) if strategy.unit == "couple" else pricing.round_trip_bps
+    if strategy.unit == "couple":
+        costs = couple_costs_bps(pricing, table)
+    else:
+        costs = pricing.resting_bps if table.resting else pricing.round_trip_bps
     return Scorer(table, costs, live=live)
 
 

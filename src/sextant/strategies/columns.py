@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,13 @@ V = TypeVar("V")
 _NOTHING_ASSUMED = CostAssumptions()
 
 
+class Lasting(Protocol):
+    """Where columns that depend on nothing but bars are kept from view to view."""
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """What ``make`` gave the first time this key was asked for."""
+
+
 class Columns:
     """Memoised column programs over a view; arrays are float64 (T, S), row -1 the last closed bar.
 
@@ -29,15 +36,32 @@ class Columns:
         The view; it must hold every interval that is asked for.
     assumptions
         What may be assumed where a replay holds no quotes.
+    lasting
+        Columns shared with other views of the same bars; None for none.
     """
 
-    def __init__(self, view: View, assumptions: CostAssumptions = _NOTHING_ASSUMED) -> None:
+    def __init__(
+        self,
+        view: View,
+        assumptions: CostAssumptions = _NOTHING_ASSUMED,
+        lasting: Lasting | None = None,
+    ) -> None:
         self.view = view
         self.assumptions = assumptions
+        self._lasting = lasting
         self._kept: dict[tuple[Any, ...], Any] = {}
 
-    def once(self, key: tuple[Any, ...], make: Callable[[], V]) -> V:
-        """What ``make`` gave the first time this key was asked for."""
+    def once(self, key: tuple[Any, ...], make: Callable[[], V], *, lasting: Interval | None = None) -> V:
+        """What ``make`` gave the first time this key was asked for.
+
+        Parameters
+        ----------
+        lasting
+            The interval on whose bars alone it depends: it is then shared by all views of the same bars.
+        """
+        if key not in self._kept and lasting is not None and self._lasting is not None:
+            whole = (key, self.frame(lasting).content_digest, self.view.instruments)
+            self._kept[key] = self._lasting.get(whole, make)
         if key not in self._kept:
             self._kept[key] = make()
         kept: V = self._kept[key]

@@ -13,7 +13,7 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.contract import Gate, Need, Signals, Verdict
+from sextant.strategies.contract import Gate, Hedge, Need, Signals, Verdict
 from sextant.strategies.gates import ANYTHING, Admission, first_gates, trigger_age
 from sextant.strategies.inputs import missing_inputs, settled_rows
 
@@ -42,7 +42,7 @@ class Spoken:
         See :class:`~sextant.strategies.contract.Signals`; None for never.
     admission
         Which instruments it may speak about.
-    limit, largest_usd
+    limit, largest_usd, hedge
         See :class:`~sextant.strategies.contract.Signals` and :class:`~sextant.strategies.contract.Verdict`.
     """
 
@@ -60,6 +60,7 @@ class Spoken:
     admission: Admission = ANYTHING
     limit: Floats | None = None
     largest_usd: Floats | None = None
+    hedge: Hedge | None = None
 
 
 def silent(interval: Interval, view: View, admission: Admission = ANYTHING) -> Verdict | None:
@@ -131,6 +132,7 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
         spoken.facts,
         params=spoken.params,
         largest_usd=spoken.largest_usd,
+        hedge=spoken.hedge,
     )
 
 

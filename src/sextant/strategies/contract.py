@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sextant.errors import ConfigError, InputError
-from sextant.model.bar import Floats
+from sextant.model.bar import Floats, Integers
 from sextant.model.opportunity import Disposition, Lane, Opportunity
 from sextant.model.scorecard import EvidenceKind, Scorecard
 from sextant.model.times import Interval
@@ -146,6 +146,16 @@ class Signals:
     limit: Floats | None = None
 
 
+class Hedge(Protocol):
+    """What a strategy holds against each instrument it speaks about."""
+
+    def returns(self, column: Integers, row: Integers, first: Integers, last: Integers) -> Floats:
+        """What it earned for each event of ``column``, signalled on ``row``, over rows ``first..last``, fraction (n,)."""
+
+    def exposures(self) -> Floats:
+        """Exposure of each instrument to each factor on the last row, float64 (S, k)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Verdict:
     """What a strategy says about a whole view; the same for every user.
@@ -168,6 +178,8 @@ class Verdict:
         The parameters it was asked with; empty means its defaults.
     largest_usd
         float64 (S,): size beyond which the strategy would not go whatever the account; None without such a bound.
+    hedge
+        What is held against the instruments; evidence then counts what they earn beyond it. None for nothing.
     couples
         What it says about couples; the arrays then have one column per couple, and the gates may begin on a later
         row than the frame. None where it speaks about instruments.
@@ -181,6 +193,7 @@ class Verdict:
     skipped: str | None = None
     params: Mapping[str, float] = field(default_factory=dict)
     largest_usd: Floats | None = None
+    hedge: Hedge | None = None
     couples: CoupleSet | None = None
 
 
