@@ -11,17 +11,19 @@ from urllib.parse import urlsplit
 from sextant.venues.port import Category, SymbolTable, Venue
 from sextant.venues.recordings import read_recording
 from support.deribit_answers import ANSWERS as DERIBIT
+from support.okx import ANSWERS as OKX
 
 RECORDINGS = {
     "binance": ("cryptofeed/v3/BINANCE.jsonl.zst", "cryptofeed/v3/BINANCE_FUTURES.jsonl.zst"),
     "bybit": ("cryptofeed/v3/BYBIT_btc_eth.jsonl.zst",),
     "coinbase": ("cryptofeed/v3/COINBASE.jsonl.zst",),
     "deribit": ("cryptofeed/v3/DERIBIT.jsonl.zst",),
+    "okx": ("cryptofeed/v3/OKX.jsonl.zst",),
     "kraken": ("kraken/orderbook-v2.json.gz",),
 }
 """The recorded sessions of each venue, below the data folder."""
 
-EXAMPLES = {"deribit": DERIBIT}
+EXAMPLES = {"deribit": DERIBIT, "okx": OKX}
 """Answers by path, of venues of which the folder holds no examples."""
 
 

@@ -69,6 +69,8 @@ def _channel(named: _Named) -> str:
         return named.topic.partition(":")[0] if ":" in named.topic else _without_last(named.topic)
     if isinstance(named.stream, str):
         return named.stream.partition("@")[2] or named.stream
+    if isinstance(named.arg, dict) and isinstance(named.event, str):
+        return named.event  # OKX and Bitget repeat the channel in their answer to a subscription
     for inner in (named.arg, named.params):
         if isinstance(inner, dict) and isinstance(inner.get("channel"), str):
             return str(inner["channel"]).partition(".")[0]

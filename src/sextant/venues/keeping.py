@@ -57,6 +57,11 @@ class HeldBooks:
         self._last.pop(instrument, None)
         self._held.pop(instrument, None)
 
+    def lose(self, instrument: Instrument) -> None:
+        """Hold the changes of a book back, and want its beginning."""
+        self.forget(instrument)
+        self._wanted[instrument] = None
+
     def wants(self) -> list[Instrument]:
         """The books that came to need a beginning since the last call."""
         if not self._wanted:

@@ -261,7 +261,7 @@ class Snapshots:
         ``(body, receive_ns, listing)`` to the book. Raises ``WireError``.
     paths
         Category by path of every such question, retired ones of recordings included; the query's ``symbol``
-        names the instrument.
+        or ``instId`` names the instrument.
     per_s
         Questions a second that this client allows itself.
     """

@@ -46,7 +46,7 @@ _STREAM_OF: Final[Mapping[type, Stream]] = {
     Liquidation: "liquidations",
 }
 
-_SYMBOL: Final = re.compile(r"[?&]symbol=([^&]+)")
+_SYMBOL: Final = re.compile(r"[?&](?:symbol|instId)=([^&]+)")
 
 MOST_CAUSES: Final = 20  # causes told in words; further ones are only counted
 
@@ -100,6 +100,7 @@ class Replay:
         self._listed: dict[Instrument, Listed] = {}
         self._told: set[Instrument] = set()
         self._answered_by: set[str] = set()
+        self._left_out: dict[tuple[str, str], str] = {}
         self._books: dict[tuple[str, Category], Keeper] = {}
         self._messages = 0
         self._channels: Counter[str] = Counter()
@@ -245,7 +246,13 @@ class Replay:
                 "unknown_topic": "of a topic that is not read",
                 "refused": "refuse a subscription",
             }
-            self._reasons[f"frames of {connection.venue_name} {words[control.kind]}: {control.detail}"] += 1
+            left_out = self._left_out.get((connection.venue_name, control.detail.rpartition(":")[2]))
+            why = (
+                words[control.kind]
+                if left_out is None
+                else f"of an instrument that is left out ({left_out.rstrip('.')})"
+            )
+            self._reasons[f"frames of {connection.venue_name} {why}: {control.detail}"] += 1
 
     def _answered(self, frame: Frame, connection: _Connection) -> Iterator[Event]:
         """The events of a recorded answer; listings wait for their instrument's first event."""
@@ -273,6 +280,7 @@ class Replay:
     def _listings(self, frame: Frame, venue: Venue) -> Iterator[Event]:
         page = venue.parse_instruments(frame.data, frame.receive_ns)
         self._answered_by.add(venue.name)
+        self._left_out |= {(venue.name, symbol): reason for symbol, reason in page.left_out}
         for listing, listed in zip(page.listings, page.events, strict=True):
             known = self._listed.get(listing.instrument)
             self._list(venue, listing, listed)
