@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +15,13 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.api.server import Edge, Rooms
+from sextant.confluence.scorer import evaluate
 from sextant.errors import NotFound
 from sextant.kit.clock import ManualClock
 from sextant.kit.db_timing import pool_use, time_statements
 from sextant.kit.health import Health, LoopLag, database_probe, in_process
 from sextant.kit.metrics import Metrics
+from sextant.model.times import MINUTE_NS
 from sextant.monitoring.gauges import add_gauges
 from sextant.monitoring.incidents import Incidents
 from sextant.monitoring.machine import Machine
@@ -29,17 +31,21 @@ from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
 from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.scans.scoring import Scored, Scoring
 from sextant.scans.store import ScanDetails, ScanRows
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
 from sextant.vault.audit import AuditTrail
 from sextant.vault.records import Role, User
+from support.indicators import walk
 from support.markets import momentum_market
+from support.minutes import perpetuals, view_of
 from support.people import HERE, KEY, PASSWORD, START_NS, People, people
 
 HERE_FOLDER: Final = Path(__file__).parent
 ADDRESS: Final = "203.0.113.9"
+SCORED_ROWS: Final = 420
 ORIGIN: Final = Origin("demo", True, "0.1.0+test")
 
 
@@ -102,6 +108,7 @@ def filled(path: str, **given: str) -> str:
         "key_id": "key_" + "0" * 32,
         "scan_id": "scan_" + "0" * 32,
         "opportunity_id": "opp_" + "0" * 32,
+        "instrument": "nowhere:NONE-USDT:spot",
         "user_id": "00000000-0000-4000-8000-000000000000",
     }
     return path.format(**unknown | given)
@@ -119,6 +126,23 @@ def market() -> MarketPart:
     return MarketPart(momentum_market(), CostAssumptions(), EvidenceShelf())
 
 
+@functools.cache
+def scored_market() -> MarketPart:
+    """Minutes of a dozen perpetuals that ended a second before the tests begin; made once, read by all."""
+    first = START_NS // MINUTE_NS - SCORED_ROWS
+    view = view_of(walk(SCORED_ROWS, 12, 3), perpetuals(12), first)
+    return MarketPart(
+        replace(view, as_of_ns=START_NS, feed="demo", simulated=True), CostAssumptions(), EvidenceShelf()
+    )
+
+
+@functools.cache
+def scored() -> Scored:
+    """The scores of that market; computed once, as the loop of a server does each minute."""
+    view = scored_market().view
+    return Scored(evaluate(view), view.feed, view.simulated)
+
+
 @asynccontextmanager
 async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> AsyncIterator[Api]:
     """The application on a migrated database; accepted scans are run if it is working."""
@@ -126,6 +150,8 @@ async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> Asy
     ledger = open_ledger(db)
     rows, details = ledger.rows, ledger.details
     worker = ScanWorker(ledger, vault.clock, strategies(), market)
+    scoring = Scoring(scored_market, vault.clock)
+    scoring._kept.append(scored())
     health = Health(vault.clock, {"database": database_probe(db), "shared_store": in_process})
     health.stage = "serving"
     metrics, lag = Metrics(vault.clock), LoopLag(vault.clock)
@@ -150,6 +176,7 @@ async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> Asy
         origin=lambda: ORIGIN,
         scans=Scans(ledger, worker, vault.clock, lambda: ORIGIN),
         diagnostics=diagnostics,
+        scoring=scoring,
         **extra,
     )
     edge = Edge(rooms)

@@ -43,7 +43,7 @@ class BreakdownQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     as_of: Annotated[str, Meta(max_length=40)] | None = None
 
 
-class HistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ConfluenceHistoryQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which part of the past, how fine."""
 
     start: Annotated[str, Meta(max_length=40)] | None = None
@@ -79,7 +79,7 @@ class ConfluenceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
 
 
-class InputBody(msgspec.Struct, frozen=True, kw_only=True):
+class SignalInput(msgspec.Struct, frozen=True, kw_only=True):
     """A number that went into a sub-score."""
 
     indicator: str
@@ -112,7 +112,7 @@ class SignalBody(msgspec.Struct, frozen=True, kw_only=True):
     binding: str | None
     contribution: float
     intervals: dict[str, float | None]
-    inputs: list[InputBody]
+    inputs: list[SignalInput]
     state: Literal["ok", "absent"]
     reason: str | None
     as_of: Time | None
@@ -132,7 +132,7 @@ class DimensionBody(msgspec.Struct, frozen=True, kw_only=True):
     signals: list[SignalBody]
 
 
-class StreamBody(msgspec.Struct, frozen=True, kw_only=True):
+class PassportLine(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the data passport."""
 
     stream: str
@@ -148,7 +148,7 @@ class QualityBody(msgspec.Struct, frozen=True, kw_only=True):
 
     points_lost: float | None
     causes: list[str]
-    streams: list[StreamBody]
+    streams: list[PassportLine]
     venue_quality: float
     venue_apart_bps: float | None
 
@@ -200,7 +200,7 @@ class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
 
 
-class PointBody(msgspec.Struct, frozen=True, kw_only=True):
+class ConfluencePoint(msgspec.Struct, frozen=True, kw_only=True):
     """The score at the close of a minute."""
 
     time: Time
@@ -210,10 +210,10 @@ class PointBody(msgspec.Struct, frozen=True, kw_only=True):
     direction: Direction
 
 
-class HistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+class ConfluenceHistoryAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A page of the past, oldest first."""
 
-    points: list[PointBody]
+    points: list[ConfluencePoint]
     next_cursor: str | None
     feed: Feed
     simulated: bool

@@ -10,16 +10,16 @@ import msgspec
 from sextant.api.confluence_schemas import (
     AbsentBody,
     BreakdownAnswer,
+    ConfluencePoint,
     ConfluenceRow,
     DimensionBody,
     FlipBody,
-    InputBody,
     LevelsBody,
-    PointBody,
+    PassportLine,
     QualityBody,
     SignalBody,
+    SignalInput,
     StateWord,
-    StreamBody,
 )
 from sextant.api.opportunity_wire import age_s
 from sextant.confluence.catalog import voices
@@ -132,7 +132,7 @@ def breakdown_body(found: Evaluation, column: int, origin: tuple[Feed, bool]) ->
     return _ENCODER.encode(breakdown_answer(found, column, found.as_of_ns, origin))
 
 
-def history_points(found: Evaluation, column: int, rows: Sequence[int]) -> list[PointBody]:
+def history_points(found: Evaluation, column: int, rows: Sequence[int]) -> list[ConfluencePoint]:
     """The score at the close of some minutes."""
     past = found.history
     told = []
@@ -141,7 +141,7 @@ def history_points(found: Evaluation, column: int, rows: Sequence[int]) -> list[
         signed = number(float(past.confluence[at, column])) if coverage >= LOSE else None
         state: Any = STATES[int(past.state[at, column])] if coverage >= LOSE else STATES[0]
         told.append(
-            PointBody(
+            ConfluencePoint(
                 time=iso_ms(int(past.close_ns[at])),
                 score=points(signed),
                 signed_score=signed,
@@ -164,7 +164,7 @@ def _quality(one: Breakdown) -> QualityBody:
         points_lost=one.points_lost,
         causes=causes,
         streams=[
-            StreamBody(
+            PassportLine(
                 stream=line.name,
                 as_of=None if line.as_of_ns is None else iso_ms(line.as_of_ns),
                 age_s=line.age_s,
@@ -212,8 +212,8 @@ def _signal(sub: SubPart) -> SignalBody:
     )
 
 
-def _input(one: Input) -> InputBody:
-    return InputBody(
+def _input(one: Input) -> SignalInput:
+    return SignalInput(
         indicator=one.indicator,
         value=one.value,
         source=one.source,

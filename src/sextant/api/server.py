@@ -18,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 from sextant.api.admin import AdminRoutes
 from sextant.api.auth import AuthRoutes
 from sextant.api.comparisons import ComparisonRoutes
+from sextant.api.confluence import ConfluenceRoutes
 from sextant.api.cursors import Cursors
 from sextant.api.diagnostics import DiagnosticRoutes
 from sextant.api.endpoint import Answer, Endpoint, EventStream, Result
@@ -39,6 +40,7 @@ from sextant.model.account import Account
 from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.scoring import Scoring
 from sextant.vault.audit import AuditTrail
 from sextant.vault.keys import ApiKeys
 from sextant.vault.records import User
@@ -92,6 +94,8 @@ class Rooms:
         Feed and build of the facts, as they are now.
     account_of
         The account a person's scans are run for; without a venue account only their risk profile is known.
+    scoring
+        The scores of the market; None in a process that has no market of its own.
     closing
         Set when the server stops, so that streams say goodbye.
     cors_origins
@@ -112,6 +116,7 @@ class Rooms:
     scans: Scans
     diagnostics: ScanDiagnostics
     account_of: AccountOf = field(default=account_without_venues)
+    scoring: Scoring | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     cors_origins: tuple[str, ...] = ()
 
@@ -165,6 +170,7 @@ class Edge:
             *ScanRoutes(rooms.scans, cursors, rooms.clock, rooms.closing).endpoints(),
             *ComparisonRoutes(rooms.scans, cursors).endpoints(),
             *AdminRoutes(rooms.users, rooms.trail, rooms.scans.catalogue, cursors, rooms.clock).endpoints(),
+            *ConfluenceRoutes(rooms.scoring, cursors, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *MonitoringRoutes(rooms.watch, rooms.health, cursors, rooms.clock).endpoints(),
             *ops.endpoints(),
