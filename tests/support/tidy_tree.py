@@ -34,7 +34,10 @@ ROOT_ENTRIES = {
 }
 """Every file and folder at the root, and what it is for."""
 
-LARGE = {"uv.lock": "one universal lock file of all dependencies"}
+LARGE = {
+    "docs/reference/openapi.json": "one document of all routes, made by the program",
+    "uv.lock": "one universal lock file of all dependencies",
+}
 LEFT_OVER = (".bak", ".log", ".orig", ".rej", ".swp", ".tmp", "~")
 
 NOT_IMPORTED = {
