@@ -25,6 +25,7 @@ ROOT_ENTRIES = {
     "SECURITY.md": "where to report a hole",
     "bench": "benchmarks",
     "changes": "one file per change",
+    "deploy": "rules for Prometheus and a dashboard for Grafana",
     "docs": "documentation",
     "pyproject.toml": "the package",
     "src": "the product",
