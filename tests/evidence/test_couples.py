@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from sextant.evidence.couples import couple_costs_bps, couple_table
 from sextant.evidence.events import EventTable
 from sextant.evidence.outcomes import FLAG, STOP, TARGET, TIME
+from sextant.evidence.store import load, save
 from sextant.model.account import Account
 from sextant.model.times import HOUR_NS
 from sextant.model.view import Series, View
@@ -20,6 +22,7 @@ from sextant.strategies.costs import CostAssumptions, Pricing
 from sextant.strategies.couples import PastSignals
 from support.carries import BPS, Carried, carrying, constant
 from support.couple_runs import evaluated
+from support.database import sqlite
 from support.markets import framed
 
 ROWS = 40
@@ -185,3 +188,16 @@ def test_couples_cost_both_round_trips_in_the_proportion_of_their_legs() -> None
     halved = dataclasses.replace(table, weights=np.array([[1.0, 0.5]]))
     assert couple_costs_bps(pricing, halved).tolist() == pytest.approx([27.0])
     assert str(table.instruments[0]) == "bybit:BTC-USDT:spot / bybit:BTC-USDT:perpetual"
+
+
+async def test_events_of_couples_are_stored_under_both_names_and_read_back(tmp_path: Path) -> None:
+    view = market({12: 0.03})
+    table = table_of(view, signals([10]))
+    later = dataclasses.replace(table_of(view, signals([20])), window_start_ns=view.as_of_ns)
+    async with sqlite(tmp_path) as db:
+        assert await save(db, table) == 1
+        found = await load(db, later)
+    assert found.count == 2
+    assert found.gross.tolist() == [table.gross[0], later.gross[0]]
+    assert found.kind == "couple"
+    assert [str(found.instruments[column]) for column in found.column] == [str(table.instruments[0])] * 2

@@ -13,6 +13,7 @@ from sextant.strategies.couples import (
     couples_of_base,
     in_dollars,
     leaving,
+    no_past,
     signals_of,
     weights_of,
 )
@@ -105,3 +106,22 @@ def test_a_set_counts_its_couples_and_asks_nothing_of_edges_unless_told() -> Non
     assert said.economics.least_annual_frac is None
     assert said.exits == ("trade", "trade")
     assert dataclasses.replace(said, couples=()).count == 0
+
+
+def test_what_all_users_share_is_made_once() -> None:
+    said = a_set()
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(1)
+        return len(made)
+
+    assert [said.once("x", make), said.once("x", make), said.once("y", make)] == [1, 1, 2]
+    assert a_set().once("x", make) == 3
+
+
+def test_what_is_judged_by_its_terms_has_no_past() -> None:
+    past = no_past()
+    assert past.couples == ()
+    assert past.legs.shape == (0, 2)
+    assert {len(getattr(past, name)) for name in ("couple", "row", "direction", "ratio", "last_row")} == {0}

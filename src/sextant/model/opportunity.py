@@ -123,7 +123,7 @@ class InputAge(msgspec.Struct, frozen=True):
     greatest_age_ms: float
 
 
-class GateReading(msgspec.Struct, frozen=True):
+class GateReading(msgspec.Struct, frozen=True, gc=False):
     """What a gate read on the last row and what it asks for; ``distance`` 0 when passed, None when it could not be read."""
 
     gate: str

@@ -73,10 +73,12 @@ def judge_couples(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: P
     if verdict.skipped is not None or said is None:
         reason = verdict.skipped or "no couples"
         return [], [unheard(spec, reason) for spec in pricing.view.instruments]
-    read = assess(verdict)
+    read = said.once("read", lambda: assess(verdict))
+    refusals = said.once(
+        "refusals", lambda: [from_gates(verdict, read, pricing.view, couple) for couple in range(said.count)]
+    )
     answers: list[_Answer | Disposition] = []
-    for couple in range(said.count):
-        refused = from_gates(verdict, read, pricing.view, couple)
+    for couple, refused in enumerate(refusals):
         if refused is not None:
             answers.append(refused)
             continue

@@ -9,13 +9,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import STABLE_ASSETS, Instrument, InstrumentSpec
+
+V = TypeVar("V")
 
 LegExit = Literal["trade", "delivery", "kept"]
 """How a leg ends: by a second order, by its own expiry, or not at all because what was traded stays where it is."""
@@ -170,6 +172,8 @@ class CoupleSet:
         Length of the clusters of past events; None takes the longer of a day and the horizon.
     extra_bps
         Cost of keeping the inventory where it is needed, basis points per trade, and the words for it.
+    kept
+        What was made of it once for all users.
     """
 
     couples: tuple[Couple, ...]
@@ -194,11 +198,19 @@ class CoupleSet:
     same_asset: bool = False
     span_ns: int | None = None
     extra_bps: tuple[float, str] = (0.0, "traded with what lies at the venues")
+    kept: dict[str, Any] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """C."""
         return len(self.couples)
+
+    def once(self, key: str, make: Callable[[], V]) -> V:
+        """What ``make`` gave the first time this key was asked for; the same for every user."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        known: V = self.kept[key]
+        return known
 
 
 def weights_of(ratio: float) -> tuple[float, float]:
