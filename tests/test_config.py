@@ -23,6 +23,8 @@ def test_each_setting_has_effect() -> None:
     values = {
         "data_dir": "/srv/sextant",
         "database_url": "postgresql+asyncpg://u:p@host/db",
+        "replica_url": "postgresql+asyncpg://u:p@replica/db",
+        "memory_limit_mb": "2048",
         "host": "0.0.0.0",  # noqa: S104  # a value, nothing is bound
         "port": "0",
         "cors_origins": "https://a.example, https://b.example",
@@ -48,7 +50,14 @@ def test_the_folder_of_recorded_data_belongs_to_the_tests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PORT", "65536"), ("PORT", "-1"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud")]
+    ("name", "value"),
+    [
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+        ("MEMORY_LIMIT_MB", "100"),
+    ],
 )
 def test_a_value_out_of_bounds_is_refused_with_its_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"SEXTANT_{name} is '{value}'"):
@@ -62,11 +71,13 @@ def test_a_description_masks_every_secret() -> None:
             "SEXTANT_TOKEN_KEY": "canary-key" * 4,
             "SEXTANT_TOKEN": "canary-token",
             "SEXTANT_DATABASE_URL": "postgresql+asyncpg://ada:canary-password@host/db",
+            "SEXTANT_REPLICA_URL": "postgresql+asyncpg://ada:canary-password@replica/db",
         }
     )
     shown = config.describe()
     assert "canary" not in str(shown)
     assert shown["database_url"] == "postgresql+asyncpg://ada:***@host/db"
+    assert shown["replica_url"] == "postgresql+asyncpg://ada:***@replica/db"
 
 
 def test_there_are_fewer_than_forty_settings() -> None:

@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import uvicorn
@@ -16,15 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.api.server import Rooms, create
 from sextant.config import Config
-from sextant.errors import ConfigError
+from sextant.errors import ConfigError, SextantError
 from sextant.evidence.events import EventTable
 from sextant.evidence.store import keep
-from sextant.kit import log
+from sextant.kit import log, slow_queries
 from sextant.kit.clock import Clock
 from sextant.kit.db import migrate, open_engine
-from sextant.kit.db_timing import pool_use, time_statements
-from sextant.kit.health import Health, LoopLag, database_probe, disk_probe, in_process
+from sextant.kit.db_faults import BACKOFF, passing_or_full
+from sextant.kit.db_timing import pool_use
+from sextant.kit.health import Health, LoopLag, Probe, database_probe, disk_probe, in_process
+from sextant.kit.ids import new_fraction
 from sextant.kit.metrics import Metrics
+from sextant.kit.notices import Notices
 from sextant.market.state import MarketState
 from sextant.model.view import Feed
 from sextant.monitoring.gauges import add_gauges
@@ -34,10 +37,14 @@ from sextant.monitoring.store import IncidentRows
 from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.keeper import Archive
-from sextant.scans.ledger import open_ledger
-from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.ledger import Ledger, open_ledger
+from sextant.scans.lifecycle import Offer, Origin, Scans
 from sextant.scans.recovery import Recovery
+from sextant.scans.roster import SIGN_S, Listing, Roster, Signature
+from sextant.scans.scoring import Scoring
+from sextant.scans.signals import CHANNEL
 from sextant.scans.source import MarketSource
+from sextant.scans.store import ScanRows
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
@@ -50,73 +57,212 @@ from sextant.vault.users import Users
 DRAIN_S: Final = 10  # faults.md P2: a stopping server has this long to finish what it began
 BACKLOG: Final = 1024  # connections the kernel keeps while the loop is busy
 
+BOOT_PAUSE_S: Final = 0.5  # faults.md D1: a database that comes back is found within 5 s
+
+Task = Callable[[], Coroutine[Any, Any, None]]
+
 _LOG: Final = log.get("app")
 
 
 @dataclass(frozen=True)
-class Server:
-    """Everything a running server is made of."""
+class Base:
+    """What every process has, whatever it does: the database and the books of scans in it.
 
-    rooms: Rooms
+    Parameters
+    ----------
+    replica
+        Reads of reports go here; the database itself where no replica is configured.
+    """
+
+    config: Config
+    clock: Clock
     db: AsyncEngine
-    worker: ScanWorker
+    replica: AsyncEngine
+    ledger: Ledger
     recovery: Recovery
+    metrics: Metrics
+
+    async def prepare(self) -> None:
+        """Bring the schema to this release and ask for scans that wait; a database that is away is waited for."""
+        failures = 0
+        while True:
+            try:
+                await migrate(self.db)
+                waiting = await self.recovery.resume()
+            except (SQLAlchemyError, OSError) as error:
+                if not passing_or_full(error):
+                    raise
+                if not failures:
+                    _LOG.warning("database.awaited", error=type(error).__name__)
+                await self.clock.sleep(max(BOOT_PAUSE_S, BACKOFF.wait_s(failures, new_fraction)))
+                failures += 1
+            else:
+                if waiting:
+                    _LOG.warning("scans.resumed", count=waiting)
+                return
+
+    def tasks(self) -> list[Task]:
+        """What runs beside everything else until the end."""
+        tasks: list[Task] = [self.recovery.watch]
+        if self.db.dialect.name == "postgresql":
+            signals = self.ledger.signals
+            notices = Notices(self.db, self.clock, CHANNEL)
+            tasks.append(lambda: notices.hear(signals.hear, signals.hear_all))
+        return tasks
+
+
+@dataclass(frozen=True)
+class Runner:
+    """What runs scans: a market of its own and the worker that reads it."""
+
+    worker: ScanWorker
     source: MarketSource
+    origin: Origin
+    roster: Roster | None
+
+    def tasks(self, clock: Clock) -> list[Task]:
+        """The worker, and its signature where others go by it."""
+        signing: list[Task] = [] if self.roster is None else [lambda: self._sign(clock)]
+        return [self.worker.serve, *signing]
+
+    async def _sign(self, clock: Clock) -> None:
+        """Say again and again that this process is there and what it knows."""
+        while self.roster is not None:
+            signature = Signature(
+                worker_id=self.worker.name,
+                feed=self.origin.feed,
+                simulated=self.origin.simulated,
+                code_version=self.origin.code_version,
+                instruments=self.source.instruments(),
+            )
+            try:
+                await self.roster.sign(signature)
+            except (SQLAlchemyError, OSError) as error:
+                _LOG.warning("roster.not_signed", error=type(error).__name__)
+            await clock.sleep(SIGN_S)
+
+
+@dataclass(frozen=True)
+class Server:
+    """Everything a process that answers requests is made of; ``runner`` is None where it runs no scans."""
+
+    base: Base
+    rooms: Rooms
+    runner: Runner | None
+    further: tuple[Task, ...] = ()
+
+    @property
+    def db(self) -> AsyncEngine:
+        """The database."""
+        return self.base.db
+
+    @property
+    def source(self) -> MarketSource:
+        """The market of a process that runs scans."""
+        if self.runner is None:
+            raise AssertionError("this process has no market of its own")
+        return self.runner.source
+
+    def tasks(self) -> list[Task]:
+        """What runs until the end."""
+        running = [] if self.runner is None else self.runner.tasks(self.base.clock)
+        return [self.rooms.lag.watch, self.rooms.watch.run, *self.base.tasks(), *running, *self.further]
+
+
+@asynccontextmanager
+async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
+    """The database of a process, its schema at this release if it can be reached now; closed at the end."""
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    metrics = Metrics(clock)
+    db = open_engine(config.database_url)
+    replica = db if config.replica_url is None else open_engine(config.replica_url)
+    try:
+        for one in {db, replica}:
+            slow_queries.watch(one, clock, metrics.queried)
+        ledger = open_ledger(db)
+        yield Base(config, clock, db, replica, ledger, Recovery(ledger, clock), metrics)
+    finally:
+        await db.dispose()
+        await replica.dispose()
 
 
 @asynccontextmanager
 async def assemble(
     config: Config, clock: Clock, feed: Feed, code_version: str, *, simulated: bool
 ) -> AsyncIterator[Server]:
-    """A server with its database migrated and the scans of a lost process ended; closed at the end."""
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    db = open_engine(config.database_url)
-    try:
-        await migrate(db)
-        key = load_key(config.token_key, config.data_dir)
-        ledger = open_ledger(db)
-        source = MarketSource(MarketState(feed, simulated=simulated), clock, CostAssumptions())
-        worker = ScanWorker(ledger, clock, strategies(), source.read, _archive(db))
-        recovery = Recovery(ledger, clock)
-        diagnostics = ScanDiagnostics(ledger.rows, ledger.details, clock)
-        waiting = await recovery.resume()
-        if waiting:
-            _LOG.warning("scans.resumed", count=waiting)
-        lag = LoopLag(clock)
-        probes = {
-            "database": database_probe(db),
-            "shared_store": in_process,
-            "disk": disk_probe(config.data_dir),
-            "loop": lag.probe,
-            "feeds": source.probe,
-        }
-        metrics, health = Metrics(clock), Health(clock, probes)
-        time_statements(db, clock, metrics.queried)
-        worker.observer = metrics
-        incidents = Incidents(IncidentRows(db), clock)
-        watch = Watch(metrics, (health, lag), Machine(config.data_dir), incidents, clock)
-        watch.attach(still_scans=diagnostics.still_s)
-        add_gauges(metrics, watch, lag, clock, lambda: pool_use(db))
-        origin = Origin(feed, simulated, code_version)
-        rooms = Rooms(
-            clock=clock,
-            users=Users(db, clock),
-            sessions=Sessions(db, clock, key),
-            keys=ApiKeys(db, clock),
-            trail=AuditTrail(db, clock),
-            key=key,
-            health=health,
-            lag=lag,
-            metrics=metrics,
-            watch=watch,
-            origin=lambda: origin,
-            scans=Scans(ledger, worker, clock, lambda: origin),
-            diagnostics=diagnostics,
-            cors_origins=config.cors_origins,
-        )
-        yield Server(rooms, db, worker, recovery, source)
-    finally:
-        await db.dispose()
+    """A server that answers and runs scans; closed at the end.
+
+    A file is migrated at once. PostgreSQL may be away: ``serve`` waits for it and says meanwhile that it boots.
+    """
+    async with based(config, clock) as base:
+        if base.db.dialect.name != "postgresql":
+            await base.prepare()
+        runner = run_scans(base, Origin(feed, simulated, code_version))
+        rooms = _rooms(base, runner.worker, lambda: runner.origin, runner.source.probe)
+        scoring = Scoring(runner.source.read, clock)
+        yield Server(base, replace(rooms, scoring=scoring), runner, (scoring.serve,))
+
+
+@asynccontextmanager
+async def assemble_api(config: Config, clock: Clock, code_version: str) -> AsyncIterator[Server]:
+    """A server that answers from the database alone; scans are run by other processes. It begins without it too."""
+    async with based(config, clock) as base:
+        listing = Listing(Roster(base.db), clock, strategies())
+
+        def origin() -> Origin:
+            newest = listing.newest
+            if newest is None:
+                return Origin("live", simulated=False, code_version=code_version)
+            return Origin(newest.feed, newest.simulated, code_version)
+
+        rooms = _rooms(base, listing, origin, listing.probe)
+        yield Server(base, rooms, None, (listing.watch,))
+
+
+def run_scans(base: Base, origin: Origin) -> Runner:
+    """What a process needs to run scans; its market is empty until a feed teaches its source."""
+    source = MarketSource(MarketState(origin.feed, simulated=origin.simulated), base.clock, CostAssumptions())
+    worker = ScanWorker(base.ledger, base.clock, strategies(), source.read, _archive(base.db))
+    worker.observer = base.metrics
+    shared = base.db.dialect.name == "postgresql"
+    return Runner(worker, source, origin, Roster(base.db) if shared else None)
+
+
+def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe) -> Rooms:
+    db, clock, ledger = base.db, base.clock, base.ledger
+    key = load_key(base.config.token_key, base.config.data_dir)
+    lag = LoopLag(clock)
+    probes = {
+        "database": database_probe(db),
+        "shared_store": in_process,
+        "disk": disk_probe(base.config.data_dir),
+        "loop": lag.probe,
+        "feeds": feeds,
+    }
+    health, diagnostics = (
+        Health(clock, probes),
+        ScanDiagnostics(ledger.rows, ledger.details, clock, ScanRows(base.replica)),
+    )
+    incidents = Incidents(IncidentRows(db), clock)
+    watch = Watch(base.metrics, (health, lag), Machine(base.config.data_dir), incidents, clock)
+    watch.attach(still_scans=diagnostics.still_s)
+    add_gauges(base.metrics, watch, lag, clock, lambda: pool_use(db))
+    return Rooms(
+        clock=clock,
+        users=Users(db, clock),
+        sessions=Sessions(db, clock, key),
+        keys=ApiKeys(db, clock),
+        trail=AuditTrail(db, clock),
+        key=key,
+        health=health,
+        lag=lag,
+        metrics=base.metrics,
+        watch=watch,
+        origin=origin,
+        scans=Scans(ledger, offer, clock, origin),
+        diagnostics=diagnostics,
+        cors_origins=base.config.cors_origins,
+    )
 
 
 def _archive(db: AsyncEngine) -> Archive:
@@ -157,7 +303,7 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(
     server: Server,
     bound: socket.socket,
-    feeds: Sequence[Callable[[], Coroutine[Any, Any, None]]],
+    feeds: Sequence[Task],
     ready: Callable[[], None],
 ) -> None:
     """Serve until the process is asked to stop; then finish what was begun, within ten seconds.
@@ -182,32 +328,69 @@ async def serve(
         timeout_graceful_shutdown=DRAIN_S,
         h11_max_incomplete_event_size=16 * 1024,
     )
-
-    def up() -> None:
-        server.rooms.health.stage = "serving"
-        ready()
-
-    http = _Http(settings, up)
+    listening = asyncio.Event()
+    http = _Http(settings, listening.set)
 
     def stop() -> None:
         server.rooms.health.stage = "draining"
         server.rooms.closing.set()  # streams say goodbye now; the server waits for them
+        if server.runner is not None:
+            server.runner.worker.stop()
         http.stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(server.worker.serve()), group.create_task(server.rooms.lag.watch())]
-        tasks.append(group.create_task(server.recovery.watch()))
-        tasks.append(group.create_task(server.rooms.watch.run()))
-        tasks += [group.create_task(feed()) for feed in feeds]
-        try:
-            await http.serve(sockets=[bound])
-        finally:
-            server.rooms.health.stage = "draining"
-            server.rooms.closing.set()
-            for task in tasks:
-                task.cancel()
+
+    async def begin() -> None:
+        """Everything else begins once the server listens: until the database is there it says that it boots."""
+        await listening.wait()
+        await server.base.prepare()
+        server.rooms.health.stage = "serving"
+        ready()
+        async with asyncio.TaskGroup() as tasks:
+            for task in (*server.tasks(), *feeds):
+                tasks.create_task(task())
+
+    with _plainly():
+        async with asyncio.TaskGroup() as group:
+            beside = group.create_task(begin())
+            try:
+                await http.serve(sockets=[bound])
+            finally:
+                server.rooms.health.stage = "draining"
+                server.rooms.closing.set()
+                beside.cancel()
+
+
+async def work(base: Base, runner: Runner, feeds: Sequence[Task], ready: Callable[[], None]) -> None:
+    """Run scans until the process is asked to stop; those that run have some seconds to end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, runner.worker.stop)
+    await base.prepare()
+    ready()
+    with _plainly():
+        async with asyncio.TaskGroup() as group:
+            serving, *beside = runner.tasks(base.clock)
+            others = [group.create_task(task()) for task in (*beside, *base.tasks(), *feeds)]
+            try:
+                await serving()
+            finally:
+                for task in others:
+                    task.cancel()
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """Raise the failure of a group of tasks as itself where it has a name; whoever started us shows its words."""
+    try:
+        yield
+    except BaseExceptionGroup as failures:
+        failure: BaseException = failures
+        while isinstance(failure, BaseExceptionGroup):
+            failure = failure.exceptions[0]
+        if isinstance(failure, SextantError):
+            raise failure from None
+        raise
 
 
 class _Http(uvicorn.Server):

@@ -18,6 +18,9 @@ RESERVED: Final = frozenset({"SEXTANT_DATA"})
 
 SECRET_SETTINGS: Final = frozenset({"token_key", "token"})
 
+LEAST_MEMORY_MB: Final = 512  # performance.md W8: an embedded server with its market needs up to 700 MB
+MOST_MEMORY_MB: Final = 1_048_576  # a terabyte; more is a typing mistake
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -30,6 +33,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Folder of everything this installation keeps.
     database_url
         ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``; a file in the data folder by default.
+    replica_url
+        A read replica of the database, asked for reports only; the database itself when absent.
+    memory_limit_mb
+        Data memory of a process that runs scans, in MB; a strategy that wants more ends as failed. None: no limit.
     host, port
         Where the API listens.
     cors_origins
@@ -44,6 +51,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Path
     database_url: str
+    replica_url: str | None = None
+    memory_limit_mb: int | None = None
     host: str = "127.0.0.1"
     port: int = 8400
     cors_origins: tuple[str, ...] = ()
@@ -81,6 +90,8 @@ def load(environ: Mapping[str, str]) -> Config:
     return Config(
         data_dir=data_dir,
         database_url=given.get("database_url") or f"sqlite+aiosqlite:///{data_dir / 'sextant.db'}",
+        replica_url=given.get("replica_url") or None,
+        memory_limit_mb=_memory(given.get("memory_limit_mb")),
         host=given.get("host") or "127.0.0.1",
         port=_port(given.get("port")),
         cors_origins=tuple(dict.fromkeys(origins)),
@@ -103,6 +114,16 @@ def _port(text: str | None) -> int:
     return int(text)
 
 
+def _memory(text: str | None) -> int | None:
+    if not text:
+        return None
+    if not text.isdecimal() or not LEAST_MEMORY_MB <= int(text) <= MOST_MEMORY_MB:
+        raise ConfigError(
+            f"SEXTANT_MEMORY_LIMIT_MB is '{text}'; allowed are {LEAST_MEMORY_MB}..{MOST_MEMORY_MB}."
+        )
+    return int(text)
+
+
 def _choice(name: str, text: str, choices: tuple[str, ...]) -> Any:
     if text not in choices:
         raise ConfigError(f"{PREFIX}{name.upper()} is '{text}', none of {', '.join(choices)}.")
@@ -114,7 +135,7 @@ def _shown(name: str, value: Any) -> str:
         return "-"
     if name in SECRET_SETTINGS:
         return "***"
-    if name == "database_url":
+    if name in ("database_url", "replica_url"):
         return _without_password(value)
     return ", ".join(value) or "-" if isinstance(value, tuple) else str(value)
 

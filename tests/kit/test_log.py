@@ -2,14 +2,23 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from sextant.kit import log
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def plain() -> Iterator[None]:
+    """Leave no logger behind that writes to what pytest has closed."""
+    yield
+    structlog.reset_defaults()
 
 
 def test_an_event_is_one_json_line_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:

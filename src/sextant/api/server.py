@@ -32,7 +32,7 @@ from sextant.api.problems import MEDIA_TYPE, Refused, problem_of, retry_after_s
 from sextant.api.scans import ScanRoutes
 from sextant.api.streaming import StreamResponse
 from sextant.errors import BudgetExceeded, NotFound, SextantError
-from sextant.kit import log
+from sextant.kit import db_faults, log
 from sextant.kit.clock import Clock
 from sextant.kit.health import Health, LoopLag
 from sextant.kit.metrics import Metrics
@@ -239,6 +239,9 @@ class Edge:
             return NotFound("There is no such path.")
         if isinstance(error, HTTPException) and error.status_code == 405:
             return Refused("method_not_allowed", f"The path has no {request.method}.")
+        if (meaning := db_faults.named(error)) is not None:
+            _LOG.warning("request.without_database", op=_op(request), reason=meaning.reason)
+            return meaning
         incident = self._rooms.watch.incidents.failed(_op(request), error, request_id_of(request))
         _LOG.error(
             "request.failed",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from sextant.cli import exits
+from sextant.cli.process_commands import api, work
 from sextant.cli.user_commands import users
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
@@ -22,6 +23,8 @@ app = App(
     help_format="plaintext",
 )
 app.command(users)
+app.command(api)
+app.command(work)
 
 
 @app.command

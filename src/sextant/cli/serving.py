@@ -23,6 +23,7 @@ from sextant.cli.version import code_version
 from sextant.config import Config
 from sextant.errors import Conflict, Unreachable
 from sextant.kit.clock import Clock, SystemClock
+from sextant.kit.memory import limit_memory
 from sextant.monitoring.upstreams import reader_of
 from sextant.strategies.catalog import strategies
 from sextant.vault.users import UserSpec
@@ -31,6 +32,7 @@ from sextant.venues.backfill import Progress as Filled
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Wanted, Watcher, at
 
+LIVE: Final = "bybit"
 DEMO_EMAIL: Final = "demo@example.org"
 DEMO_HISTORY: Final = Plan(
     bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
@@ -45,6 +47,7 @@ SIMULATOR_STOP_S: Final = 5.0
 async def run_live(host: str | None, port: int | None) -> None:
     """Serve live markets until asked to stop."""
     config = configuration()
+    limit_memory(config.memory_limit_mb)
     clock = SystemClock()
     bound = listen(host or config.host, config.port if port is None else port)
     with logging_to(config, clock, config.log_format):
@@ -53,9 +56,9 @@ async def run_live(host: str | None, port: int | None) -> None:
 
 async def _live(config: Config, clock: Clock, bound: socket) -> None:
     async with assemble(config, clock, "live", code_version(), simulated=False) as server:
-        feed = Feed(venue("bybit"), clock, server.source.learn, Wanted(), _counted(server, "bybit"))
+        feed = Feed(venue(LIVE), clock, server.source.learn, Wanted(), _counted(server, LIVE))
         server.rooms.watch.attach(reader_of(feed))
-        await serve(server, bound, [feed.run], lambda: _say(f"Sextant answers on {_address(bound)}"))
+        await serve(server, bound, [feed.run], lambda: say(f"Sextant answers on {spoken(bound)}"))
 
 
 def _counted(server: Server, venue_name: str) -> Watcher:
@@ -67,6 +70,7 @@ async def run_demo(host: str, port: int, seed: int, instruments: int) -> None:
     """Serve a simulated market until asked to stop."""
     config = configuration()
     config = _apart(config)
+    limit_memory(config.memory_limit_mb)
     clock = SystemClock()
     bound = listen(host, port)
     with logging_to(config, clock, "text" if sys.stderr.isatty() else config.log_format):
@@ -82,19 +86,14 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
         password = await _demo_user(server)
         with _Shown() as shown:
             watcher = replace(
-                _counted(server, "bybit"),
-                listed=shown.listed,
-                progress=shown.progress,
-                filled=shown.filled,
+                _counted(server, LIVE), listed=shown.listed, progress=shown.progress, filled=shown.filled
             )
-            moved = at(venue("bybit"), addresses.rest, addresses.sockets)
+            moved = at(venue(LIVE), addresses.rest, addresses.sockets)
             feed = Feed(
                 moved, clock, server.source.learn, Wanted(most=instruments, history=DEMO_HISTORY), watcher
             )
             server.rooms.watch.attach(reader_of(feed))
-            await serve(
-                server, bound, [feed.run], lambda: _welcome(_address(bound), password, config.data_dir)
-            )
+            await serve(server, bound, [feed.run], lambda: _welcome(spoken(bound), password, config.data_dir))
 
 
 @asynccontextmanager
@@ -174,35 +173,37 @@ class _Shown:
     def listed(self, count: int) -> None:
         self._instruments = count
         self._task = self._progress.add_task("history", total=None)
-        _say(f"{count} instruments listed; their history is being fetched.")
+        say(f"{count} instruments listed; their history is being fetched.")
 
     def progress(self, filled: Filled) -> None:
         if self._task is not None:
             self._progress.update(self._task, completed=filled.done, total=filled.total)
         if filled.done == 2 * self._instruments:
-            _say("Long frames are complete: scans are worth starting now.")
+            say("Long frames are complete: scans are worth starting now.")
 
     def filled(self, failures: Sequence[Failure]) -> None:
         if self._task is not None:
             self._progress.remove_task(self._task)
-        _say(f"History is complete, {len(failures)} pieces could not be had.")
+        say(f"History is complete, {len(failures)} pieces could not be had.")
 
 
 def _welcome(address: str, password: str | None, folder: Path) -> None:
-    _say(f"Sextant answers on {address} with SIMULATED data (docs: {address}/api/v1/openapi.json)")
+    say(f"Sextant answers on {address} with SIMULATED data (docs: {address}/api/v1/openapi.json)")
     if password is None:
-        _say(
+        say(
             f"Log in as {DEMO_EMAIL} with the password shown at its first start; delete {folder} to start anew."
         )
     else:
-        _say(f"Log in as {DEMO_EMAIL} with the password {password} (shown once).")
-    _say("Ctrl-C ends it.")
+        say(f"Log in as {DEMO_EMAIL} with the password {password} (shown once).")
+    say("Ctrl-C ends it.")
 
 
-def _address(bound: object) -> str:
+def spoken(bound: object) -> str:
+    """The address of a bound socket as a person writes it."""
     host, port = bound.getsockname()[:2]  # type: ignore[attr-defined]  # a bound socket
     return f"http://{host}:{port}"
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
     sys.stderr.write(text + "\n")

@@ -31,10 +31,15 @@ class ScanDiagnostics:
         The store.
     clock
         Says how long a running scan has not moved.
+    reports
+        Rows that figures are counted from, which may lag behind; those of the store by default.
     """
 
-    def __init__(self, rows: ScanRows, details: ScanDetails, clock: Clock) -> None:
+    def __init__(
+        self, rows: ScanRows, details: ScanDetails, clock: Clock, reports: ScanRows | None = None
+    ) -> None:
         self._rows = rows
+        self._reports = rows if reports is None else reports
         self._details = details
         self._clock = clock
 
@@ -68,7 +73,7 @@ class ScanDiagnostics:
         now_ns = self._clock.now_ns()
         midnight_ns = now_ns - now_ns % DAY_NS
         today = [
-            status for status in await self._rows.since(midnight_ns) if user_id in (None, status.user_id)
+            status for status in await self._reports.since(midnight_ns) if user_id in (None, status.user_id)
         ]
         ended = [status for status in today if status.finished_ns is not None]
         spent_ms = [
@@ -85,7 +90,7 @@ class ScanDiagnostics:
             total_strategies=sum(status.ended_strategies for status in today),
             mean_execution_ms=sum(spent_ms) / len(spent_ms) if spent_ms else None,
         )
-        return ScanMetrics(day, tuple(await self._rows.page(user_id, RECENT_SCANS)))
+        return ScanMetrics(day, tuple(await self._reports.page(user_id, RECENT_SCANS)))
 
     async def still_s(self) -> list[float]:
         """How long each running scan, of whomever, has not moved."""

@@ -51,6 +51,11 @@ class MarketSource:
         self._heard_ns = self._clock.monotonic_ns()
         return lost
 
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Every instrument that is known now."""
+        with self._lock:
+            return tuple(spec.instrument for spec in self._state.instruments)
+
     async def probe(self) -> Reading:
         """Degraded until the first event, and while nothing arrives."""
         if self._heard_ns is None:

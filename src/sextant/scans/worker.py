@@ -288,6 +288,9 @@ class ScanWorker:
         spent_ms = job.phase_ms["asset_discovery"] = self._since_ms(begun_ns)
         now_ns = self._clock.now_ns()
         change = transitions.view_taken(asked.part.view.as_of_ns, view_hash, asked.universe, spent_ms)
+        # Whoever accepted the scan may not have known the market; from now on its row says what the view says.
+        change.facts |= {"feed": asked.part.view.feed, "simulated": asked.part.view.simulated}
+        change.facts["unmatched"] = list(asked.universe.unmatched)
         change.steps = [
             transitions.step(number, STEP_NAMES[number], "completed", now_ns, execution_ms=spent_ms)
             for number in (4, 5)
