@@ -46,7 +46,7 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
         ("notes.txt", b"these are notes, not frames", "notes.txt"),
         ("empty.jsonl.zst", b"", "empty.jsonl.zst"),
         ("bars.parquet", b"PAR1 but nothing else", "bars.parquet"),
-        ("noise.gz", gzip.compress(b"noise\nnoise\n"), "noise.gz"),
+        ("noise.gz", gzip.compress(b"noise\nnoise\n", mtime=0), "noise.gz"),
     ],
 )
 def test_a_file_of_the_wrong_kind_is_one_line_that_names_it(
