@@ -337,3 +337,23 @@ async def test_a_client_that_is_not_open_says_so() -> None:
     with pytest.raises(Unreachable) as raised:
         await _client("127.0.0.1:9", clock).get("/", (), Deadline(clock, 5))
     assert raised.value.reason == "closed"
+
+
+async def test_headers_are_made_anew_for_each_attempt() -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers["X-Number"])
+        return web.json_response({}, status=503 if len(seen) == 1 else 200)
+
+    clock = ManualClock(NOW_NS)
+    made: list[int] = []
+
+    def numbered() -> dict[str, str]:
+        made.append(len(made) + 1)
+        return {"X-Number": str(made[-1])}
+
+    async with serving(handler) as host, _client(host, clock, repeats=2) as client:
+        read = asyncio.create_task(client.get("/v5/x", (), Deadline(clock, 30), numbered))
+        await advance_until(clock, 0.05, read.done)
+    assert seen == ["1", "2"]

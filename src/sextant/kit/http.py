@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import aiohttp
 
@@ -25,6 +25,8 @@ from sextant.kit.metrics import CallEnd
 from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Retrying, stated_wait_s
 
+Method = Literal["GET", "POST"]
+
 BODY_BYTES: Final = 8 * 1024 * 1024
 UNSTATED_WAIT_S: Final = 5.0  # silence kept after a refusal that states no time
 BAN_S: Final = 120.0  # the least that hosts which answer 418 ban an address for
@@ -35,6 +37,18 @@ _CONNECTIONS: Final = 32  # per client; a client has one host
 
 Observe: TypeAlias = Callable[[str, CallEnd, float], None]
 """Takes ``(op, end, seconds)`` of a call, where the op is the last word of its path."""
+
+
+Headers: TypeAlias = Callable[[], Mapping[str, str]]
+"""Makes the headers of one attempt."""
+
+_Question: TypeAlias = tuple[Method, str, Sequence[tuple[str, str]], Headers]
+"""Method, path, query and headers."""
+
+
+def _no_headers() -> Mapping[str, str]:
+    """Nothing besides what every request carries."""
+    return {}
 
 
 def _general(_: int, __: bytes) -> VenueError | None:
@@ -127,7 +141,13 @@ class RestClient:
             await self._session.close()
             self._session = None
 
-    async def get(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
+    async def get(
+        self,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        deadline: Deadline,
+        headers: Headers = _no_headers,
+    ) -> Answer:
         """The whole answer to a read.
 
         Parameters
@@ -138,6 +158,8 @@ class RestClient:
             Names and values in the order to send.
         deadline
             Of the read and its repeats together: connecting, waiting and every byte of the body.
+        headers
+            Made anew for each attempt, since signatures carry its time.
 
         Raises
         ------
@@ -150,30 +172,42 @@ class RestClient:
         WireError
             The body is no data: an HTML page, an unknown encoding, or more than the allowed bytes.
         """
-        return await self._retrying.run(lambda: self._attempt(path, query, deadline), deadline)
+        return await self._retrying.run(
+            lambda: self._attempt(("GET", path, query, headers), deadline), deadline
+        )
 
-    async def _attempt(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
+    async def post(self, path: str, deadline: Deadline) -> Answer:
+        """The whole answer to a question that the host wants to be posted, without a body; as :meth:`get`.
+
+        It is repeated as a read is, so it must change nothing at the host.
+        """
+        return await self._retrying.run(
+            lambda: self._attempt(("POST", path, (), _no_headers), deadline), deadline
+        )
+
+    async def _attempt(self, question: _Question, deadline: Deadline) -> Answer:
         silent_s = self._silence.remaining_s()
         if silent_s > 0:
             raise Throttled(self._silence.reason, retry_after_s=silent_s, reason="silence")
         begun_ns = self._clock.monotonic_ns()
         end: CallEnd | None = None
         try:
-            answer = await self._call(path, query, deadline)
+            answer = await self._call(question, deadline)
             end = "ok"
         except VenueError as error:
             end = call_end(error)
             raise
         finally:
             if end is not None:
-                self._settings.observe(op_of(path), end, (self._clock.monotonic_ns() - begun_ns) / 1e9)
+                self._settings.observe(op_of(question[1]), end, (self._clock.monotonic_ns() - begun_ns) / 1e9)
         return answer
 
-    async def _call(self, path: str, query: Sequence[tuple[str, str]], deadline: Deadline) -> Answer:
+    async def _call(self, question: _Question, deadline: Deadline) -> Answer:
+        method, path, query, headers = question
         elsewhere = self._settings.elsewhere.items()
         url = next((base for prefix, base in elsewhere if path.startswith(prefix)), self._base_url) + path
         try:
-            return await within(self._clock, deadline, self._ask(url, query), path)
+            return await within(self._clock, deadline, self._ask((method, url, query, headers)), path)
         except BudgetExceeded as error:
             raise Unreachable(
                 f"{url} did not answer within {deadline.seconds:g} s.", reason="timeout", url=url
@@ -188,23 +222,25 @@ class RestClient:
             self._silence.ask(error.retry_after_s, error.message)
             raise
 
-    async def _ask(self, url: str, query: Sequence[tuple[str, str]]) -> Answer:
+    async def _ask(self, question: _Question) -> Answer:
+        method, url, query, headers = question
         if self._session is None:
             raise Unreachable(f"The client of {self._base_url} is closed.", reason="closed")
-        async with self._session.get(url, params=query, allow_redirects=False) as response:
+        asked = self._session.request(method, url, params=query, headers=headers(), allow_redirects=False)
+        async with asked as response:
             body = await self._read(response)
-            headers = {name.lower(): value for name, value in response.headers.items()}
+            told = {name.lower(): value for name, value in response.headers.items()}
             receive_ns = self._clock.now_ns()
-            own = self._settings.refusal(response.status, body)
-            if own is not None:
-                raise own
+            refused = self._settings.refusal(response.status, body)
+            if refused is not None:
+                raise refused
             if response.status != 200:
-                raise self._refused(response.status, body, headers, url)
+                raise self._refused(response.status, body, told, url)
             if response.content_type == "text/html" or body[:256].lstrip()[:1] == b"<":
                 raise WireError(
                     f"{url} answered a page, not data: {_quoted(body)}", reason="bad_body", field=""
                 )
-            return Answer(body, receive_ns, headers)
+            return Answer(body, receive_ns, told)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         """The decompressed body; decompression stops at the limit, whatever the body claims to hold."""

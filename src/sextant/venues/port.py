@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from sextant.errors import VenueError
+from sextant.model.balance import Balance, Position
 from sextant.model.bar import BarBlock
+from sextant.model.credentials import Credentials
 from sextant.model.events import (
     BookSnapshot,
     DerivativesUpdate,
@@ -99,10 +101,14 @@ class SymbolTable:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A read-only REST question: path below the venue's base URL, and query in order."""
+    """A read-only REST question: path below the venue's base URL, and query in order.
+
+    ``post`` where the venue wants a question that changes nothing to be posted, without a body.
+    """
 
     path: str
     query: tuple[tuple[str, str], ...] = ()
+    post: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +279,80 @@ class Snapshots:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """What an account holds in assets.
+
+    Parameters
+    ----------
+    balances
+        One per asset.
+    equity_usd, free_usd
+        Value of everything, and what of it is free, by the venue; None where it states none.
+    as_of_ns
+        When it was true at the venue.
+    """
+
+    balances: tuple[Balance, ...]
+    equity_usd: float | None
+    free_usd: float | None
+    as_of_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsPage:
+    """One page of open positions; ``cursor`` is None on the last, ``unlisted`` names symbols the table does not hold."""
+
+    positions: tuple[Position, ...]
+    cursor: str | None
+    unlisted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """How an account is read; nothing here can order, move or change anything.
+
+    Parameters
+    ----------
+    sign
+        ``(credentials, now_ns, request)`` to the headers that prove whose read it is.
+    balances_request, parse_balances
+        The question, and body to what is held.
+    category
+        Whose symbols positions are told in.
+    positions_request, parse_positions
+        Cursor to the question; ``(body, symbols)`` to one page. Both raise ``VenueError``.
+    """
+
+    sign: Callable[[Credentials, int, Request], dict[str, str]]
+    balances_request: Callable[[], Request]
+    parse_balances: Callable[[bytes], Statement]
+    category: Category
+    positions_request: Callable[[str | None], Request]
+    parse_positions: Callable[[bytes, SymbolTable], PositionsPage]
+
+
+@dataclass(frozen=True, slots=True)
 class SideSocket:
     """A further socket of a category, and the streams that travel on it alone."""
 
     url: str
     streams: tuple[Stream, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How the address of a socket is asked for where it is another one each time.
+
+    Parameters
+    ----------
+    request
+        The question.
+    parse
+        Body to URL. Raises ``VenueError``.
+    """
+
+    request: Request
+    parse: Callable[[bytes], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,8 +371,14 @@ class Variations:
         Base URLs by path prefix, where another host than ``Venue.rest`` answers.
     side_sockets
         The second socket of a category.
+    door
+        How the address of a socket is asked for; None where it is always the same.
     former
         Categories and URLs of sockets that only recordings name.
+    former_lists
+        Paths of the questions for instruments that only recordings name.
+    accounts
+        How an account is read; None where it is not.
     assume
         ``(category, frame, receive_ns)`` to a listing read off a frame's symbol and digits, for recordings
         without a listing; None for a frame that does not show it.
@@ -308,7 +389,10 @@ class Variations:
     one_channel: bool = False
     rests: Mapping[str, str] = field(default_factory=dict)
     side_sockets: Mapping[Category, SideSocket] = field(default_factory=dict)
+    door: Door | None = None
     former: tuple[tuple[Category, str], ...] = ()
+    former_lists: tuple[str, ...] = ()
+    accounts: Accounts | None = None
     assume: Callable[[Category, bytes, int], Listing | None] | None = None
 
 

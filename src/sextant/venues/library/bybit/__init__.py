@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.model.times import INTERVALS
-from sextant.venues.library.bybit import frames, instruments, rest, talk
+from sextant.venues.library.bybit import account, frames, instruments, rest, talk
 from sextant.venues.library.bybit.wire import NAME
-from sextant.venues.port import Capabilities, History, Limits, Ping, Venue
+from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
 
 _DERIVATIVE_STREAMS: Final = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
 _SPOT_STREAMS: Final = ("book", "trades", "quote", "bars", "derivatives")
@@ -70,5 +70,7 @@ VENUE: Final = Venue(
         "The venue's notices of maintenance (system.status) are not read.",
         "A ban is kept within one process; several processes on one address do not tell each other.",
         "A new listing is subscribed at the next start.",
+        "Accounts other than unified ones, and positions not settled in USDT, are not read.",
     ),
+    variations=Variations(accounts=account.ACCOUNTS),
 )
