@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, TypedDict, Unpack
@@ -19,14 +18,14 @@ from aiohttp import web
 
 from sextant.errors import InputError, Rejected
 from sextant.kit.clock import Clock
-from sextant.model.times import DAY_NS
 from sextant.sim.books import Level
 from sextant.sim.bybit_rest import Answers
 from sextant.sim.bybit_socket import STATUS, Hub
 from sextant.sim.faults import Fault, FaultPlan, parse
+from sextant.sim.hosting import check_pace, check_time, hosted
 from sextant.sim.limits import REQUESTS_A_WINDOW, WINDOW_MS, Counters, Limits
 from sextant.sim.live import Live
-from sextant.sim.market_model import FIRST_DAY, LAST_DAY, MarketModel
+from sextant.sim.market_model import MarketModel
 from sextant.sim.spoiling import spoilt
 from sextant.sim.universe import Category
 
@@ -233,41 +232,21 @@ async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[Simulatio
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    pace = scene.get("pace", 1.0)
-    if not 0.05 <= pace <= 4.0:
-        raise InputError(f"Pace {pace} is outside 0.05..4.")
-    today = clock.now_ns() // DAY_NS
-    if not FIRST_DAY + _HISTORY_DAYS < today < LAST_DAY:
-        raise InputError(
-            f"The clock shows day {today} since 1970; the simulated market lives in "
-            f"{FIRST_DAY + _HISTORY_DAYS + 1}..{LAST_DAY - 1}."
-        )
-    model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
-    simulation = Simulation(clock, model, pace, parse(scene.get("faults", ())))
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", simulation.answer)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", scene.get("port", 0))
-    await site.start()
-    simulation.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    beat = asyncio.create_task(simulation.run(), name="simulated bybit")
-    beat.add_done_callback(_report)
-    try:
+    simulation = made(clock, scene)
+    async with hosted({"/": simulation}, scene.get("port", 0)):
         yield simulation
-    finally:
-        beat.cancel()
-        await asyncio.wait([beat])
-        await simulation.close()
-        await runner.cleanup()
-        if not beat.cancelled():
-            beat.result()
 
 
-def _report(beat: asyncio.Task[None]) -> None:
-    """Tell the loop at once when time has stopped for another reason than the end of the context."""
-    error = None if beat.cancelled() else beat.exception()
-    if error is not None:
-        beat.get_loop().call_exception_handler(
-            {"message": "The simulated venue has stopped pushing.", "exception": error, "task": beat}
-        )
+def made(clock: Clock, scene: Scene) -> Simulation:
+    """The simulated venue of a scene, not yet at any address.
+
+    Raises
+    ------
+    InputError
+        If a parameter or the clock is out of range, or the script is malformed.
+    """
+    pace = scene.get("pace", 1.0)
+    check_pace(pace)
+    check_time(clock, _HISTORY_DAYS)
+    model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
+    return Simulation(clock, model, pace, parse(scene.get("faults", ())))

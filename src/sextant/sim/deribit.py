@@ -1,0 +1,169 @@
+"""The simulated Deribit: REST and the public socket on one loopback port, stopped with its context.
+
+::
+
+    async with start(SystemClock(), seed=7) as venue:
+        venue.base_url      http://127.0.0.1:40124
+        venue.socket_url    ws://127.0.0.1:40124/ws/api/v2
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Final, Unpack
+
+import orjson
+from aiohttp import web
+
+from sextant.errors import Rejected
+from sextant.kit.clock import Clock
+from sextant.sim.bybit import Scene
+from sextant.sim.deribit_market import DerivativesModel
+from sextant.sim.deribit_rest import METHOD_NOT_FOUND, TOO_MANY, refused
+from sextant.sim.deribit_socket import CREDITS_A_MS, DeribitHub, envelope, error_body
+from sextant.sim.faults import FaultPlan, parse
+from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.limits import Counters
+from sextant.sim.market_model import MarketModel
+from sextant.sim.spoiling import spoilt
+
+_BEAT_S: Final = 0.05
+_HISTORY_DAYS: Final = 60  # days that volatility and strikes reach back, with room
+_MILLISECOND_NS: Final = 1_000_000
+_PREFIX: Final = "/api/v2/"
+_SOCKET: Final = "/ws/api/v2"
+PATHS: Final = (_PREFIX, _SOCKET)
+"""How all of its paths begin."""
+
+_CREDITS: Final = 50_000
+_A_READ: Final = 500
+
+
+class DeribitSimulation:
+    """A running simulated venue.
+
+    Parameters
+    ----------
+    clock
+        Whose time the market follows.
+    derivatives
+        What is listed and quoted.
+    plan
+        The script of faults.
+    """
+
+    def __init__(self, clock: Clock, derivatives: DerivativesModel, plan: FaultPlan) -> None:
+        self._clock = clock
+        self._plan = plan
+        self._credits: dict[str, tuple[float, int]] = {}
+        self.derivatives = derivatives
+        self.counters = Counters()
+        self._hub = DeribitHub(derivatives, plan, self.counters, self.now_ms)
+        self.base_url = ""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970 as the venue believes."""
+        return self._clock.now_ns() // _MILLISECOND_NS
+
+    @property
+    def socket_url(self) -> str:
+        """Where the public socket listens."""
+        return self.base_url.replace("http", "ws", 1) + _SOCKET
+
+    def pump(self) -> None:
+        """Push everything that has become due; tests that drive a clock may call it instead of waiting."""
+        self._hub.pump()
+
+    async def run(self) -> None:
+        """Let time pass until cancelled."""
+        while True:
+            await self._clock.sleep(_BEAT_S)
+            self.pump()
+
+    async def close(self) -> None:
+        """Say goodbye to every socket."""
+        await self._hub.close_all()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The reply to any request that reaches the port."""
+        path = request.path
+        if path == _SOCKET:
+            return await self._hub.serve(request)
+        self.counters.requests += 1
+        self.counters.paths[path] = self.counters.paths.get(path, 0) + 1
+        if not path.startswith(_PREFIX + "public/") or request.method != "GET":
+            self.counters.forbidden += 1
+            return _reply(error_body(None, refused(13_009, "unauthorized"), self.now_ms()), 401)
+        for fault in self._plan.call(path):
+            return await spoilt(request, self._result(request), fault)
+        return self._result(request)
+
+    def _result(self, request: web.Request) -> web.Response:
+        now_ms, address = self.now_ms(), request.remote or "unknown"
+        try:
+            self._spend(address, now_ms)
+            call = self._hub.calls.methods.get(request.path.removeprefix(_PREFIX))
+            if call is None:
+                raise refused(METHOD_NOT_FOUND, "Method not found")
+            return web.Response(
+                text=envelope(None, call(request.query, now_ms), now_ms), content_type="application/json"
+            )
+        except Rejected as refusal:
+            status = 429 if refusal.facts["ret_code"] == TOO_MANY else 400
+            return _reply(error_body(None, refusal, now_ms), status)
+
+    def _spend(self, address: str, now_ms: int) -> None:
+        """Pay for a read: a hundred at once, twenty a second.
+
+        Raises
+        ------
+        Rejected
+            If the credits are used up.
+        """
+        left, then_ms = self._credits.get(address, (float(_CREDITS), now_ms))
+        left = min(float(_CREDITS), left + (now_ms - then_ms) * CREDITS_A_MS)
+        if left < _A_READ:
+            raise refused(TOO_MANY, "too_many_requests")
+        self._credits[address] = (left - _A_READ, now_ms)
+
+
+def _reply(body: dict[str, Any], status: int) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+
+
+@contextlib.asynccontextmanager
+async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[DeribitSimulation]:
+    """A simulated venue that runs inside the caller's loop until the context ends.
+
+    Parameters
+    ----------
+    clock
+        Whose time the market follows.
+    **scene
+        As of the simulated Bybit; with the same seed and number of instruments both quote one market.
+
+    Raises
+    ------
+    InputError
+        If a parameter or the clock is out of range, or the script is malformed.
+    """
+    simulation = made(clock, scene)
+    async with hosted(dict.fromkeys(PATHS, simulation), scene.get("port", 0)):
+        yield simulation
+
+
+def made(clock: Clock, scene: Scene) -> DeribitSimulation:
+    """The simulated venue of a scene, not yet at any address.
+
+    Raises
+    ------
+    InputError
+        If a parameter or the clock is out of range, or the script is malformed.
+    """
+    pace = scene.get("pace", 1.0)
+    check_pace(pace)
+    check_time(clock, _HISTORY_DAYS)
+    model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
+    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // _MILLISECOND_NS)
+    return DeribitSimulation(clock, DerivativesModel(model, pace), plan)

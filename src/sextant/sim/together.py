@@ -1,0 +1,34 @@
+"""All simulated venues on one port: one market, quoted by each in its own words and told apart by their paths."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Unpack
+
+from sextant.kit.clock import Clock
+from sextant.sim import bybit, deribit
+from sextant.sim.bybit import Scene
+from sextant.sim.hosting import Hosted, hosted
+
+
+@contextlib.asynccontextmanager
+async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[str]:
+    """The address at which every simulated venue answers until the context ends.
+
+    Parameters
+    ----------
+    clock
+        Whose time the market follows.
+    **scene
+        As of one venue; its faults hit whichever venue has the path or topic they name.
+
+    Raises
+    ------
+    InputError
+        If a parameter or the clock is out of range, or the script is malformed.
+    """
+    options = deribit.made(clock, scene)
+    venues: dict[str, Hosted] = {"/": bybit.made(clock, scene), **dict.fromkeys(deribit.PATHS, options)}
+    async with hosted(venues, scene.get("port", 0)) as address:
+        yield address

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from sextant.errors import InputError
+from sextant.kit.clock import ManualClock
+from sextant.sim.hosting import check_pace, check_time, hosted
+
+
+class Echo:
+    """A venue that says its name, and may stop living."""
+
+    def __init__(self, name: str, *, fails: bool = False) -> None:
+        self.name = name
+        self.base_url = ""
+        self.closed = 0
+        self._fails = fails
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(text=f"{self.name} {request.path}")
+
+    async def run(self) -> None:
+        if self._fails:
+            raise RuntimeError("the beat is broken")
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+async def said(address: str, path: str) -> str:
+    async with aiohttp.ClientSession() as client, client.get(address + path) as answer:
+        return await answer.text()
+
+
+async def test_the_longest_beginning_of_a_path_decides() -> None:
+    one, other = Echo("one"), Echo("other")
+    async with hosted({"/": one, "/api/": other, "/ws/api": other}, 0) as address:
+        assert await said(address, "/v5/x") == "one /v5/x"
+        assert await said(address, "/api/v2") == "other /api/v2"
+        assert await said(address, "/ws/api/v2") == "other /ws/api/v2"
+        assert one.base_url == other.base_url == address
+    assert (one.closed, other.closed) == (1, 1)
+
+
+async def test_a_venue_that_stopped_living_is_told_and_ends_the_context_with_its_error() -> None:
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["message"])))
+
+    async def live_a_while() -> None:
+        async with hosted({"/": Echo("x", fails=True)}, 0):
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+    with pytest.raises(RuntimeError, match="the beat is broken"):
+        await live_a_while()
+    assert told == ["The simulated venue has stopped pushing."]
+
+
+def test_clocks_and_paces_out_of_range_are_refused() -> None:
+    with pytest.raises(InputError, match="The clock shows day 0"):
+        check_time(ManualClock(0), 8)
+    with pytest.raises(InputError, match=r"outside 0.05\.\.4"):
+        check_pace(5.0)
+    check_pace(1.0)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from typing import Any
+
+import aiohttp
+import pytest
+
+from sextant.kit.clock import ManualClock
+from sextant.sim.together import start
+
+NOW_NS = 1_782_552_420_000_000_000
+
+
+async def read(client: aiohttp.ClientSession, url: str) -> Any:
+    async with client.get(url) as answer:
+        return await answer.json()
+
+
+async def test_one_address_answers_as_every_venue_about_one_market() -> None:
+    async with (
+        start(ManualClock(NOW_NS), seed=7, instruments=24) as address,
+        aiohttp.ClientSession() as client,
+    ):
+        bybit = await read(client, f"{address}/v5/market/tickers?category=linear&symbol=BTCUSDT")
+        deribit = await read(client, f"{address}/api/v2/public/ticker?instrument_name=BTC-PERPETUAL")
+        async with client.ws_connect(address.replace("http", "ws", 1) + "/ws/api/v2") as socket:
+            await socket.send_json({"id": 1, "method": "public/test", "params": {}})
+            assert "version" in (await socket.receive_json(timeout=5))["result"]
+        async with client.ws_connect(address.replace("http", "ws", 1) + "/v5/public/linear") as socket:
+            await socket.send_json({"op": "ping"})
+            assert (await socket.receive_json(timeout=5))["ret_msg"] == "pong"
+    last = float(bybit["result"]["list"][0]["lastPrice"])
+    assert deribit["result"]["best_bid_price"] == pytest.approx(last, rel=1e-3)
+    assert deribit["result"]["index_price"] == pytest.approx(
+        float(bybit["result"]["list"][0]["indexPrice"]), rel=1e-3
+    )
