@@ -32,6 +32,11 @@ def _moved(today: Floats, before: Floats, half: Floats) -> Floats:
     return sq(ratio(today - before, half) / 1.5)
 
 
+def _days(before: Floats) -> Floats:
+    """How many whole days before today there are, at most one."""
+    return np.where(np.isnan(before), 0.0, 1.0)
+
+
 def _share(today: Floats, before: Floats) -> Floats:
     """Volume of the day so far over that of the day before; 1 where that had none."""
     return np.where(before > 0, ratio(today, before), np.where(np.isnan(before), np.nan, 1.0))
@@ -80,6 +85,7 @@ DIMENSION = Dimension(
             ),
             rows=1440,
             needs=(
+                Need(mapped(_days, Rolled("day_before", _POC)), 1, "SHORT_HISTORY", soft=False),
                 Need(
                     mapped(_share, _DAY_VOLUME, Rolled("day_before", _DAY_VOLUME)),
                     0.25,

@@ -54,7 +54,7 @@ _BAR: Final = (
 
 
 def _hours(of: Reading) -> tuple[Need, ...]:
-    return (Need(Rolled("filled", of, schedule=HOURLY), HOURLY[2], "WARMING"),)
+    return (Need(Rolled("filled", of, schedule=HOURLY), HOURLY[2], "SHORT_HISTORY"),)
 
 
 DIMENSION = Dimension(
