@@ -18,6 +18,7 @@ RECORDINGS = {
     "bybit": ("cryptofeed/v3/BYBIT_btc_eth.jsonl.zst",),
     "coinbase": ("cryptofeed/v3/COINBASE.jsonl.zst",),
     "deribit": ("cryptofeed/v3/DERIBIT.jsonl.zst",),
+    "kucoin": ("cryptofeed/v3/KUCOIN.jsonl.zst",),
     "okx": ("cryptofeed/v3/OKX.jsonl.zst",),
     "kraken": ("kraken/orderbook-v2.json.gz",),
 }
@@ -51,6 +52,7 @@ class Recording:
 def read_session(data_dir: Path, venue: Venue) -> Recording:
     """The recorded sessions of a venue as one: its instrument lists and every received frame."""
     listings = {venue.instruments_request(category, None).path for category in venue.sockets}
+    listings.update(venue.variations.former_lists)
     bodies: dict[str, bytes] = {}
     frames: list[tuple[Category, bytes, int]] = []
     for name in RECORDINGS[venue.name]:

@@ -60,7 +60,7 @@ def channel_of(data: bytes) -> str:
     kind = next((word for word in words if isinstance(word, str)), "")
     channel = _channel(named)
     text = f"{channel} {kind}" if kind and kind != channel else channel
-    return text[:LONGEST] or UNNAMED
+    return text.strip()[:LONGEST] or UNNAMED
 
 
 def _channel(named: _Named) -> str:

@@ -15,7 +15,8 @@ from sextant.kit.ids import new_fraction
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Retrying
 from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
-from sextant.model.instrument import Instrument
+from sextant.model.instrument import Instrument, Kind
+from sextant.model.times import DAY_NS
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
 from sextant.venues.directory import changes, read_directory, read_quotes
 from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
@@ -49,12 +50,18 @@ class Wanted:
         Greatest number of instruments; the ones of highest 24 h turnover stay.
     history
         How much of the past is fetched; None for nothing.
+    kinds
+        Kinds of instruments; None means all that the venue is read for.
+    within_days
+        Options and futures that settle later are not wanted; None for any.
     """
 
     bases: frozenset[str] | None = None
     quotes: frozenset[str] = frozenset({"USDT"})
     most: int = 300
     history: Plan | None = field(default_factory=Plan)
+    kinds: frozenset[Kind] | None = None
+    within_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,10 @@ class Feed:
 
         async def ask(request: Request) -> Answer:
             await budget.spend()
-            return await client.get(request.path, request.query, Deadline(self._clock, BOOK_S))
+            deadline = Deadline(self._clock, BOOK_S)
+            if request.post:
+                return await client.post(request.path, deadline)
+            return await client.get(request.path, request.query, deadline)
 
         return ask
 
@@ -226,6 +236,9 @@ class Feed:
         instrument = listing.instrument
         wanted = self._wanted
         good = instrument.quote in wanted.quotes and listing.spec.status == "trading"
+        good = good and (wanted.kinds is None or instrument.kind in wanted.kinds)
+        if wanted.within_days is not None and instrument.expiry_ns is not None:
+            good = good and instrument.expiry_ns - self._clock.now_ns() <= wanted.within_days * DAY_NS
         return good and (wanted.bases is None or instrument.base in wanted.bases)
 
     async def _fill(self, client: RestClient, listings: Sequence[Listing], plan: Plan) -> None:

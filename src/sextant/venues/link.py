@@ -251,7 +251,7 @@ class Link:
         """Open, subscribe and keep one connection; how it ended."""
         try:
             connection = await connect(
-                self._url,
+                await self._address(),
                 self._receive,
                 self._clock,
                 Deadline(self._clock, OPEN_S),
@@ -286,8 +286,18 @@ class Link:
             connection.abort()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _address(self) -> str:
+        """Where to connect; asked for first at a venue that gives another address each time."""
+        door, ask = self._venue.variations.door, self._runtime.ask
+        if door is None or ask is None:
+            return self._url
+        return door.parse((await ask(door.request)).body)
+
     def _keep_silent(self, refused: Throttled) -> None:
         """Ask everything that calls this venue for silence; the venue's own meaning of the refusal comes first."""
+        if "status" not in refused.facts:
+            self._runtime.silence.ask(refused.retry_after_s, refused.message)
+            return
         own = self._venue.refusal(int(refused.facts["status"]), refused.facts["body"])
         told = own if isinstance(own, Throttled) else refused
         self._runtime.silence.ask(told.retry_after_s, told.message)

@@ -264,7 +264,8 @@ class Replay:
         symbols = self._symbols[venue.name]
         snapshots = venue.variations.snapshots
         try:
-            if path in {venue.instruments_request(category, None).path for category in venue.sockets}:
+            lists = {venue.instruments_request(category, None).path for category in venue.sockets}
+            if path in lists or path in venue.variations.former_lists:
                 yield from self._listings(frame, venue)
             elif path in {venue.quotes_request(category).path for category in venue.sockets}:
                 for event in venue.parse_quotes(frame.data, frame.receive_ns, symbols):

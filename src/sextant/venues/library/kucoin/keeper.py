@@ -1,0 +1,19 @@
+"""What a connection to KuCoin must remember: changes of books whose beginning is not known, and open bars."""
+
+from __future__ import annotations
+
+from sextant.model.events import Event
+from sextant.venues.keeping import HeldBooks, OpenBars
+from sextant.venues.port import Category, SymbolTable
+
+
+class KucoinKeeper(HeldBooks):
+    """Holds books back until their beginning is known, and closes bars."""
+
+    def __init__(self, _: Category, __: SymbolTable) -> None:
+        super().__init__()
+        self._bars = OpenBars()
+
+    def take(self, data: bytes, events: list[Event], receive_ns: int) -> list[Event]:
+        """The events of a frame, books in order and bars closed."""
+        return self._bars.close(super().take(data, events, receive_ns))
