@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from sextant.cli import exits
-from sextant.cli.commands import app
-from sextant.errors import SextantError
+# Read when numpy is first loaded. Matrices here are small and many scans share the cores: threads of the linear
+# algebra then mostly wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from sextant.cli import exits  # after the line above
+from sextant.cli.commands import app  # as above
+from sextant.errors import SextantError  # as above
 
 
 def main() -> None:

@@ -96,13 +96,18 @@ class Residuals:
             Instrument and row of the signal.
         first, last
             Rows held, both included.
+
+        Notes
+        -----
+        The factor portfolio is bought at the first row and held: its simple return, as the instrument's own is. Summed
+        logarithms would leave half the variance of each leg to the longs and take it from the shorts.
         """
         out = np.empty(len(column))
         for event, (s, t, begin, end) in enumerate(
             zip(column.tolist(), row.tolist(), first.tolist(), last.tolist(), strict=True)
         ):
             fit = self.fits[self.fit[t]]
-            held = self.log_return[begin : end + 1, fit.pool].sum(axis=0)
+            held = np.expm1(self.log_return[begin : end + 1, fit.pool].sum(axis=0))
             out[event] = held @ (fit.loadings @ fit.beta[:, s])
         return out
 
