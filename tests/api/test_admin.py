@@ -223,3 +223,18 @@ async def test_a_forged_entry_breaks_the_chain_and_pages_go_on(api: Api) -> None
     assert (await api.client.get(AUDIT_PATH, headers=root)).json()["chain_ok"] is False
     for query in ("since=yesterday", "limit=0", "cursor=x", "surprise=1"):
         assert (await api.client.get(f"{AUDIT_PATH}?{query}", headers=root)).status_code == 422, query
+
+
+async def test_clearing_the_cache_touches_no_scan_and_is_audited(api: Api) -> None:
+    _, root = await api.session("root@example.org", "admin")
+    user, bearer = await api.onboarded()
+    scan_id = await api.discover(bearer)
+    path = f"/api/v1/scan-diagnostics/clear-scan-cache/{user.user_id}"
+    answer = await api.client.delete(path, headers=root)
+    assert (answer.status_code, answer.json()["entries_deleted"]) == (200, 0)
+    assert (
+        await api.client.get(f"/api/v1/opportunities/status/{scan_id}", headers=bearer)
+    ).status_code == 200
+    assert (await api.client.delete(path.replace(user.user_id, UNKNOWN), headers=root)).status_code == 404
+    entries = (await api.client.get(f"{AUDIT_PATH}?action=cache.clear", headers=root)).json()["entries"]
+    assert [row["object"] for row in entries] == [user.user_id]

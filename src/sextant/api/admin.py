@@ -9,6 +9,7 @@ from sextant.api.admin_schemas import (
     AuditAnswer,
     AuditQuery,
     AuditRow,
+    CacheAnswer,
     GrantsAnswer,
     GrantsBody,
     UserBody,
@@ -25,7 +26,7 @@ from sextant.errors import InputError
 from sextant.kit.clock import Clock
 from sextant.model.times import iso_ms
 from sextant.strategies.contract import Strategy
-from sextant.vault.audit import AuditFilter, AuditTrail, Sealed
+from sextant.vault.audit import AuditFilter, AuditTrail, Entry, Sealed
 from sextant.vault.records import Permission, Role, User
 from sextant.vault.users import UserChange, UserFilter, Users, UserSpec
 
@@ -118,6 +119,20 @@ class AdminRoutes:
         )
         return GrantsAnswer(list(change.granted), list(change.revoked))
 
+    async def clear_cache(self, call: Call[NoBody, NoQuery]) -> CacheAnswer:
+        """That nothing had to be dropped: every answer is read from the rows."""
+        user = await self._users.get(call.path["user_id"])
+        await self._trail.note(
+            Entry(
+                actor=call.user_id,
+                action="cache.clear",
+                object=user.user_id,
+                outcome="ok",
+                origin=call.origin,
+            )
+        )
+        return CacheAnswer(True, 0, "No rendered answers are kept; every answer is read from the rows.")
+
     async def audit(self, call: Call[NoBody, AuditQuery]) -> AuditAnswer:
         """A page of the audit, newest first."""
         query = call.query
@@ -203,6 +218,16 @@ class AdminRoutes:
                 body=GrantsBody,
                 answer=GrantsAnswer,
                 proof=("A05", "A34"),
+            ),
+            Endpoint(
+                method="DELETE",
+                path="/api/v1/scan-diagnostics/clear-scan-cache/{user_id}",
+                name="diagnostics_clear_cache",
+                summary="Drop rendered answers of a user; no scan and no result is touched",
+                access=WRITE,
+                handler=self.clear_cache,
+                answer=CacheAnswer,
+                proof=("A34", "A38"),
             ),
         ]
 

@@ -116,3 +116,11 @@ class AuditAnswer(msgspec.Struct, frozen=True):
     entries: list[AuditRow]
     next_cursor: str | None
     chain_ok: bool
+
+
+class CacheAnswer(msgspec.Struct, frozen=True):
+    """How many rendered answers were dropped."""
+
+    success: bool
+    entries_deleted: int
+    message: str
