@@ -59,7 +59,11 @@ def test_every_candidate_of_a_scan_has_its_reason(demo: Demo) -> None:
     coverage = demo.ask("GET", f"/api/v1/scans/{accepted.body['scan_id']}/coverage")
     assert coverage.status == 200
     for strategy in coverage.body["strategies"]:
-        assert sum(strategy["dispositions"].values()) == strategy["candidates"] == demo.instruments
+        assert sum(strategy["dispositions"].values()) == strategy["candidates"]
+    candidates = {strategy["strategy_id"]: strategy["candidates"] for strategy in coverage.body["strategies"]}
+    assert candidates["ai_spot_momentum_strategy"] == demo.instruments
+    # A sixth of the instruments are spot, and each is held against its perpetual.
+    assert candidates["ai_funding_arbitrage"] == demo.instruments // 6
 
 
 @pytest.mark.parametrize(

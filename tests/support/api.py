@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,12 +144,18 @@ def scored() -> Scored:
 
 
 @asynccontextmanager
-async def api_on(db: AsyncEngine, *, working: bool = False, **extra: Any) -> AsyncIterator[Api]:
-    """The application on a migrated database; accepted scans are run if it is working."""
+async def api_on(
+    db: AsyncEngine,
+    *,
+    working: bool = False,
+    shown: Callable[[], MarketPart] = market,
+    **extra: Any,
+) -> AsyncIterator[Api]:
+    """The application on a migrated database; accepted scans are run over what is shown if it is working."""
     vault = people(db, ManualClock(START_NS))
     ledger = open_ledger(db)
     rows, details = ledger.rows, ledger.details
-    worker = ScanWorker(ledger, vault.clock, strategies(), market)
+    worker = ScanWorker(ledger, vault.clock, strategies(), shown)
     scoring = Scoring(scored_market, vault.clock)
     scoring._kept.append(scored())
     health = Health(vault.clock, {"database": database_probe(db), "shared_store": in_process})

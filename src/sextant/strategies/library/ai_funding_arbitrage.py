@@ -85,12 +85,12 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     A row forecasts with the last settled rate in the place of the estimate; today's estimate, whose past is not recorded,
     decides the gross and must agree in sign.
     """
-    unheard = silent(INTERVAL, view, HEDGED)
-    if unheard is not None:
-        return unheard
     couples, legs = couples_of_base(view.instruments, _wanted)
     if not couples:
         return skipped(INTERVAL, view, "no perpetual with a second instrument of its base")
+    unheard = silent(INTERVAL, view, HEDGED)
+    if unheard is not None:
+        return unheard
     rows = round(params["horizon_days"] * DAY_ROWS)
     carry = _carry(view, columns, legs, rows)
     now = _now(view, columns, (couples, legs), carry, params)

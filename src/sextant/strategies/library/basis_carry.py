@@ -74,12 +74,12 @@ class _Terms:
 
 def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
     """What each dated future would earn against the other instruments of its base until it settles."""
-    unheard = silent(INTERVAL, view, DATED)
-    if unheard is not None:
-        return unheard
     couples, legs = couples_of_base(view.instruments, _wanted)
     if not couples:
         return skipped(INTERVAL, view, "no dated future with spot or a perpetual of its base")
+    unheard = silent(INTERVAL, view, DATED)
+    if unheard is not None:
+        return unheard
     terms = _terms(view, columns, couples, legs)
     direction = np.sign(terms.basis)
     d = direction[-1]

@@ -53,12 +53,12 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     Both legs are filled from what lies at their venues; moving it back every ten trades is a stated cost. The past of the
     closes says only how long gaps have lasted: they are not executable prices, and no past signal is made of them.
     """
-    unheard = silent(INTERVAL, view, SPOT)
-    if unheard is not None:
-        return unheard
     couples, legs = couples_of_base(view.instruments, _wanted)
     if not couples:
         return skipped(INTERVAL, view, "no asset that two venues trade against the same quote")
+    unheard = silent(INTERVAL, view, SPOT)
+    if unheard is not None:
+        return unheard
     touch = columns.touch
     bid, ask = touch.bid[legs], touch.ask[legs]
     forth, back = bid[:, 1] / ask[:, 0], bid[:, 0] / ask[:, 1]
