@@ -17,8 +17,8 @@ from sextant.strategies.ground import Ground
 from sextant.strategies.holdings import spot_columns
 from sextant.strategies.optimise import METHODS, Method, Mix, Problem, Refusal, solve
 from sextant.strategies.orders import QUOTE_AGE_S, order_of, unit_usd
-from sextant.strategies.plan import Place, Plan, Task, Wishes, make_plan
 from sextant.strategies.prices import is_dollar
+from sextant.strategies.rebalance import Place, Plan, Task, Wishes, make_plan
 
 FITTED_ROWS: Final = 365
 TYPICAL_FRAC: Final = 0.05  # of equity: the order whose cost stands for all sizes in the optimisers

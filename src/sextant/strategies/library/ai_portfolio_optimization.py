@@ -27,8 +27,8 @@ from sextant.strategies.dispositions import Economic, Named, economic, found, in
 from sextant.strategies.ground import Ground, ground_of, unspoken
 from sextant.strategies.optimise import Refusal, risk_shares, volatility
 from sextant.strategies.orders import Order, order_of
-from sextant.strategies.plan import Plan, Task, Wishes
 from sextant.strategies.protect import Protection, told
+from sextant.strategies.rebalance import Plan, Task, Wishes
 
 NEEDS: Final = (Need("bars", "1d", 120, 1.5 * 86_400.0), Need("quotes", None, 1, 15.0))
 UNIT: Final = "plan"
