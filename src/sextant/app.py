@@ -21,6 +21,7 @@ from sextant.evidence.events import EventTable
 from sextant.evidence.store import keep
 from sextant.kit import log, slow_queries
 from sextant.kit.clock import Clock
+from sextant.kit.conditions import Conditions
 from sextant.kit.db import migrate, open_engine
 from sextant.kit.db_faults import BACKOFF, passing_or_full
 from sextant.kit.db_timing import pool_use
@@ -35,11 +36,14 @@ from sextant.monitoring.incidents import Incidents
 from sextant.monitoring.machine import Machine
 from sextant.monitoring.store import IncidentRows
 from sextant.monitoring.watch import Watch
+from sextant.scans.archive import ViewArchive, ViewKeeper
 from sextant.scans.diagnostics import ScanDiagnostics
+from sextant.scans.following import Follower, LiveIdeas
 from sextant.scans.keeper import Archive
 from sextant.scans.ledger import Ledger, open_ledger
 from sextant.scans.lifecycle import Offer, Origin, Scans
 from sextant.scans.recovery import Recovery
+from sextant.scans.replaying import Replayer
 from sextant.scans.roster import SIGN_S, Listing, Roster, Signature
 from sextant.scans.scoring import Scoring
 from sextant.scans.signals import CHANNEL
@@ -81,6 +85,7 @@ class Base:
     ledger: Ledger
     recovery: Recovery
     metrics: Metrics
+    conditions: Conditions
 
     async def prepare(self) -> None:
         """Bring the schema to this release and ask for scans that wait; a database that is away is waited for."""
@@ -119,11 +124,12 @@ class Runner:
     source: MarketSource
     origin: Origin
     roster: Roster | None
+    after: tuple[Task, ...]
 
     def tasks(self, clock: Clock) -> list[Task]:
-        """The worker, and its signature where others go by it."""
+        """The worker, what becomes of its scans, and its signature where others go by it."""
         signing: list[Task] = [] if self.roster is None else [lambda: self._sign(clock)]
-        return [self.worker.serve, *signing]
+        return [self.worker.serve, *self.after, *signing]
 
     async def _sign(self, clock: Clock) -> None:
         """Say again and again that this process is there and what it knows."""
@@ -180,7 +186,7 @@ async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
         for one in {db, replica}:
             slow_queries.watch(one, clock, metrics.queried)
         ledger = open_ledger(db)
-        yield Base(config, clock, db, replica, ledger, Recovery(ledger, clock), metrics)
+        yield Base(config, clock, db, replica, ledger, Recovery(ledger, clock), metrics, Conditions(clock))
     finally:
         await db.dispose()
         await replica.dispose()
@@ -222,10 +228,21 @@ async def assemble_api(config: Config, clock: Clock, code_version: str) -> Async
 def run_scans(base: Base, origin: Origin) -> Runner:
     """What a process needs to run scans; its market is empty until a feed teaches its source."""
     source = MarketSource(MarketState(origin.feed, simulated=origin.simulated), base.clock, CostAssumptions())
-    worker = ScanWorker(base.ledger, base.clock, strategies(), source.read, _archive(base.db))
+    worker = ScanWorker(
+        base.ledger, base.clock, strategies(), source.read, _archive(base.db, base.conditions)
+    )
     worker.observer = base.metrics
+    views = ViewKeeper(_views(base), base.clock, base.conditions)
+    worker.seen = views.offer
+    follower = Follower(LiveIdeas(base.db), base.clock, strategies(), source.read, base.conditions)
     shared = base.db.dialect.name == "postgresql"
-    return Runner(worker, source, origin, Roster(base.db) if shared else None)
+    after = (views.serve, follower.serve)
+    return Runner(worker, source, origin, Roster(base.db) if shared else None, after)
+
+
+def _views(base: Base) -> ViewArchive:
+    """What scans of this machine saw."""
+    return ViewArchive(base.config.data_dir / "views")
 
 
 def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe) -> Rooms:
@@ -260,20 +277,23 @@ def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe)
         watch=watch,
         origin=origin,
         scans=Scans(ledger, offer, clock, origin),
+        replayer=Replayer(ledger, _views(base), strategies(), clock, origin().code_version),
         diagnostics=diagnostics,
         cors_origins=base.config.cors_origins,
     )
 
 
-def _archive(db: AsyncEngine) -> Archive:
+def _archive(db: AsyncEngine, conditions: Conditions) -> Archive:
     """An archive of past events in the database; without the database the past is what the bars show."""
 
     async def archive(table: EventTable) -> EventTable:
+        kept, refused = table, {}
         try:
-            return await keep(db, table)
+            kept = await keep(db, table)
         except SQLAlchemyError as error:
-            _LOG.warning("evidence.not_kept", strategy=table.strategy_id, error=type(error).__name__)
-            return table
+            refused = {"error": type(error).__name__}
+        conditions.note("evidence_not_kept", table.strategy_id, holds=bool(refused), at_once=True, **refused)
+        return kept
 
     return archive
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from support.api import Api, api_on
+from sextant.scans.archive import ViewArchive
+from support.api import Api, api_on, market
 from support.database import sqlite
 
 DIFF = "/api/v1/scans/diff"
@@ -61,3 +62,21 @@ async def test_scans_of_others_and_scans_that_run_are_refused(api: Api) -> None:
         (f"a={running}", bearer, 422),
     ):
         assert (await api.client.get(f"{DIFF}?{query}", headers=headers)).status_code == status
+
+
+async def test_a_scan_is_run_again_from_what_it_saw(tmp_path: Path) -> None:
+    views = tmp_path / "views"
+    async with sqlite(tmp_path) as db, api_on(db, working=True, views=views) as api:
+        user, bearer = await api.onboarded()
+        scan_id = await api.discover(bearer)
+        path = f"/api/v1/scans/{scan_id}/replay"
+        await api.ended(user, scan_id)
+        lost = await api.client.get(path, headers=bearer)
+        assert (lost.status_code, lost.json()["reason"]) == (410, "retention")
+        ViewArchive(views).keep(market())
+        told = (await api.client.get(path, headers=bearer)).json()
+        assert told["identical"], told["differences"]
+        assert told["stored_hash"] == told["replayed_hash"]
+        assert (told["differences"], told["scan_id"]) == ([], scan_id)
+        _, other = await api.onboarded("bob@example.org")
+        assert (await api.client.get(path, headers=other)).status_code == 404

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sextant.kit.clock import SystemClock
+from sextant.kit.conditions import Conditions
 from sextant.model.opportunity import Opportunity
 from sextant.model.times import INTERVAL_NS
 from sextant.model.view import View, bar_frame
@@ -60,7 +61,7 @@ async def test_a_told_idea_is_followed_to_its_target_and_counted_once(tmp_path: 
         row = await told(home)
         assert (await told(home)).opportunity_key == row.opportunity_key
         ideas = LiveIdeas(home.db)
-        follower = Follower(ideas, SystemClock(), catalogue, lambda: part_of(view))
+        follower = Follower(ideas, SystemClock(), catalogue, lambda: part_of(view), Conditions(SystemClock()))
         shelf = EvidenceShelf()
         assert await follower.round(part_of(view, shelf)) == 0  # no minute has passed
         assert len(await ideas.open()) == 1
@@ -87,7 +88,7 @@ async def test_what_has_ended_never_changes(tmp_path: Path) -> None:
     async with house(tmp_path, catalogue, lambda: part_of(view)) as home:
         row = await told(home)
         ideas = LiveIdeas(home.db)
-        follower = Follower(ideas, SystemClock(), catalogue, lambda: part_of(view))
+        follower = Follower(ideas, SystemClock(), catalogue, lambda: part_of(view), Conditions(SystemClock()))
         await follower.round(part_of(view))
         [(idea, _)] = await ideas.open()
         price = float(row.entry or 0)

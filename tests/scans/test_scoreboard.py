@@ -9,7 +9,7 @@ import pytest
 
 from sextant.model.account import Account, FeeTier
 from sextant.scans.run import EvidenceShelf, MarketPart
-from sextant.scans.scoreboard import score
+from sextant.scans.scoreboard import Scoreboard, score
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
 from support.markets import momentum_market
@@ -59,3 +59,14 @@ def test_a_strategy_whose_proposals_carry_their_own_evidence_says_so() -> None:
     found = score(part(), dataclasses.replace(MOMENTUM, evidence_kind="analytic"), Account())
     assert found == msgspec.structs.replace(found, both=None)
     assert "comes with each proposal" in str(found.reason)
+
+
+def test_the_board_keeps_the_newest_score_and_why_a_strategy_is_silent() -> None:
+    board, market = Scoreboard(), part()
+    assert board.newest(MOMENTUM.id) is None
+    board.learn(market, [MOMENTUM])
+    assert board.newest(MOMENTUM.id) == score(market, MOMENTUM, Account())
+    board.silence(MOMENTUM.id, "ZeroDivisionError", 7)
+    silent = board.newest(MOMENTUM.id)
+    assert silent is not None
+    assert (silent.reason, silent.as_of_ns, silent.both) == ("ZeroDivisionError", 7, None)

@@ -27,9 +27,11 @@ from sextant.monitoring.incidents import Incidents
 from sextant.monitoring.machine import Machine
 from sextant.monitoring.store import IncidentRows
 from sextant.monitoring.watch import Watch
+from sextant.scans.archive import ViewArchive
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.replaying import Replayer
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.scans.scoring import Scored, Scoring
 from sextant.scans.store import ScanDetails, ScanRows
@@ -47,6 +49,7 @@ HERE_FOLDER: Final = Path(__file__).parent
 ADDRESS: Final = "203.0.113.9"
 SCORED_ROWS: Final = 420
 ORIGIN: Final = Origin("demo", True, "0.1.0+test")
+NO_VIEWS: Final = Path("no-folder-of-views")
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ async def api_on(
     *,
     working: bool = False,
     shown: Callable[[], MarketPart] = market,
+    views: Path = NO_VIEWS,
     **extra: Any,
 ) -> AsyncIterator[Api]:
     """The application on a migrated database; accepted scans are run over what is shown if it is working."""
@@ -181,6 +185,7 @@ async def api_on(
         watch=watch,
         origin=lambda: ORIGIN,
         scans=Scans(ledger, worker, vault.clock, lambda: ORIGIN),
+        replayer=Replayer(ledger, ViewArchive(views), strategies(), vault.clock, ORIGIN.code_version),
         diagnostics=diagnostics,
         scoring=scoring,
         **extra,

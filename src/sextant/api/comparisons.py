@@ -5,36 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sextant.api.cursors import Cursors
-from sextant.api.endpoint import Call, Endpoint, NoBody
-from sextant.api.scan_schemas import CauseShare, DiffAnswer, DiffQuery, DiffRow
+from sextant.api.endpoint import Call, Endpoint, NoBody, NoQuery
+from sextant.api.scan_schemas import (
+    CauseShare,
+    DiffAnswer,
+    DiffQuery,
+    DiffRow,
+    ReplayAnswer,
+    ReplayDifference,
+)
 from sextant.api.scan_wire import BASE
-from sextant.errors import NotFound
-from sextant.kit.ids import is_id
+from sextant.api.scans import checked_scan_id, scan_id_of
 from sextant.scans.diff import RankChange
 from sextant.scans.lifecycle import Scans
+from sextant.scans.replaying import Replay, Replayer
 
 
 class ComparisonRoutes:
-    """Tells what changed between two scans of the caller.
+    """Tells what changed between two scans of the caller, and between a scan and its replay.
 
     Parameters
     ----------
-    scans
-        Front door of the room.
+    scans, replayer
+        Front doors of the room.
     cursors
         Signs pages.
     """
 
-    def __init__(self, scans: Scans, cursors: Cursors) -> None:
+    def __init__(self, scans: Scans, replayer: Replayer, cursors: Cursors) -> None:
         self._scans = scans
+        self._replayer = replayer
         self._cursors = cursors
+
+    async def replay(self, call: Call[NoBody, NoQuery]) -> ReplayAnswer:
+        """The scan run again from what it saw, held against what it said."""
+        return _replay_body(await self._replayer.replay(call.user_id, scan_id_of(call)))
 
     async def diff(self, call: Call[NoBody, DiffQuery]) -> DiffAnswer:
         """What changed from scan ``a`` to scan ``b``, a page at a time."""
         query = call.query
         for scan_id in (query.a, query.b):
-            if not is_id(scan_id, "scan"):
-                raise NotFound(f"There is no scan '{scan_id}'.")
+            checked_scan_id(scan_id)
         bound = (call.user_id, "diff", query.a, query.b)
         start = 0 if query.cursor is None else int(self._cursors.read(query.cursor, *bound)[0])
         found = await self._scans.diff(call.user_id, query.a, query.b)
@@ -62,7 +73,37 @@ class ComparisonRoutes:
                 errors=(409, 410),
                 proof=("A09",),
             ),
+            Endpoint(
+                method="GET",
+                path=f"{BASE}/scans/{{scan_id}}/replay",
+                name="scans_replay",
+                summary="Run a scan again from what it saw",
+                access=("scan:read",),
+                handler=self.replay,
+                answer=ReplayAnswer,
+                errors=(409, 410),
+                proof=("A09",),
+            ),
         )
+
+
+def _replay_body(told: Replay) -> ReplayAnswer:
+    return ReplayAnswer(
+        scan_id=told.scan_id,
+        input_hash=told.input_hash,
+        view_hash=told.view_hash,
+        config_hash=told.config_hash,
+        code_version_then=told.code_version_then,
+        code_version_now=told.code_version_now,
+        stored_hash=told.stored_hash,
+        replayed_hash=told.replayed_hash,
+        identical=told.identical,
+        differences=[
+            ReplayDifference(item.strategy_id, item.subject, item.field, item.then, item.now)
+            for item in told.differences
+        ],
+        seconds=told.seconds,
+    )
 
 
 def _row(change: RankChange) -> DiffRow:

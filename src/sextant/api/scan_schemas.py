@@ -365,6 +365,32 @@ class DiffAnswer(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class ReplayDifference(msgspec.Struct, frozen=True):
+    """One thing that a scan and its replay say differently, as JSON text; null where one of them says nothing."""
+
+    strategy_id: str
+    subject: str
+    field: str
+    then: str | None
+    now: str | None
+
+
+class ReplayAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A scan held against its replay from the same input."""
+
+    scan_id: str
+    input_hash: str
+    view_hash: str
+    config_hash: str
+    code_version_then: str
+    code_version_now: str
+    stored_hash: str
+    replayed_hash: str
+    identical: bool
+    differences: list[ReplayDifference]
+    seconds: float
+
+
 class CoverageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which candidates of a scan."""
 

@@ -208,17 +208,21 @@ def next_cursor(
 
 
 def scan_id_of(call: Call[Any, Any]) -> str:
-    """The scan id of the path.
+    """The scan id of the path, as :func:`checked_scan_id`."""
+    return checked_scan_id(call.path["scan_id"])
+
+
+def checked_scan_id(text: str) -> str:
+    """The text, if it can be the id of a scan.
 
     Raises
     ------
     NotFound
-        If it cannot be one.
+        If it cannot.
     """
-    scan_id = call.path["scan_id"]
-    if not is_id(scan_id, "scan"):
-        raise NotFound(f"There is no scan '{scan_id}'.")
-    return scan_id
+    if not is_id(text, "scan"):
+        raise NotFound(f"There is no scan '{text}'.")
+    return text
 
 
 def _event_body(event: ScanEvent, status: ScanStatus, now_ns: int) -> dict[str, Any]:

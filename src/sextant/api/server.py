@@ -40,6 +40,7 @@ from sextant.model.account import Account
 from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.replaying import Replayer
 from sextant.scans.scoring import Scoring
 from sextant.vault.audit import AuditTrail
 from sextant.vault.keys import ApiKeys
@@ -114,6 +115,7 @@ class Rooms:
     watch: Watch
     origin: Callable[[], Origin]
     scans: Scans
+    replayer: Replayer
     diagnostics: ScanDiagnostics
     account_of: AccountOf = field(default=account_without_venues)
     scoring: Scoring | None = None
@@ -168,7 +170,7 @@ class Edge:
             *AuthRoutes(rooms.users, rooms.sessions, rooms.keys).endpoints(),
             *found.endpoints(),
             *ScanRoutes(rooms.scans, cursors, rooms.clock, rooms.closing).endpoints(),
-            *ComparisonRoutes(rooms.scans, cursors).endpoints(),
+            *ComparisonRoutes(rooms.scans, rooms.replayer, cursors).endpoints(),
             *AdminRoutes(rooms.users, rooms.trail, rooms.scans.catalogue, cursors, rooms.clock).endpoints(),
             *ConfluenceRoutes(rooms.scoring, cursors, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),

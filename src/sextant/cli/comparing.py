@@ -1,4 +1,4 @@
-"""``sextant scan diff``: what changed between two scans of a server, and why."""
+"""``sextant scan diff`` and ``replay``: one scan of a server held against another, or against itself."""
 
 from __future__ import annotations
 
@@ -38,6 +38,32 @@ async def compare(server: str, a: str, b: str, *, as_json: bool) -> None:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(whole), indent=2) + b"\n")
     else:
         _print(whole)
+
+
+async def replay_stored(server: str, scan_id: str, *, as_json: bool) -> None:
+    """Ask a server to run a stored scan again, and print whether it says the same.
+
+    Raises
+    ------
+    NotFound
+        If it is no scan of the caller, or what it saw is no longer kept.
+    Conflict
+        If it is still running.
+    """
+    async with Client(server, token()) as client:
+        body = await client.get(f"/api/v1/scans/{scan_id}/replay")
+    if as_json:
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
+        return
+    console = Console()
+    said = "says the same, byte for byte" if body["identical"] else "says something else"
+    console.print(
+        f"{scan_id} {said} ({body['stored_hash']} then, {body['replayed_hash']} now, {body['seconds']:.1f} s)"
+    )
+    for row in body["differences"]:
+        console.print(
+            f"{row['strategy_id']} {row['subject']} {row['field']}: {row['then']} then, {row['now']} now"
+        )
 
 
 def _print(body: dict[str, Any]) -> None:

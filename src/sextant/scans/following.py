@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -14,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.errors import MarketError
 from sextant.evidence.live import Ended, Idea, Known, Position, follow, idea_of, judged
-from sextant.kit import log
 from sextant.kit.clock import Clock
+from sextant.kit.conditions import Conditions
 from sextant.model.opportunity import Opportunity
 from sextant.model.times import SECOND_NS
 from sextant.scans.run import MarketPart
@@ -30,8 +31,6 @@ KEPT_EVERY_NS: Final = (
     3_600 * SECOND_NS
 )  # a position is written once an hour; the minutes since are walked again
 OVERLAP_NS: Final = 60 * SECOND_NS  # rows of one transaction may become visible after later ones
-
-_LOG: Final = log.get("scans.following")
 
 
 class LiveIdeas:
@@ -151,6 +150,8 @@ class Follower:
         The strategies there are.
     market
         Gives the newest market part; raises ``MarketError`` while there is none.
+    conditions
+        Told while the database refuses.
     """
 
     def __init__(
@@ -159,21 +160,27 @@ class Follower:
         clock: Clock,
         catalogue: Mapping[str, Strategy],
         market: Callable[[], MarketPart],
+        conditions: Conditions,
     ) -> None:
         self._ideas = ideas
         self._clock = clock
         self._catalogue = catalogue
         self._market = market
+        self._conditions = conditions
         self._since_ns = 0
 
     async def serve(self) -> None:
         """Follow until cancelled; a round that the database or the market refuses is made up for by the next."""
         while True:
+            refused: dict[str, str] = {}
             try:
                 with suppress(MarketError):
-                    await self.round(self._market())
+                    await self.round(await asyncio.to_thread(self._market))
             except SQLAlchemyError as error:
-                _LOG.warning("ideas.not_followed", error=type(error).__name__)
+                refused = {"error": type(error).__name__}
+            self._conditions.note(
+                "ideas_not_followed", "database", holds=bool(refused), at_once=True, **refused
+            )
             await self._clock.sleep(EVERY_S)
 
     async def round(self, part: MarketPart) -> int:
@@ -204,18 +211,24 @@ class Follower:
     async def _follow(self, part: MarketPart) -> int:
         after, ended = (0, ""), 0
         while batch := await self._ideas.open(after):
-            moved: list[tuple[Idea, Position | Ended]] = []
-            for idea, held in batch:
-                strategy = self._catalogue.get(idea.strategy_id)
-                verdict = None if strategy is None else part.verdict(strategy)
-                stand = follow(idea, held, part.view, verdict)
-                if isinstance(stand, Ended):
-                    ended += 1
-                if stand is not None and _worth_writing(held, stand):
-                    moved.append((idea, stand))
+            moved = await asyncio.to_thread(self._stands, part, batch)
+            ended += sum(isinstance(stand, Ended) for _, stand in moved)
             await self._ideas.move(moved)
             after = (batch[-1][0].as_of_ns, batch[-1][0].opportunity_key)
         return ended
+
+    def _stands(
+        self, part: MarketPart, batch: Sequence[tuple[Idea, Position | None]]
+    ) -> list[tuple[Idea, Position | Ended]]:
+        """How ideas stand now, where that is worth writing."""
+        moved: list[tuple[Idea, Position | Ended]] = []
+        for idea, held in batch:
+            strategy = self._catalogue.get(idea.strategy_id)
+            verdict = None if strategy is None else part.verdict(strategy)
+            stand = follow(idea, held, part.view, verdict)
+            if stand is not None and _worth_writing(held, stand):
+                moved.append((idea, stand))
+        return moved
 
 
 def _worth_writing(held: Position | None, stand: Position | Ended) -> bool:

@@ -13,6 +13,7 @@ from sextant.model.account import Account
 from sextant.scans.crew import Crew
 from sextant.scans.records import STRATEGY_HARD_STOP_S, ScanRequest
 from sextant.scans.run import Asked, MarketPart
+from sextant.scans.scoreboard import Scoreboard
 from sextant.scans.universe import choose
 from sextant.strategies.contract import Strategy
 
@@ -57,6 +58,7 @@ class EvidenceKeeper:
         self._catalogue = catalogue
         self._market = market
         self._archive = archive
+        self.board = Scoreboard()
 
     async def keep(self) -> None:
         """Score whenever a bar has closed, until cancelled."""
@@ -75,11 +77,16 @@ class EvidenceKeeper:
         """Compute the past of every strategy; what it saw before the view's bars is added from the archive."""
         everything = ScanRequest()
         asked = Asked(part, choose(part.view, everything, part.turnover_usd), Account(), everything)
+        speaking: list[Strategy] = []
         for strategy in self._catalogue.values():
             run = await self._crew.guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
             if run.report.outcome not in ("ok", "empty"):
+                self.board.silence(strategy.id, run.report.reason, part.view.as_of_ns)
                 continue
+            speaking.append(strategy)
             verdict = part.verdict(strategy)
             # A strategy of chains alone may speak while its frame has no bars, and then has no past.
             if verdict.interval in part.view.bars:
                 part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))
+        deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
+        await self._crew.run(lambda _: self.board.learn(part, speaking), None, deadline, "scoreboard")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from sextant.model.account import Account
@@ -16,9 +18,31 @@ class Score(msgspec.Struct, frozen=True):
 
     strategy_id: str
     reason: str | None
+    as_of_ns: int
     both: Scorecard | None = None
     long: Scorecard | None = None
     short: Scorecard | None = None
+
+
+class Scoreboard:
+    """The newest score of every strategy, for whoever pays the venues' entry fees."""
+
+    def __init__(self) -> None:
+        self._scores: dict[str, Score] = {}
+
+    def learn(self, part: MarketPart, speaking: Sequence[Strategy]) -> None:
+        """Score strategies over a view that each of them has just judged."""
+        account = Account()
+        for strategy in speaking:
+            self._scores[strategy.id] = score(part, strategy, account)
+
+    def silence(self, strategy_id: str, reason: str | None, as_of_ns: int) -> None:
+        """Note that a strategy could not speak about the newest view."""
+        self._scores[strategy_id] = Score(strategy_id, reason or "It did not end by itself.", as_of_ns)
+
+    def newest(self, strategy_id: str) -> Score | None:
+        """The newest score of a strategy; None before the first."""
+        return self._scores.get(strategy_id)
 
 
 def score(part: MarketPart, strategy: Strategy, account: Account) -> Score:
@@ -30,10 +54,14 @@ def score(part: MarketPart, strategy: Strategy, account: Account) -> Score:
     proposals carry their own evidence.
     """
     if strategy.evidence_kind not in ("bars", "couple", "funding"):
-        return Score(strategy.id, f"Evidence of kind {strategy.evidence_kind} comes with each proposal.")
+        reason = f"Evidence of kind {strategy.evidence_kind} comes with each proposal."
+        return Score(strategy.id, reason, part.view.as_of_ns)
     verdict = part.verdict(strategy)
     if verdict.skipped is not None:
-        return Score(strategy.id, verdict.skipped)
+        return Score(strategy.id, verdict.skipped, part.view.as_of_ns)
+    if verdict.interval not in part.view.bars:
+        return Score(strategy.id, f"There are no bars of {verdict.interval} yet.", part.view.as_of_ns)
     pricing = Pricing(part.view, account, part.assumptions)
     scorer = scorer_of(strategy, part.events(strategy, verdict), pricing, part.records.get(strategy.id))
-    return Score(strategy.id, None, scorer.summary(), scorer.summary(1), scorer.summary(-1))
+    cards = (scorer.summary(), scorer.summary(1), scorer.summary(-1))
+    return Score(strategy.id, None, part.view.as_of_ns, *cards)

@@ -71,6 +71,10 @@ class _Job:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+def unseen(part: MarketPart) -> None:
+    """Keep nothing of what a scan saw."""
+
+
 class ScanWorker:
     """Runs scans in this process.
 
@@ -101,12 +105,13 @@ class ScanWorker:
         self.catalogue = catalogue
         self._market = market
         self._crew = Crew()
-        self._keeper = EvidenceKeeper(self._crew, clock, catalogue, market, archive)
+        self.keeper = EvidenceKeeper(self._crew, clock, catalogue, market, archive)
         self._slots = asyncio.Semaphore(STRATEGIES_AT_ONCE)
         self._stopping = asyncio.Event()
         self._grace_s = 0.0
         self.name = new_id("worker")
         self.observer: Observer = Unobserved()
+        self.seen: Callable[[MarketPart], None] = unseen
 
     async def unmatched(self, request: ScanRequest) -> tuple[str, ...]:
         """Entries of a request that name nothing in the market.
@@ -131,7 +136,7 @@ class ScanWorker:
 
     async def serve(self) -> None:
         """Run scans until stopped or cancelled."""
-        keeping = asyncio.ensure_future(self._keeper.keep())
+        keeping = asyncio.ensure_future(self.keeper.keep())
         serving = asyncio.ensure_future(self._ledger.queue.serve(self.run, SCANS_AT_ONCE, self._stopping))
         try:
             await asyncio.wait({keeping, serving}, return_when=asyncio.FIRST_COMPLETED)
@@ -268,6 +273,7 @@ class ScanWorker:
             raise failures.exceptions[0] from None  # the others only followed the first
         job.phase_ms["strategies_scan"] = self._since_ms(begun_ns)
         await self._finish(job)
+        self.seen(asked.part)
 
     async def _prepare(self, job: _Job) -> Asked:
         """The frozen view and the universe of the request."""
