@@ -11,11 +11,14 @@ from aiohttp import web
 
 from sextant.kit.clock import ManualClock
 from sextant.model.bar import BarBlock
-from sextant.model.events import BookSnapshot, Event, Listed, StreamAlive, StreamDown
+from sextant.model.events import BookSnapshot, Event, Listed, OptionUpdate, StreamAlive, StreamDown
 from sextant.model.instrument import Instrument
+from sextant.model.times import DAY_NS
+from sextant.sim import deribit as simulated_deribit
 from sextant.venues.backfill import Failure, Plan
 from sextant.venues.feed import Feed, Wanted, Watcher, at
 from sextant.venues.library.bybit import VENUE
+from sextant.venues.library.deribit import VENUE as DERIBIT
 from support.loopback import SpokenVenue, advance_until, serving, settle
 
 NOW_NS = 1_786_310_817_000_000_000
@@ -164,3 +167,27 @@ async def test_changed_rules_and_a_delisting_are_told_within_ten_minutes() -> No
             stage.clock, 5.0, lambda: stage.clock.monotonic_ns() - changed_ns > 1300e9, most=400
         )
         assert stage.count(Listed) == 6
+
+
+async def test_only_the_kinds_that_are_wanted_are_read_and_none_that_settles_too_late() -> None:
+    clock = ManualClock(NOW_NS)
+    async with simulated_deribit.start(clock, seed=7, instruments=24) as there:
+        stage = Stage(Whole(), clock)
+        venue = at(DERIBIT, there.base_url, there.base_url.replace("http", "ws", 1))
+        wanted = Wanted(
+            quotes=frozenset({"USD"}), most=2_000, history=None, kinds=frozenset({"option"}), within_days=5.0
+        )
+        stage.feed = Feed(venue, clock, stage.learn, wanted)
+        running = asyncio.ensure_future(stage.feed.run())
+        await advance_until(clock, 0.1, lambda: stage.count(OptionUpdate) > 0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    listed = [event.spec.instrument for event in stage.events if isinstance(event, Listed)]
+    assert {(instrument.base, instrument.kind) for instrument in listed} == {
+        ("BTC", "option"),
+        ("ETH", "option"),
+    }
+    ends = {instrument.expiry_ns for instrument in listed}
+    assert len(ends) > 1
+    assert all(end is not None and NOW_NS < end <= NOW_NS + 5 * DAY_NS for end in ends)

@@ -6,7 +6,10 @@ from sextant.model.bar import Bar
 from sextant.model.events import BarUpdate, BookDelta, BookSnapshot, Event, Trade
 from sextant.model.times import MINUTE_NS
 from sextant.venues.keeping import MOST_HELD, HeldBooks, Ladder, LostBooks, OpenBars
+from sextant.venues.port import SymbolTable
 from support.listings import BTC, ETH
+
+TABLE = SymbolTable([BTC, ETH])
 
 
 def change(
@@ -28,7 +31,7 @@ def numbers(events: list[Event]) -> list[int]:
 
 
 def test_changes_wait_for_the_beginning_and_those_within_it_are_dropped() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     assert fed(books, change(1, 3), change(4, 6), change(7, 9)) == []
     assert books.wants() == [BTC.instrument]
     assert books.wants() == []
@@ -38,13 +41,13 @@ def test_changes_wait_for_the_beginning_and_those_within_it_are_dropped() -> Non
 
 
 def test_a_beginning_before_any_change_is_told_at_once_and_the_first_change_may_reach_back() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     assert numbers(books.begin(whole(5))) == [5]
     assert numbers(fed(books, change(3, 8, previous=2), change(9, 9, previous=8))) == [8, 9]
 
 
 def test_a_beginning_that_is_too_old_is_asked_for_again() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     fed(books, change(7, 9))
     books.wants()
     assert books.begin(whole(5)) == []
@@ -53,7 +56,7 @@ def test_a_beginning_that_is_too_old_is_asked_for_again() -> None:
 
 
 def test_an_old_beginning_of_a_known_book_is_no_news_and_a_later_one_is() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     books.begin(whole(5))
     assert books.begin(whole(5)) == []
     assert numbers(books.begin(whole(7))) == [7]
@@ -62,7 +65,7 @@ def test_an_old_beginning_of_a_known_book_is_no_news_and_a_later_one_is() -> Non
 
 @pytest.mark.parametrize("late", [change(8, 8), change(8, 8, previous=7)])
 def test_a_gap_is_passed_on_once_and_holds_what_follows(late: BookDelta) -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     books.begin(whole(5))
     assert numbers(fed(books, change(6, 6, previous=5), late, change(9, 9, previous=8))) == [6, 8]
     assert books.wants() == [BTC.instrument]
@@ -70,7 +73,7 @@ def test_a_gap_is_passed_on_once_and_holds_what_follows(late: BookDelta) -> None
 
 
 def test_a_stated_previous_number_is_believed_only_after_the_first_change() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     books.begin(whole(5))
     assert numbers(fed(books, change(4, 7, previous=3))) == [7]
     assert numbers(fed(books, change(7, 9, previous=6))) == [9]  # overlaps, but does not follow
@@ -78,14 +81,37 @@ def test_a_stated_previous_number_is_believed_only_after_the_first_change() -> N
 
 
 def test_a_repeated_change_changes_nothing() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     books.begin(whole(5))
     assert numbers(fed(books, change(6, 6), change(6, 6), change(7, 7))) == [6, 6, 7]
     assert books.wants() == []
 
 
+def test_orders_between_ticks_are_left_out_where_a_beginning_shows_one() -> None:
+    between = BTC.spec.tick / 4
+    levels = [(10.0, 1.0), (10.0 - float(between), 2.0)]
+    moved = BookDelta(BTC.instrument, 6, 6, 6, 6, None, levels, levels)
+    books = HeldBooks(TABLE)
+    assert books.begin(whole(5)) == [whole(5)]
+    assert books.take(b"", [moved], 0) == [
+        moved
+    ]  # the market sees what it cannot hold, and gives the book up
+    books.forget(BTC.instrument)
+    books.begin(whole(5))
+    (kept,) = fed(books, moved)
+    assert isinstance(kept, BookDelta)
+    assert (kept.bids, kept.asks, kept.sequence) == ([(10.0, 1.0)], [(10.0, 1.0)], 6)
+    other = HeldBooks(TABLE)
+    (begun,) = other.begin(BookSnapshot(BTC.instrument, 1, 1, 5, 100, levels, [(11.0, 1.0)]))
+    assert isinstance(begun, BookSnapshot)
+    assert begun.bids == [(10.0, 1.0)]
+    (kept,) = fed(other, moved)
+    assert isinstance(kept, BookDelta)
+    assert kept.bids == [(10.0, 1.0)]
+
+
 def test_books_do_not_touch_each_other_and_other_events_pass() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     books.begin(whole(5))
     trade = Trade(ETH.instrument, 1, 1, "1", 1.0, 1.0, 1)
     other = change(1, 1, instrument=ETH.instrument)
@@ -96,7 +122,7 @@ def test_books_do_not_touch_each_other_and_other_events_pass() -> None:
 
 
 def test_what_is_held_is_bounded_and_then_needs_a_later_beginning() -> None:
-    books = HeldBooks()
+    books = HeldBooks(TABLE)
     fed(books, *(change(number, number) for number in range(1, MOST_HELD + 11)))
     assert books.begin(whole(5)) == []
     assert len(books.begin(whole(10))) == 1 + MOST_HELD

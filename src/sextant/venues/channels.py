@@ -6,6 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
+_PUSHED: Final = ("update", "all")
+"""Gate.io's events of messages that are of their channel; every other event, of whatever venue, is an answer."""
+
 UNNAMED: Final = "unnamed"
 NO_JSON: Final = "no JSON"
 TOO_DEEP: Final = "nested too deep"
@@ -69,8 +72,8 @@ def _channel(named: _Named) -> str:
         return named.topic.partition(":")[0] if ":" in named.topic else _without_last(named.topic)
     if isinstance(named.stream, str):
         return named.stream.partition("@")[2] or named.stream
-    if isinstance(named.arg, dict) and isinstance(named.event, str):
-        return named.event  # OKX and Bitget repeat the channel in their answer to a subscription
+    if isinstance(named.event, str) and named.event not in _PUSHED:
+        return named.event  # an answer to a subscription may repeat the channel
     for inner in (named.arg, named.params):
         if isinstance(inner, dict) and isinstance(inner.get("channel"), str):
             return str(inner["channel"]).partition(".")[0]

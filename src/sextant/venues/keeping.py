@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
+
+import msgspec
 
 from sextant.model.events import BarUpdate, BookCleared, BookDelta, BookSnapshot, Event
 from sextant.model.instrument import Instrument
 from sextant.model.times import Interval
+from sextant.venues.port import SymbolTable
 
 MOST_HELD: Final = 2_000
 """Changes of one book held back while its beginning is asked for: three minutes at ten a second, with room."""
+
+_TOLERANCE: Final = 1e-6
+_ROUNDING: Final = 4e-16
+
+B = TypeVar("B", BookDelta, BookSnapshot)
 
 
 class HeldBooks:
@@ -22,9 +30,20 @@ class HeldBooks:
     A change follows another when it names it, or, where the venue names none, when the numbers it folds hold
     the other's + 1; the first after the beginning may reach back before it. A change that does not follow is
     passed on, so that the market sees the gap at once, and the book is held back again from it on.
+
+    After a venue has widened a tick, orders of before still rest between the ticks, far from the best prices.
+    No book in ticks can hold them: they are left out where a beginning shows such an order, and of every book
+    that the market gave up once.
+
+    Parameters
+    ----------
+    symbols
+        Whose ticks hold.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, symbols: SymbolTable) -> None:
+        self._symbols = symbols
+        self._uneven: set[Instrument] = set()
         self._last: dict[Instrument, int] = {}
         self._fresh: set[Instrument] = set()
         self._held: dict[Instrument, deque[BookDelta]] = {}
@@ -33,8 +52,12 @@ class HeldBooks:
     def take(self, _: bytes, events: list[Event], __: int) -> list[Event]:
         """The events without the changes that must wait."""
         if len(events) == 1 and type(events[0]) is BookDelta:
-            return events if self._passes(events[0]) else []
-        return [event for event in events if type(event) is not BookDelta or self._passes(event)]
+            return [self._shown(events[0])] if self._passes(events[0]) else []
+        return [
+            self._shown(event) if type(event) is BookDelta else event
+            for event in events
+            if type(event) is not BookDelta or self._passes(event)
+        ]
 
     def begin(self, snapshot: BookSnapshot) -> list[Event]:
         """The book and the changes held since; none when the changes begin after it, or it is no news."""
@@ -50,16 +73,19 @@ class HeldBooks:
         self._wanted.pop(instrument, None)
         self._last[instrument] = snapshot.sequence
         self._fresh.add(instrument)
-        return [snapshot, *(change for change in held if self._passes(change))]
+        whole = self._even(snapshot)
+        if whole is not snapshot:
+            self._uneven.add(instrument)
+        return [whole, *(self._shown(change) for change in held if self._passes(change))]
 
     def forget(self, instrument: Instrument) -> None:
         """Hold the changes of a book back until its next beginning."""
-        self._last.pop(instrument, None)
-        self._held.pop(instrument, None)
+        self._uneven.add(instrument)
+        self._hold_back(instrument)
 
     def lose(self, instrument: Instrument) -> None:
         """Hold the changes of a book back, and want its beginning."""
-        self.forget(instrument)
+        self._hold_back(instrument)
         self._wanted[instrument] = None
 
     def wants(self) -> list[Instrument]:
@@ -81,12 +107,31 @@ class HeldBooks:
         if change.previous_sequence != last:
             overlaps = change.first_sequence <= last + 1
             if not (overlaps and (change.previous_sequence is None or instrument in self._fresh)):
-                self.forget(instrument)
+                self._hold_back(instrument)
                 self._hold(change)
                 return True
         self._last[instrument] = change.sequence
         self._fresh.discard(instrument)
         return True
+
+    def _hold_back(self, instrument: Instrument) -> None:
+        self._last.pop(instrument, None)
+        self._held.pop(instrument, None)
+
+    def _shown(self, change: BookDelta) -> BookDelta:
+        return self._even(change) if change.instrument in self._uneven else change
+
+    def _even(self, book: B) -> B:
+        """The book, or change, without the levels between two ticks; itself where it has none."""
+        listing = self._symbols.listing(book.instrument)
+        if listing is None:
+            return book
+        tick = float(listing.spec.tick)
+        bids = [level for level in book.bids if _on_tick(level[0] / tick)]
+        asks = [level for level in book.asks if _on_tick(level[0] / tick)]
+        if len(bids) == len(book.bids) and len(asks) == len(book.asks):
+            return book
+        return msgspec.structs.replace(book, bids=bids, asks=asks)
 
     def _hold(self, change: BookDelta) -> None:
         held = self._held.get(change.instrument)
@@ -94,6 +139,11 @@ class HeldBooks:
             held = self._held[change.instrument] = deque(maxlen=MOST_HELD)
             self._wanted[change.instrument] = None
         held.append(change)
+
+
+def _on_tick(ratio: float) -> bool:
+    """Whether a price, in ticks, is one: to a millionth of a tick and the rounding of a large float64."""
+    return abs(ratio - round(ratio)) <= _TOLERANCE + _ROUNDING * ratio
 
 
 class LostBooks:

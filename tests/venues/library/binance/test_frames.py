@@ -228,8 +228,8 @@ def test_real_forced_orders_that_were_quoted_are_read(data_dir: Path) -> None:
 
 
 BOTH_AT_ONE_NUMBER = {
-    "cryptofeed/v3/BINANCE.jsonl.zst": 7,
-    "cryptofeed/v3/BINANCE_FUTURES.jsonl.zst": 32,
+    "cryptofeed/v3/BINANCE.jsonl.zst": 26,
+    "cryptofeed/v3/BINANCE_FUTURES.jsonl.zst": 50,
     "hftbacktest/usdm_btcusdt_20240808.gz": 629,
 }
 """Recordings with a beginning of their books, and how often book and best prices bear one update number; counted

@@ -35,7 +35,7 @@ def answered(result: Any, code: int = 0) -> bytes:
 
 
 def wallet(*coins: dict[str, str], **account: str) -> bytes:
-    """strategies of the wire: amounts are texts, and an empty text is no number."""
+    """Amounts are texts on the wire, and an empty text is no number."""
     return answered({"list": [{"accountType": "UNIFIED", "coin": list(coins), **account}]})
 
 

@@ -28,8 +28,8 @@ from sextant.venues.port import (
 )
 
 
-def _keeper(_: Category, __: SymbolTable) -> HeldBooks:
-    return HeldBooks()
+def _keeper(_: Category, symbols: SymbolTable) -> HeldBooks:
+    return HeldBooks(symbols)
 
 
 VENUE: Final = Venue(
@@ -85,6 +85,7 @@ VENUE: Final = Venue(
         "COIN-M futures and options are not read.",
         "Open interest is history only: no stream tells it.",
         "Levels beyond the 500 that a book begins with are known only once they have changed.",
+        "Orders between ticks, left from before a tick was widened, are left out of books.",
         "Of liquidations the venue tells the last of a second for each instrument.",
     ),
     variations=Variations(

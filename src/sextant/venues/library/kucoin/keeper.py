@@ -10,8 +10,8 @@ from sextant.venues.port import Category, SymbolTable
 class KucoinKeeper(HeldBooks):
     """Holds books back until their beginning is known, and closes bars."""
 
-    def __init__(self, _: Category, __: SymbolTable) -> None:
-        super().__init__()
+    def __init__(self, _: Category, symbols: SymbolTable) -> None:
+        super().__init__(symbols)
         self._bars = OpenBars()
 
     def take(self, data: bytes, events: list[Event], receive_ns: int) -> list[Event]:

@@ -61,8 +61,8 @@ class OkxKeeper:
     which each is proved. Numbers that begin anew, lower than before, end a book until it is begun again.
     """
 
-    def __init__(self, _: Category, __: SymbolTable) -> None:
-        self._held = HeldBooks()
+    def __init__(self, _: Category, symbols: SymbolTable) -> None:
+        self._held = HeldBooks(symbols)
         self._lost = LostBooks()
         self._texts: dict[Instrument, _Texts] = {}
 
