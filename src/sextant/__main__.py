@@ -9,9 +9,9 @@ import sys
 # algebra then mostly wait for one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from sextant.cli import exits  # after the line above
-from sextant.cli.commands import app  # as above
-from sextant.errors import SextantError  # as above
+from sextant.cli import exits
+from sextant.cli.commands import app
+from sextant.errors import SextantError
 
 
 def main() -> None:

@@ -72,17 +72,31 @@ def settled_rank(columns: Columns, interval: Interval, settlements: int, at_leas
 def newest(times_ns: Integers, values: Floats, at_ns: Integers, greatest_age_ns: int) -> Floats:
     """The value of the newest point at or before each of ``at_ns``; NaN where there is none, or an older one only.
 
+    Parameters
+    ----------
+    times_ns, at_ns
+        int64, rising.
+
     Examples
     --------
     >>> newest(np.array([10, 20]), np.array([1.0, 2.0]), np.array([9, 10, 19, 40]), 15).tolist()
     [nan, 1.0, 1.0, nan]
     """
-    last = np.searchsorted(times_ns, at_ns, side="right") - 1
-    seen = np.maximum(last, 0)
-    if not len(times_ns):
-        return np.full(len(at_ns), np.nan)
-    young = (last >= 0) & (at_ns - times_ns[seen] <= greatest_age_ns)
-    return np.where(young, values[seen], np.nan)
+    out = np.full(len(at_ns), np.nan)
+    _newest((times_ns, at_ns), np.ascontiguousarray(values), greatest_age_ns, out)
+    return out
+
+
+@rolling.compiled
+def _newest(times: tuple[Integers, Integers], values: Floats, greatest_age_ns: int, out: Floats) -> None:
+    # Both times rise, so one walk along them is enough.
+    known, asked = times
+    seen = -1
+    for row in range(len(asked)):
+        while seen + 1 < len(known) and known[seen + 1] <= asked[row]:
+            seen += 1
+        if seen >= 0 and asked[row] - known[seen] <= greatest_age_ns:
+            out[row] = values[seen]
 
 
 def _by_column(columns: Columns, histories: Mapping[Instrument, Series]) -> list[tuple[int, Series]]:

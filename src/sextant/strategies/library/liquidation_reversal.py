@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from sextant.model.bar import Floats
 from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
@@ -31,6 +32,25 @@ NEEDS: Final = (
 )
 
 
+@rolling.compiled
+def _read(inputs: tuple[Floats, ...], outputs: tuple[Floats, ...]) -> None:
+    # The larger displacement of both sides decides the direction; one pass, since this is most of the work.
+    close, before, lowest, highest, usual = inputs
+    direction, displacement, extreme, rebound = outputs
+    for t in range(close.shape[0]):
+        for s in range(close.shape[1]):
+            start, low, high, sd = before[t, s], lowest[t, s], highest[t, s], usual[t, s]
+            if np.isnan(start + low + high + sd + close[t, s]) or sd == 0.0:
+                direction[t, s] = displacement[t, s] = extreme[t, s] = rebound[t, s] = np.nan
+                continue
+            fell = start / low >= high / start
+            direction[t, s] = 1.0 if fell else -1.0
+            extreme[t, s] = low if fell else high
+            displacement[t, s] = np.log(start / low if fell else high / start) / sd
+            whole = start - extreme[t, s]
+            rebound[t, s] = (close[t, s] - extreme[t, s]) / whole if whole != 0.0 else np.nan
+
+
 def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
     """What a displacement of half an hour and its rebound say on every row of the 5m frame.
 
@@ -47,15 +67,10 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     before = rolling.lag(close, MOVE_ROWS)
     usual = rolling.lag(columns.volatility(INTERVAL, DAY_ROWS), MOVE_ROWS) * np.sqrt(MOVE_ROWS)
     lowest, highest = rolling.min_n(bars.low, MOVE_ROWS), rolling.max_n(bars.high, MOVE_ROWS)
-    fall = rolling.ratio(np.log(before / lowest), usual)
-    rise = rolling.ratio(np.log(highest / before), usual)
-    d = np.where(np.isnan(fall + rise), np.nan, np.where(fall >= rise, 1.0, -1.0))
-    extreme = np.where(d > 0, lowest, highest)
-    whole = before - extreme
-    rebound = rolling.ratio(close - extreme, whole)
+    d, displacement, extreme, rebound = (np.empty(close.shape) for _ in range(4))
+    _read((close, before, lowest, highest, usual), (d, displacement, extreme, rebound))
     interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
     closed = interest - rolling.lag(interest, MOVE_ROWS)
-    displacement = np.where(d > 0, fall, rise)
     gates = (
         Gate("displacement", displacement, params["displacement"], 1, "sd"),
         Gate("activity", columns.activity(INTERVAL, MOVE_ROWS, DAY_ROWS), params["activity"], 1, "ratio"),
@@ -66,7 +81,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     spoken = Spoken(
         direction=d,
         strength=displacement / params["displacement"],
-        stop=extreme - params["stop_share"] * whole,
+        stop=extreme - params["stop_share"] * (before - extreme),
         target=close + params["target_share"] * (before - close),
         gates=gates,
         horizon_rows=int(params["horizon_rows"]),
