@@ -38,3 +38,5 @@ def test_words_say_what_would_change_the_answer() -> None:
     assert (small.distance, small.flips_if) == (0.9, "risk allows 100.00 USD instead of 10.00")
     gone = eaten("BTC", 12.0, -3.0)
     assert (gone.cost_bps, gone.flips_if) == (15.0, "costs of BTC fall from 15.0 below 12.0 bps")
+    never = eaten("BTC", -4.0, -10.0)
+    assert (never.cost_bps, never.flips_if) == (6.0, "gross of BTC rises from -4.0 above costs of 6.0 bps")

@@ -122,7 +122,12 @@ def too_small(
 
 
 def eaten(unit: str, gross_bps: float, edge_bps: float, gates: tuple[GateReading, ...] = ()) -> Disposition:
-    """All gates of a candidate passed and costs eat the gross."""
+    """All gates of a candidate passed and costs eat the gross, or there is none."""
+    cost_bps = gross_bps - edge_bps
+    if gross_bps > 0.0:
+        flips_if = f"costs of {unit} fall from {cost_bps:.1f} below {gross_bps:.1f} bps"
+    else:
+        flips_if = f"gross of {unit} rises from {gross_bps:.1f} above costs of {cost_bps:.1f} bps"
     reading = GateReading("min_edge_bps", edge_bps, 0.0, passed=False, distance=max(0.0, -edge_bps))
     return Disposition(
         unit=unit,
@@ -135,7 +140,7 @@ def eaten(unit: str, gross_bps: float, edge_bps: float, gates: tuple[GateReading
         distance=reading.distance,
         failed_count=1,
         gross_bps=gross_bps,
-        cost_bps=gross_bps - edge_bps,
-        flips_if=f"costs of {unit} fall from {gross_bps - edge_bps:.1f} below {gross_bps:.1f} bps",
+        cost_bps=cost_bps,
+        flips_if=flips_if,
         gates=(*gates, reading),
     )
