@@ -16,6 +16,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from sextant.api.server import account_without_venues
 from sextant.app import Server, assemble, listen, serve
 from sextant.cli.settings import configuration, logging_to
 from sextant.cli.simulating import Addresses
@@ -23,9 +24,16 @@ from sextant.cli.version import code_version
 from sextant.config import Config
 from sextant.errors import Conflict, Unreachable
 from sextant.kit.clock import Clock, SystemClock
+from sextant.kit.http import HttpSettings, RestClient
+from sextant.kit.ids import new_fraction
 from sextant.kit.memory import limit_memory
+from sextant.kit.retry import Retrying
+from sextant.model.account import Account
+from sextant.model.credentials import Credentials
 from sextant.monitoring.upstreams import reader_of
+from sextant.portfolio.accounts import AccountReader
 from sextant.strategies.catalog import strategies
+from sextant.vault.records import User
 from sextant.vault.users import UserSpec
 from sextant.venues.backfill import Failure, Plan
 from sextant.venues.backfill import Progress as Filled
@@ -81,7 +89,8 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
     seed, instruments = market
     async with (
         _simulated(seed, instruments) as addresses,
-        assemble(config, clock, "demo", code_version(), simulated=True) as server,
+        assemble(config, clock, "demo", code_version(), simulated=True) as bare,
+        _accounted(bare, addresses, clock) as server,
     ):
         password = await _demo_user(server)
         with _Shown() as shown:
@@ -94,6 +103,23 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
             )
             server.rooms.watch.attach(reader_of(feed))
             await serve(server, bound, [feed.run], lambda: _welcome(spoken(bound), password, config.data_dir))
+
+
+@asynccontextmanager
+async def _accounted(server: Server, addresses: Addresses, clock: Clock) -> AsyncIterator[Server]:
+    """The server, in which the demo's person owns the account that the simulated venue holds."""
+    place = at(venue(LIVE), addresses.rest, addresses.sockets)
+    settings = HttpSettings(refusal=place.refusal, observe=partial(server.rooms.metrics.called, LIVE))
+    async with RestClient(place.rest, Retrying(clock=clock, fraction=new_fraction), settings) as client:
+        credentials = Credentials(LIVE, addresses.account_key, addresses.account_secret)
+        reader = AccountReader(place, credentials, client, clock)
+
+        async def account_of(user: User) -> Account:
+            if user.email != DEMO_EMAIL:
+                return await account_without_venues(user)
+            return await reader.account(user.risk_profile)
+
+        yield replace(server, rooms=replace(server.rooms, account_of=account_of))
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from aiohttp import web
 from sextant.errors import InputError, Rejected
 from sextant.kit.clock import Clock
 from sextant.sim.books import Level
+from sextant.sim.bybit_account import AccountAnswers, key_of
 from sextant.sim.bybit_rest import Answers
 from sextant.sim.bybit_socket import STATUS, Hub
 from sextant.sim.faults import Fault, FaultPlan, parse
@@ -50,6 +51,10 @@ class Simulation:
         Factor on how often each instrument trades.
     faults
         The script.
+
+    Notes
+    -----
+    ``account_key`` opens the one account there is; it can read and nothing else.
     """
 
     def __init__(self, clock: Clock, model: MarketModel, pace: float, faults: tuple[Fault, ...]) -> None:
@@ -61,6 +66,8 @@ class Simulation:
         self.plan = FaultPlan(faults, self._true_ms())
         self._live = Live(model, pace)
         self._answers = Answers(self._live)
+        self.account_key = key_of(model.seed)
+        self._account = AccountAnswers(self._live, self.account_key)
         self._hub = Hub(self._live, self.plan, self.counters, self.now_ms)
         self.base_url = ""
 
@@ -132,7 +139,8 @@ class Simulation:
             return await self._open(request, address, now_ms)
         self.counters.requests += 1
         self.counters.paths[path] = self.counters.paths.get(path, 0) + 1
-        if request.method != "GET" or path.startswith(_MONEY_PATHS):
+        reads = request.method == "GET" and (path in self._account.paths or not path.startswith(_MONEY_PATHS))
+        if not reads:
             self.counters.forbidden += 1
             return self._reply(
                 address, now_ms, {}, 10_005, "Permission denied, please check your API key permissions."
@@ -170,10 +178,13 @@ class Simulation:
         now_ms = self.now_ms()
         if request.path == "/v5/system/status":
             return self._reply(address, now_ms, {"list": self._hub.notices.rows(now_ms)}, 0, "")
-        handler = self._answers.paths.get(request.path)
+        private = self._account.paths.get(request.path)
+        handler = self._answers.paths.get(request.path) if private is None else private
         if handler is None:
             return web.Response(status=404, text="404 page not found")
         try:
+            if private is not None:
+                self._account.check(request.headers, request.rel_url.raw_query_string, now_ms)
             result = handler(request.query, now_ms)
         except Rejected as refusal:
             return self._reply(address, now_ms, {}, int(refusal.facts["ret_code"]), refusal.message)

@@ -124,6 +124,10 @@ class Ground:
             f"{abs(self.holdings.exposure[asset]):.0f} USD can be lost."
             for asset, days in self.left_out
         ]
+        if self.tested is None and self.modelled:
+            told.append(
+                f"{len(self.returns)} days that all assets have are too few to test the risk numbers."
+            )
         if self.tested is not None and not self.tested.holds:
             told.append(
                 f"VaR97.5 was exceeded on {self.tested.beyond} of {self.tested.days} days; risk is widened by {self.tested.factor:.2f}."

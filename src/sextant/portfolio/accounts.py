@@ -1,0 +1,156 @@
+"""One account at one venue: read in order, kept for a few seconds, and shown as old when the venue is away."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from sextant.errors import VenueError, WireError
+from sextant.kit import log
+from sextant.kit.clock import Clock, Deadline
+from sextant.kit.http import Answer, RestClient
+from sextant.model.account import Account, Profile
+from sextant.model.balance import Position
+from sextant.model.credentials import Credentials
+from sextant.venues.port import Accounts, Request, Statement, SymbolTable, Venue
+
+READ_S: Final = 5.0  # api.md 2.6: a fresh portfolio is answered within five seconds or not at all
+KEPT_S: Final = 5.0  # callers within this time share one read
+SYMBOLS_S: Final = 3_600.0  # how long a table of symbols stands before new listings are looked for
+MOST_PAGES: Final = 20
+
+_LOG: Final = log.get("portfolio")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The newest whole reading."""
+
+    statement: Statement
+    positions: tuple[Position, ...]
+    unlisted: tuple[str, ...]
+
+
+class AccountReader:
+    """Reads one account with one key.
+
+    Parameters
+    ----------
+    venue
+        Where; one whose accounts are read.
+    credentials
+        Whose.
+    client
+        Asks the venue; open for as long as this reads.
+    clock
+        Of deadlines, signatures and what is kept.
+
+    Notes
+    -----
+    Calls of one key are made one after another. Nothing here can order or move anything.
+    """
+
+    def __init__(self, venue: Venue, credentials: Credentials, client: RestClient, clock: Clock) -> None:
+        self._venue = venue
+        self._credentials = credentials
+        self._client = client
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._known: _Known | None = None
+        self._read_ns: int | None = None
+        self._symbols: SymbolTable | None = None
+        self._symbols_ns = 0
+        self._failing = False
+
+    async def account(self, profile: Profile) -> Account:
+        """The account as it is known now, for a risk profile.
+
+        Notes
+        -----
+        While the venue is away the last whole reading is given with coverage 0 and its own times, so that whoever needs a
+        covered account says that it is not; before the first there is no account at all.
+        """
+        async with self._lock:
+            fresh = self._read_ns is not None and self._age_s(self._read_ns) <= KEPT_S
+            answered = fresh or await self._refresh()
+        known = self._known
+        if known is None:
+            return Account(profile=profile)
+        equity, free = known.statement.equity_usd, known.statement.free_usd
+        return Account(
+            equity_usd=equity if equity is not None and equity > 0 else None,
+            coverage_frac=1.0 if answered and not known.unlisted else 0.0,
+            free_usd={} if free is None else {self._venue.name: free},
+            profile=profile,
+            balances=known.statement.balances,
+            positions=known.positions,
+        )
+
+    async def _refresh(self) -> bool:
+        """Whether the venue answered all that was asked."""
+        how = self._venue.variations.accounts
+        if how is None:
+            return False
+        try:
+            self._known = await self._read(how, Deadline(self._clock, READ_S))
+        except VenueError as error:
+            if not self._failing:
+                _LOG.warning(
+                    "account.unreadable", venue=self._venue.name, reason=error.reason, code=error.code
+                )
+            self._failing = True
+            return False
+        if self._failing:
+            _LOG.info("account.readable", venue=self._venue.name)
+        self._failing = False
+        self._read_ns = self._clock.monotonic_ns()
+        return True
+
+    async def _read(self, how: Accounts, deadline: Deadline) -> _Known:
+        symbols = await self._table(how, deadline)
+        answer = await self._ask(how, how.balances_request(), deadline)
+        statement = how.parse_balances(answer.body)
+        positions: list[Position] = []
+        unlisted: list[str] = []
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            answer = await self._ask(how, how.positions_request(cursor), deadline)
+            page = how.parse_positions(answer.body, symbols)
+            positions += page.positions
+            unlisted += page.unlisted
+            cursor = page.cursor
+            if cursor is None:
+                return _Known(statement, tuple(positions), tuple(unlisted))
+        raise self._endless("positions")
+
+    async def _table(self, how: Accounts, deadline: Deadline) -> SymbolTable:
+        """The symbols in which positions are told."""
+        if self._symbols is not None and self._age_s(self._symbols_ns) <= SYMBOLS_S:
+            return self._symbols
+        symbols = SymbolTable()
+        cursor: str | None = None
+        for _ in range(MOST_PAGES):
+            request = self._venue.instruments_request(how.category, cursor)
+            answer = await self._client.get(request.path, request.query, deadline)
+            page = self._venue.parse_instruments(answer.body, answer.receive_ns)
+            for listing in page.listings:
+                symbols.add(listing)
+            cursor = page.cursor
+            if cursor is None:
+                self._symbols, self._symbols_ns = symbols, self._clock.monotonic_ns()
+                return symbols
+        raise self._endless("instruments")
+
+    def _endless(self, what: str) -> WireError:
+        words = f"{self._venue.name} states more than {MOST_PAGES} pages of {what}."
+        return WireError(words, reason="pages", field="cursor")
+
+    async def _ask(self, how: Accounts, request: Request, deadline: Deadline) -> Answer:
+        def signed() -> dict[str, str]:
+            return how.sign(self._credentials, self._clock.now_ns(), request)
+
+        return await self._client.get(request.path, request.query, deadline, signed)
+
+    def _age_s(self, since_ns: int) -> float:
+        return (self._clock.monotonic_ns() - since_ns) / 1e9
