@@ -64,6 +64,7 @@ async def test_a_crowded_perpetual_is_found_with_both_legs_and_its_waterfall(api
     assert row["direction"] == "neutral"
     assert row["opportunity_type"] == "funding_arbitrage"
     assert (row["grade"], row["edge_bps"], row["profit_potential_usd"]) == ("unproven", None, None)
+    assert row["metadata"]["level_unit"].startswith("basis points of basis")
     assert row["confidence_reason"].startswith("insufficient history")
     page = await api.client.get(f"/api/v1/opportunities/{row['opportunity_id']}", headers=bearer)
     assert page.status_code == 200, page.text

@@ -76,6 +76,8 @@ def test_an_absent_stop_has_its_reason() -> None:
     assert row.stop_reason is not None
     assert row.stop_reason.startswith("the basis has not moved")
     assert (row.direction, row.targets) == ("neutral", ())
+    assert row.level_unit is not None
+    assert row.level_unit.startswith("basis points of basis")
 
 
 def test_nobody_is_told_that_sizes_are_illustrative_and_two_venues_that_they_are_two() -> None:

@@ -144,6 +144,7 @@ def _metadata(row: Opportunity) -> dict[str, Any]:
         "break_even_hit_frac": row.break_even_hit_frac,
         "risk_facts": row.risk_facts,
         "warnings": list(row.warnings),
+        "level_unit": row.level_unit,
         "transfer": None if row.transfer is None else msgspec.to_builtins(row.transfer),
     }
 

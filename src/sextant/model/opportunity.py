@@ -150,7 +150,8 @@ class Opportunity(msgspec.Struct, frozen=True, kw_only=True):
     ``edge_bps`` and ``edge_usd`` are expected returns net of the stated costs at the proposed
     size, None when unproven; ``confidence`` is a calibrated probability of a positive net outcome
     in [0, 1], or None. ``entry`` is None where nothing or more than one thing is traded. ``transfer``
-    stands in the place of legs where an asset is to be moved between venues.
+    stands in the place of legs where an asset is to be moved between venues. ``level_unit`` says what
+    entry, stop and targets are where they are no prices in quote units.
     """
 
     opportunity_key: str
@@ -197,6 +198,7 @@ class Opportunity(msgspec.Struct, frozen=True, kw_only=True):
     rank_score: float | None
     as_of_ns: int
     transfer: Transfer | None = None
+    level_unit: str | None = None
 
 
 class Disposition(msgspec.Struct, frozen=True, kw_only=True):

@@ -114,6 +114,7 @@ def assemble(offer: CoupleOffer, sized: CoupleSized) -> Opportunity:
         rank_group=0 if graded else 1,
         rank_score=score,
         as_of_ns=pricing.view.as_of_ns,
+        level_unit=offer.said.level_unit,
     )
 
 
@@ -286,7 +287,6 @@ def _reasons(offer: CoupleOffer, sized: CoupleSized, cost: float) -> tuple[str, 
             f"{offer.card.n} past events ({offer.card.n_eff:.0f} independent) stand for {expected:.1f} bps gross after "
             f"shrinkage; costs are {cost:.1f} bps at {sized.filled.notional_usd:.0f} USD."
         )
-    told.append(f"Levels are {offer.said.level_unit}.")
     told.append(f"Size {sized.filled.notional_usd:.0f} USD is bound by {sized.binding}.")
     return tuple(told)
 
