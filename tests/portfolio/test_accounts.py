@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -13,10 +14,11 @@ from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.retry import Retrying
 from sextant.model.credentials import Credentials
 from sextant.model.times import SECOND_NS
-from sextant.portfolio.accounts import KEPT_S, AccountReader
+from sextant.portfolio.accounts import COVERED_S, EVERY_S, AccountReader
 from sextant.sim.bybit import Simulation, start
 from sextant.venues.catalog import venue
 from sextant.venues.feed import at
+from support.loopback import advance_until
 
 START_NS = 1_786_310_817_000_000_000
 
@@ -51,17 +53,34 @@ async def test_the_account_of_the_simulated_venue_is_read_whole() -> None:
     assert {balance.as_of_ns for balance in account.balances} == {START_NS // 10**6 * 10**6}
 
 
-async def test_reads_within_a_few_seconds_are_shared() -> None:
+async def test_readings_of_the_last_minute_are_shared() -> None:
     clock = ManualClock(START_NS)
     async with reading(clock) as (reader, simulated):
         await reader.account("balanced")
         await reader.account("aggressive")
         assert simulated.counters.paths["/v5/account/wallet-balance"] == 1
-        clock.advance(KEPT_S + 1.0)
+        clock.advance(COVERED_S + 1.0)
         account = await reader.account("aggressive")
         assert simulated.counters.paths["/v5/account/wallet-balance"] == 2
         assert simulated.counters.paths["/v5/market/instruments-info"] == 1
     assert account.profile == "aggressive"
+
+
+async def test_it_is_read_unasked_so_that_nobody_waits() -> None:
+    clock = ManualClock(START_NS)
+    async with reading(clock) as (reader, simulated):
+        watching = asyncio.ensure_future(reader.watch())
+        for count in (1, 2, 3):
+            await advance_until(
+                clock,
+                EVERY_S / 4,
+                lambda: simulated.counters.paths.get("/v5/position/list", 0) >= count,  # noqa: B023  # awaited here
+            )
+        asked = simulated.counters.requests
+        account = await reader.account("balanced")
+        assert simulated.counters.requests == asked
+        watching.cancel()
+    assert account.coverage_frac == 1.0
 
 
 async def test_a_wrong_secret_leaves_no_account_and_not_an_empty_one() -> None:
@@ -77,11 +96,11 @@ async def test_while_the_venue_is_away_the_last_reading_is_old_and_not_covered()
     fault = {"fault": "status", "at": {"call": 2, "path": "/v5/account/wallet-balance"}, "status": 503}
     async with reading(clock, faults=[fault]) as (reader, _):
         before = await reader.account("balanced")
-        clock.advance(KEPT_S + 1.0)
+        clock.advance(COVERED_S + 1.0)
         after = await reader.account("balanced")
     assert after.coverage_frac == 0.0
     assert after.balances == before.balances
-    assert after.balances[0].as_of_ns <= clock.now_ns() - round(KEPT_S * SECOND_NS)
+    assert after.balances[0].as_of_ns <= clock.now_ns() - round(COVERED_S * SECOND_NS)
 
 
 async def test_quantities_follow_from_the_reference_prices() -> None:

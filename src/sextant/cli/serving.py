@@ -90,7 +90,7 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
     async with (
         _simulated(seed, instruments) as addresses,
         assemble(config, clock, "demo", code_version(), simulated=True) as bare,
-        _accounted(bare, addresses, clock) as server,
+        _accounted(bare, addresses, clock) as (server, reader),
     ):
         password = await _demo_user(server)
         with _Shown() as shown:
@@ -102,12 +102,19 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
                 moved, clock, server.source.learn, Wanted(most=instruments, history=DEMO_HISTORY), watcher
             )
             server.rooms.watch.attach(reader_of(feed))
-            await serve(server, bound, [feed.run], lambda: _welcome(spoken(bound), password, config.data_dir))
+            await serve(
+                server,
+                bound,
+                [feed.run, reader.watch],
+                lambda: _welcome(spoken(bound), password, config.data_dir),
+            )
 
 
 @asynccontextmanager
-async def _accounted(server: Server, addresses: Addresses, clock: Clock) -> AsyncIterator[Server]:
-    """The server, in which the demo's person owns the account that the simulated venue holds."""
+async def _accounted(
+    server: Server, addresses: Addresses, clock: Clock
+) -> AsyncIterator[tuple[Server, AccountReader]]:
+    """The server, in which the demo's person owns the account that the simulated venue holds, and what reads it."""
     place = at(venue(LIVE), addresses.rest, addresses.sockets)
     settings = HttpSettings(refusal=place.refusal, observe=partial(server.rooms.metrics.called, LIVE))
     async with RestClient(place.rest, Retrying(clock=clock, fraction=new_fraction), settings) as client:
@@ -119,7 +126,7 @@ async def _accounted(server: Server, addresses: Addresses, clock: Clock) -> Asyn
                 return await account_without_venues(user)
             return await reader.account(user.risk_profile)
 
-        yield replace(server, rooms=replace(server.rooms, account_of=account_of))
+        yield replace(server, rooms=replace(server.rooms, account_of=account_of)), reader
 
 
 @asynccontextmanager

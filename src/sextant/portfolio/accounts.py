@@ -1,4 +1,4 @@
-"""One account at one venue: read in order, kept for a few seconds, and shown as old when the venue is away."""
+"""One account at one venue: read again and again, in order, and shown as old when the venue is away."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from sextant.model.credentials import Credentials
 from sextant.venues.port import Accounts, Request, Statement, SymbolTable, Venue
 
 READ_S: Final = 5.0  # api.md 2.6: a fresh portfolio is answered within five seconds or not at all
-KEPT_S: Final = 5.0  # callers within this time share one read
-SYMBOLS_S: Final = 3_600.0  # how long a table of symbols stands before new listings are looked for
+EVERY_S: Final = 10.0  # how often it is read unasked, so that whoever asks need not wait
+COVERED_S: Final = 60.0  # api.md 2.6: a reading this old is still an answer
+SPELLINGS_S: Final = 3_600.0  # how long the venue's spellings stand before new listings are looked for
 MOST_PAGES: Final = 20
 
 _LOG: Final = log.get("portfolio")
@@ -59,39 +60,52 @@ class AccountReader:
         self._lock = asyncio.Lock()
         self._known: _Known | None = None
         self._read_ns: int | None = None
-        self._symbols: SymbolTable | None = None
-        self._symbols_ns = 0
+        self._spelt: SymbolTable | None = None
+        self._spelt_ns = 0
         self._failing = False
 
+    async def watch(self) -> None:
+        """Read again and again until cancelled."""
+        while True:
+            async with self._lock:
+                await self._refresh()
+            await self._clock.sleep(EVERY_S)
+
     async def account(self, profile: Profile) -> Account:
-        """The account as it is known now, for a risk profile.
+        """The account as it is known now, for a risk profile; the venue is asked only where nothing newer than a minute is.
 
         Notes
         -----
         While the venue is away the last whole reading is given with coverage 0 and its own times, so that whoever needs a
         covered account says that it is not; before the first there is no account at all.
         """
-        async with self._lock:
-            fresh = self._read_ns is not None and self._age_s(self._read_ns) <= KEPT_S
-            answered = fresh or await self._refresh()
+        if not self._covered:
+            async with self._lock:
+                if not self._covered:
+                    await self._refresh()
         known = self._known
         if known is None:
             return Account(profile=profile)
         equity, free = known.statement.equity_usd, known.statement.free_usd
         return Account(
             equity_usd=equity if equity is not None and equity > 0 else None,
-            coverage_frac=1.0 if answered and not known.unlisted else 0.0,
+            coverage_frac=1.0 if self._covered and not known.unlisted else 0.0,
             free_usd={} if free is None else {self._venue.name: free},
             profile=profile,
             balances=known.statement.balances,
             positions=known.positions,
         )
 
-    async def _refresh(self) -> bool:
-        """Whether the venue answered all that was asked."""
+    @property
+    def _covered(self) -> bool:
+        """Whether the newest whole reading is still an answer."""
+        return self._read_ns is not None and self._age_s(self._read_ns) <= COVERED_S
+
+    async def _refresh(self) -> None:
+        """Take a new reading, if the venue answers all that is asked."""
         how = self._venue.variations.accounts
         if how is None:
-            return False
+            return
         try:
             self._known = await self._read(how, Deadline(self._clock, READ_S))
         except VenueError as error:
@@ -100,15 +114,14 @@ class AccountReader:
                     "account.unreadable", venue=self._venue.name, reason=error.reason, code=error.code
                 )
             self._failing = True
-            return False
+            return
         if self._failing:
             _LOG.info("account.readable", venue=self._venue.name)
         self._failing = False
         self._read_ns = self._clock.monotonic_ns()
-        return True
 
     async def _read(self, how: Accounts, deadline: Deadline) -> _Known:
-        symbols = await self._table(how, deadline)
+        table = await self._table(how, deadline)
         answer = await self._ask(how, how.balances_request(), deadline)
         statement = how.parse_balances(answer.body)
         positions: list[Position] = []
@@ -116,7 +129,7 @@ class AccountReader:
         cursor: str | None = None
         for _ in range(MOST_PAGES):
             answer = await self._ask(how, how.positions_request(cursor), deadline)
-            page = how.parse_positions(answer.body, symbols)
+            page = how.parse_positions(answer.body, table)
             positions += page.positions
             unlisted += page.unlisted
             cursor = page.cursor
@@ -125,21 +138,21 @@ class AccountReader:
         raise self._endless("positions")
 
     async def _table(self, how: Accounts, deadline: Deadline) -> SymbolTable:
-        """The symbols in which positions are told."""
-        if self._symbols is not None and self._age_s(self._symbols_ns) <= SYMBOLS_S:
-            return self._symbols
-        symbols = SymbolTable()
+        """The spellings in which positions are told."""
+        if self._spelt is not None and self._age_s(self._spelt_ns) <= SPELLINGS_S:
+            return self._spelt
+        table = SymbolTable()
         cursor: str | None = None
         for _ in range(MOST_PAGES):
             request = self._venue.instruments_request(how.category, cursor)
             answer = await self._client.get(request.path, request.query, deadline)
             page = self._venue.parse_instruments(answer.body, answer.receive_ns)
             for listing in page.listings:
-                symbols.add(listing)
+                table.add(listing)
             cursor = page.cursor
             if cursor is None:
-                self._symbols, self._symbols_ns = symbols, self._clock.monotonic_ns()
-                return symbols
+                self._spelt, self._spelt_ns = table, self._clock.monotonic_ns()
+                return table
         raise self._endless("instruments")
 
     def _endless(self, what: str) -> WireError:
