@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
 JOBS ?= 2
+FUZZ_FRAMES ?= 1000000
 ARGS ?=
 
-.PHONY: help setup run test check bench format clean
+.PHONY: help setup run test check bench fuzz format clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -35,6 +36,9 @@ check: setup     ## lint, types, import contract, taste
 
 bench: setup     ## benchmarks against bench/budgets.toml
 	@$(BIN)/python bench/run.py
+
+fuzz: setup      ## a million damaged messages through every parser of the venues
+	@FUZZ_FRAMES=$(FUZZ_FRAMES) $(BIN)/pytest -q tests/venues/test_fuzz_frames.py
 
 format: setup    ## rewrite the sources in the house style
 	@$(BIN)/ruff format .

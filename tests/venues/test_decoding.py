@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 import pytest
 
@@ -36,6 +38,13 @@ def test_anything_else_is_a_wire_error_that_names_venue_and_field(
     with pytest.raises(WireError, match=r"^Venue row: ") as caught:
         decode(DECODER, data, "Venue row")
     assert (caught.value.reason, caught.value.facts["field"]) == (reason, field)
+
+
+def test_a_long_value_is_quoted_by_its_ends() -> None:
+    decoder = msgspec.json.Decoder(Literal["a"])
+    with pytest.raises(WireError, match=r"^Venue row: .{300,320}\.$") as caught:
+        decode(decoder, b'"' + b"x" * 5_000 + b'"', "Venue row")
+    assert caught.value.facts["field"] == ""
 
 
 def test_words_without_a_place_name_no_field() -> None:

@@ -80,7 +80,7 @@ def test_a_time_is_exact_to_the_microsecond_and_bounded() -> None:
             moment_ns(datetime.datetime(year, 1, 1, tzinfo=datetime.UTC), "probe", "at")
 
 
-@pytest.mark.parametrize("text", ["", "x", "NaN", "Infinity", "-1", "1e18"])
+@pytest.mark.parametrize("text", ["", "x", "NaN", "Infinity", "-1", "1e18", "1e-21", "1e-320"])
 def test_a_step_that_is_no_number_of_a_market_is_refused(text: str) -> None:
     with pytest.raises(WireError) as raised:
         step(text, "probe", "tick")

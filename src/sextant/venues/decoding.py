@@ -12,6 +12,7 @@ from sextant.errors import WireError
 T = TypeVar("T")
 
 _PLACE: Final = re.compile(r"`\$\.?([^`]*)`$")
+_SHOWN: Final = 150  # characters of either end
 _MISSING: Final = re.compile(r"missing required field `(\w+)`")
 
 
@@ -35,11 +36,19 @@ def decode(decoder: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, whose: s
     try:
         return decoder.decode(data)
     except msgspec.DecodeError as error:
-        raise WireError(f"{whose}: {error}.", reason="shape", field=refused_field(str(error))) from error
+        words = str(error)
+        raise WireError(f"{whose}: {_shown(words)}.", reason="shape", field=refused_field(words)) from error
     except UnicodeDecodeError as error:
         raise WireError(f"{whose}: not UTF-8.", reason="encoding", field="") from error
     except RecursionError as error:
         raise WireError(f"{whose}: nested too deep.", reason="depth", field="") from error
+
+
+def _shown(words: str) -> str:
+    """The words of a decoding error without the middle of a long value that they quote."""
+    if len(words) <= 2 * _SHOWN:
+        return words
+    return f"{words[:_SHOWN]} ... {words[-_SHOWN:]}"
 
 
 def refused_field(words: str) -> str:

@@ -14,6 +14,7 @@ from sextant.model.times import MICROSECOND_NS
 
 _LARGEST: Final = 1e18  # no price, size or turnover of a market reaches it; keeps sums of float64 finite
 _LAST_MS: Final = 9_000_000_000_000  # the year 2255; later times do not fit int64 nanoseconds
+_SMALLEST_STEP: Final = Decimal(10) ** -20  # a smaller one makes prices in steps overflow
 _LARGEST_STEP: Final = Decimal(10) ** 18
 
 Price: TypeAlias = Annotated[float, Meta(gt=0, lt=_LARGEST)]
@@ -69,14 +70,16 @@ def step(text: str, what: str, field: str) -> Decimal:
     Raises
     ------
     WireError
-        If the text is no number, or not in 0..1e18.
+        If the text is no number, or neither 0 nor in 1e-20..1e18.
     """
     try:
         value = Decimal(text)
     except InvalidOperation:
         raise WireError(f"{what}: {field} '{text[:40]}' is no number.", reason="value", field=field) from None
-    if not (value.is_finite() and 0 <= value < _LARGEST_STEP):
-        raise WireError(f"{what}: {field} {text[:40]} is not in 0..1e18.", reason="value", field=field)
+    if not (value.is_finite() and (value == 0 or _SMALLEST_STEP <= value < _LARGEST_STEP)):
+        raise WireError(
+            f"{what}: {field} {text[:40]} is neither 0 nor in 1e-20..1e18.", reason="value", field=field
+        )
     return value
 
 

@@ -160,6 +160,16 @@ def test_a_bar_of_another_interval_is_not_read() -> None:
     assert read({"channel": "ohlc", "type": "update", "data": [bar("2023-10-04T16:30:00Z", 15)]}) == []
 
 
+PAIR = {
+    "symbol": "BTC/USD",
+    "base": "BTC",
+    "quote": "USD",
+    "status": "online",
+    "qty_increment": 1e-8,
+    "price_increment": 0.1,
+}
+
+
 def test_the_channel_of_instruments_tells_the_rules_of_those_known() -> None:
     pair = {
         "symbol": "BTC/USD", "base": "BTC", "quote": "USD", "status": "cancel_only", "qty_precision": 8,
@@ -191,6 +201,10 @@ def test_the_channel_of_instruments_tells_the_rules_of_those_known() -> None:
         ({"channel": "ticker", "data": [quote(change_pct=-101)]}, "data[0].change_pct"),
         ({"channel": "ohlc", "data": [bar("2023-10-04T16:31:00Z")]}, "interval_begin"),
         ({"channel": "ohlc", "data": [bar("2023-10-04T16:30:00Z", high=1.5)]}, "data"),
+        ({"channel": "instrument", "data": {"pairs": [{**PAIR, "base": "B C"}]}}, "pairs"),
+        ({"channel": "instrument", "data": {"pairs": [{**PAIR, "base": "ETH"}]}}, "pairs"),
+        ({"channel": "instrument", "data": {"pairs": [{**PAIR, "price_increment": 0}]}}, "pairs"),
+        ({"channel": "instrument", "data": {"pairs": [{**PAIR, "qty_increment": -1}]}}, "qty_increment"),
         ({"channel": 5}, "channel"),
         ([], ""),
     ],

@@ -227,11 +227,25 @@ def _bars(frame: _Bars, known: Mapping[str, Instrument], receive_ns: int) -> lis
 
 def _rules(frame: _Instruments, known: Mapping[str, Instrument], receive_ns: int) -> list[Event]:
     """The rules of known instruments; of the others no stream is wanted."""
-    return [
-        Listed(spec_of(pair, receive_ns), receive_ns, receive_ns)
-        for pair in frame.data.pairs
-        if pair.symbol in known
-    ]
+    events: list[Event] = []
+    for pair in frame.data.pairs:
+        instrument = known.get(pair.symbol)
+        if instrument is None:
+            continue
+        try:
+            spec = spec_of(pair, receive_ns)
+        except InputError as error:
+            raise WireError(
+                f"Kraken instrument: {error.message[:200]}", reason="value", field="pairs"
+            ) from error
+        if spec.instrument != instrument:
+            raise WireError(
+                f"Kraken instrument: {pair.symbol[:40]} is {spec.instrument}, not {instrument}.",
+                reason="value",
+                field="pairs",
+            )
+        events.append(Listed(spec, receive_ns, receive_ns))
+    return events
 
 
 READERS: Final[dict[str, Reader]] = {
