@@ -131,6 +131,20 @@ def test_newest_liquidations_are_kept() -> None:
     assert closes.recent()[0].event_ns == 5
 
 
+def test_liquidations_are_shown_in_the_order_of_their_times_up_to_a_time() -> None:
+    closes = Liquidations()
+    assert closes.tape(10) is None
+    for event in (_liquidation(7), _liquidation(3, price=11.0), _liquidation(9)):
+        closes.take(event)
+    closes.take(Liquidation(instrument(), 5, 5, "short", 12.0, 4.0))
+    tape = closes.tape(8)
+    assert tape is not None
+    assert (tape.event_ns.tolist(), tape.side.tolist()) == ([3, 5, 7], [1.0, -1.0, 1.0])
+    assert (tape.price.tolist(), tape.size.tolist()) == ([11.0, 12.0, 10.0], [1.0, 4.0, 1.0])
+    assert not tape.price.flags.writeable
+    assert closes.tape(2) is None
+
+
 @pytest.mark.parametrize(("price", "size"), [(0.0, 1.0), (1.0, math.nan), (math.inf, 1.0)])
 def test_liquidation_without_a_price_or_size_is_refused(price: float, size: float) -> None:
     assert not Liquidations().take(_liquidation(1, price, size))

@@ -143,13 +143,17 @@ def test_histories_end_at_as_of() -> None:
         state.apply(FundingSettled(instrument(), time_ns, time_ns, time_ns / 1e6))
         state.apply(OpenInterestPoint(instrument(), time_ns, time_ns, float(time_ns)))
         state.apply(trade(str(time_ns), time_ns))
+        state.apply(Liquidation(instrument(), time_ns, time_ns, "short", 100.0, 2.0))
     view = state.view(20)
     assert view.funding_history[instrument()].time_ns.tolist() == [10, 20]
     assert view.open_interest_history[instrument()].value.tolist() == [10.0, 20.0]
     assert view.trades[instrument()].event_ns.tolist() == [10, 20]
+    forced = view.liquidations[instrument()]
+    assert (forced.event_ns.tolist(), forced.side.tolist()) == ([10, 20], [-1.0, -1.0])
     assert state.view(30).funding_history[instrument()].time_ns.tolist() == [10, 20, 30]
     nothing = state.view(9)
     assert (nothing.funding_history, nothing.open_interest_history, nothing.trades) == ({}, {}, {})
+    assert nothing.liquidations == {}
 
 
 def test_forming_bars_stay_out_of_every_view() -> None:
@@ -241,7 +245,7 @@ def _frozen(view: View) -> list[Any]:
         parts += [getattr(frame, name).tobytes() for name in BAR_FIELDS]
     for group in (view.quotes, view.books, view.derivatives):
         parts += [column.tobytes() for column in vars(group).values()]
-    for history in (view.funding_history, view.open_interest_history, view.trades):
+    for history in (view.funding_history, view.open_interest_history, view.trades, view.liquidations):
         parts += [column.tobytes() for series in history.values() for column in vars(series).values()]
     return parts
 

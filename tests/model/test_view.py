@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from sextant.errors import InputError
+from sextant.model.bar import Floats, Integers
 from sextant.model.times import HOUR_NS
-from sextant.model.view import BarFrame, View, bar_frame, no_quotes
+from sextant.model.view import BarFrame, LiquidationTape, TradeTape, View, bar_frame, no_quotes
 from support.views import empty_view
 
 
@@ -21,6 +22,10 @@ def _frame(**changes: Any) -> BarFrame:
 
 def _view(**changes: Any) -> View:
     return dataclasses.replace(empty_view("BTC", "ETH"), bars={"1h": _frame()}, **changes)
+
+
+def _tape() -> tuple[Integers, Floats, Floats, Floats]:
+    return np.array([1]), np.array([100.0]), np.array([2.0]), np.array([1.0])
 
 
 def test_equal_content_has_an_equal_hash() -> None:
@@ -39,6 +44,8 @@ def test_every_part_of_a_view_is_in_its_hash() -> None:
         dataclasses.replace(base, instruments=(spec, base.instruments[1])),
         dataclasses.replace(base, bars={"1h": _frame(volume=np.ones((3, 2)))}),
         dataclasses.replace(base, bars={}),
+        dataclasses.replace(base, trades={spec.instrument: TradeTape(*_tape())}),
+        dataclasses.replace(base, liquidations={spec.instrument: LiquidationTape(*_tape())}),
     ]
     assert len({view.content_hash for view in [base, *others]}) == len(others) + 1
 

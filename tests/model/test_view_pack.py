@@ -12,7 +12,7 @@ from sextant.errors import InputError
 from sextant.evidence.events import EventTable
 from sextant.market.ingest import ingest
 from sextant.market.state import MarketState
-from sextant.model.view import Series, View
+from sextant.model.view import LiquidationTape, Series, View
 from sextant.model.view_pack import BLOCK_ROWS, pack_arrays, pack_view, unpack_arrays, unpack_view
 from sextant.venues.packs import bar_pack_events
 from support.evidence import Plan, planned_events, walked_bars
@@ -34,7 +34,14 @@ class Kept(dict[str, bytes]):
 
 def with_history(view: View) -> View:
     series = Series(np.array([1, 2], dtype=np.int64), np.array([0.0001, np.nan]))
-    return dataclasses.replace(view, funding_history={view.instruments[1].instrument: series})
+    forced = LiquidationTape(
+        np.array([3], dtype=np.int64), np.array([99.0]), np.array([2.0]), np.array([-1.0])
+    )
+    return dataclasses.replace(
+        view,
+        funding_history={view.instruments[1].instrument: series},
+        liquidations={view.instruments[0].instrument: forced},
+    )
 
 
 @pytest.mark.parametrize(

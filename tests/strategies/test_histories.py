@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sextant.model.times import HOUR_NS, MINUTE_NS, SECOND_NS
-from sextant.model.view import Series, View
+from sextant.model.view import LiquidationTape, Series, View
 from sextant.strategies.columns import Columns
-from sextant.strategies.histories import newest, open_interest, settled_rank
+from sextant.strategies.histories import forced_share, newest, open_interest, settled_rank
 from support.markets import FIRST_OPEN_NS, bars_of, closes_of, framed, specs_of, view_of
 
 ROWS = 48
@@ -68,6 +68,30 @@ def test_a_history_that_has_ended_ranks_nothing() -> None:
     # The last settlement is a day old at the close of row 23.
     assert np.isfinite(rank[:24, 0]).all()
     assert np.isnan(rank[24:, 0]).all()
+
+
+def test_liquidations_are_held_against_their_usual_value_side_by_side() -> None:
+    view = hours()
+    closes = FIRST_OPEN_NS + HOUR_NS * np.arange(1, ROWS + 1)
+    # 10 USD of longs in each of rows 5..14, 60 in row 15, 40 of shorts in row 16, and one after the last close.
+    times = np.concatenate((closes[5:17] - 1, closes[-1:] + 1))
+    value = np.array([10.0] * 10 + [60.0, 40.0, 999.0])
+    side = np.array([1.0] * 11 + [-1.0, 1.0])
+    tape = LiquidationTape(times, value / 2.0, np.full(13, 2.0), side)
+    view = dataclasses.replace(view, liquidations={view.instruments[1].instrument: tape})
+    longs, shorts = forced_share(Columns(view), "1h", 2, 4)
+    # Row 5 is only partly known: two rows and the four before them are there from row 11 on.
+    assert np.isnan(longs[:11, 1]).all()
+    assert longs[11:17, 1].tolist() == pytest.approx([1.0, 1.0, 1.0, 1.0, 70.0 / 20.0, 60.0 / 20.0])
+    assert shorts[16, 1] == pytest.approx(40.0 / 1.0)  # after none at all, 1 USD is the usual
+    assert longs[-1, 1] == 0.0
+    assert np.isnan(longs[:, 0]).all()
+
+
+def test_no_liquidation_known_says_nothing() -> None:
+    longs, shorts = forced_share(Columns(hours()), "1h", 2, 4)
+    assert np.isnan(longs).all()
+    assert np.isnan(shorts).all()
 
 
 def test_no_history_at_all_ranks_nothing() -> None:

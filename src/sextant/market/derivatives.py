@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import UNSET
 
 from sextant.model.events import DerivativesUpdate, Liquidation
-from sextant.model.view import Series
+from sextant.model.view import LiquidationTape, Series
 
 KEEP_FUNDING: Final = 2_200  # two years of eight-hourly settlements
 KEEP_OPEN_INTEREST: Final = 2_016  # seven days of 5-minute points
@@ -159,6 +159,21 @@ class Liquidations:
     def recent(self, count: int = KEEP_LIQUIDATIONS) -> tuple[Liquidation, ...]:
         """The newest ``count``, oldest first."""
         return tuple(self._events)[-count:]
+
+    def tape(self, as_of_ns: int) -> LiquidationTape | None:
+        """Those up to a time, in the order of their own times; None without any."""
+        seen = sorted(
+            (event.event_ns, event.price, event.size, 1.0 if event.side == "long" else -1.0)
+            for event in self._events
+            if event.event_ns <= as_of_ns
+        )
+        if not seen:
+            return None
+        times, *columns = zip(*seen, strict=True)
+        arrays = [np.array(times, dtype=np.int64), *(np.array(values) for values in columns)]
+        for column in arrays:
+            column.flags.writeable = False
+        return LiquidationTape(*arrays)
 
     def content(self) -> tuple[object, ...]:
         """Everything known, for hashing."""

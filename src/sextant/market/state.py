@@ -38,7 +38,7 @@ from sextant.model.events import (
 )
 from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.times import Interval
-from sextant.model.view import BarFrame, Feed, Series, TradeTape, View
+from sextant.model.view import BarFrame, Feed, LiquidationTape, Series, TradeTape, View
 
 _HASH_BYTES: Final = 16
 _NO_COLUMNS: Final[Integers] = np.empty(0, dtype=np.int64)
@@ -140,6 +140,7 @@ class MarketState:
         funding: dict[Instrument, Series] = {}
         interest: dict[Instrument, Series] = {}
         trades: dict[Instrument, TradeTape] = {}
+        liquidations: dict[Instrument, LiquidationTape] = {}
         for desk in self._order:
             instrument = desk.spec.instrument
             for into, series in (
@@ -151,6 +152,9 @@ class MarketState:
             tape = _traded_by(desk.flow.tape(), as_of_ns)
             if tape is not None:
                 trades[instrument] = tape
+            forced = desk.liquidations.tape(as_of_ns)
+            if forced is not None:
+                liquidations[instrument] = forced
         return View(
             as_of_ns=as_of_ns,
             feed=self._feed,
@@ -164,6 +168,7 @@ class MarketState:
             open_interest_history=interest,
             trades=trades,
             chains=self._chains.views(as_of_ns),
+            liquidations=liquidations,
         )
 
     def state_hash(self) -> str:

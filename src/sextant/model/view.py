@@ -281,6 +281,16 @@ class TradeTape:
 
 
 @dataclass(frozen=True, eq=False)
+class LiquidationTape:
+    """Recent forced closes of one instrument, oldest first; ``side`` is +1 where a long position was closed, else -1."""
+
+    event_ns: Integers
+    price: Floats
+    size: Floats
+    side: Floats
+
+
+@dataclass(frozen=True, eq=False)
 class View:
     """The market as it was known at ``as_of_ns``.
 
@@ -298,6 +308,8 @@ class View:
         Latest facts per instrument.
     funding_history, open_interest_history, trades
         By instrument; absent where unknown.
+    liquidations
+        By instrument; absent where none was seen, which does not say that there was none.
     chains
         Options by the name of their chain; they are rows there and no columns of the view.
     """
@@ -314,6 +326,7 @@ class View:
     open_interest_history: Mapping[Instrument, Series]
     trades: Mapping[Instrument, TradeTape]
     chains: Mapping[str, OptionChain] = field(default_factory=dict)
+    liquidations: Mapping[Instrument, LiquidationTape] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -335,9 +348,10 @@ class View:
         for part in (self.quotes, self.books, self.derivatives):
             for name, column in vars(part).items():
                 digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
-        for history in (self.funding_history, self.open_interest_history, self.trades):
+        histories = (self.funding_history, self.open_interest_history, self.trades, self.liquidations)
+        for place, history in enumerate(histories):
             for instrument in sorted(history):
-                digest.update(str(instrument).encode())
+                digest.update(f"{place}{instrument}".encode())
                 for column in vars(history[instrument]).values():
                     digest.update(np.ascontiguousarray(column).tobytes())
         for name, chain in sorted(self.chains.items()):

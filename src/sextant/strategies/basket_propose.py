@@ -130,7 +130,7 @@ def _proposed(
     weights = neutral(wanted, verdict.hedge.exposures()[columns])
     breadth, least = float(min(weights.longs, weights.shorts)), verdict.params["basket_breadth"]
     if breadth < least:
-        check = Economic("basket_breadth", breadth, least, 1, "legs")
+        check = Economic("basket_members", breadth, least, 1, "legs")
         answers |= {one.candidate.column: _economic(pricing, one, check) for one in members}
         return []
     kept = [member for member, stays in zip(members, weights.kept.tolist(), strict=True) if stays]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import Instrument
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
-from sextant.model.view import Series
+from sextant.model.view import LiquidationTape, Series
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
+from sextant.strategies.prices import usd_now
+
+H = TypeVar("H", Series, LiquidationTape)
 
 SETTLED_AGE_NS: Final = DAY_NS
 """No perpetual settles more seldom: an older last settlement means that the history has ended."""
@@ -31,6 +34,45 @@ def open_interest(columns: Columns, interval: Interval, greatest_age_s: float) -
         return out
 
     return columns.once(("open_interest", interval, greatest_age_s), make)
+
+
+def forced_share(columns: Columns, interval: Interval, rows: int, usual_rows: int) -> tuple[Floats, Floats]:
+    """How many times their usual value were liquidated in the last ``rows`` rows: of longs, and of shorts.
+
+    Parameters
+    ----------
+    usual_rows
+        Rows before them whose mean is the usual; NaN until they have been seen since the first known liquidation.
+
+    Notes
+    -----
+    A usual value under 1 USD counts as 1, so that nothing after nothing is 0. Where no liquidation of an instrument
+    is known both are NaN: a venue may publish none.
+    """
+
+    def make() -> tuple[Floats, Floats]:
+        frame, view = columns.frame(interval), columns.view
+        known = [(column, tape) for column, tape in _by_column(columns, view.liquidations)]
+        out = tuple(np.full(frame.close.shape, np.nan) for _ in range(2))
+        if not (known and frame.rows):
+            return out[0], out[1]
+        places = [column for column, _ in known]
+        usd = usd_now(view)
+        for side, spread in zip((1.0, -1.0), out, strict=True):
+            value = np.full((frame.rows, len(known)), np.nan)
+            for place, (column, tape) in enumerate(known):
+                row = np.searchsorted(frame.open_ns, tape.event_ns, side="right") - 1
+                begun = max(int(row[0]) + 1, 0)
+                value[begun:, place] = 0.0
+                closed = tape.event_ns < frame.open_ns[-1] + INTERVAL_NS[interval]
+                mine = closed & (tape.side == side) & (row >= begun)
+                traded = tape.price * tape.size * usd[column]
+                np.add.at(value[:, place], row[mine], traded[mine])
+            usual = np.maximum(rolling.prior(rolling.mean_n, value, usual_rows, rows) * rows, 1.0)
+            spread[:, places] = rolling.sum_n(value, rows) / usual
+        return out[0], out[1]
+
+    return columns.once(("forced_share", interval, rows, usual_rows), make)
 
 
 def settled_rank(columns: Columns, interval: Interval, settlements: int, at_least: int) -> Floats:
@@ -99,12 +141,10 @@ def _newest(times: tuple[Integers, Integers], values: Floats, greatest_age_ns: i
             out[row] = values[seen]
 
 
-def _by_column(columns: Columns, histories: Mapping[Instrument, Series]) -> list[tuple[int, Series]]:
+def _by_column(columns: Columns, histories: Mapping[Instrument, H]) -> list[tuple[int, H]]:
     """Columns of the view that have a history with a point, in their order."""
     placed = columns.view.column_of
-    found = [
-        (placed[instrument], series)
-        for instrument, series in histories.items()
-        if instrument in placed and len(series.time_ns)
+    found: list[tuple[int, H]] = [
+        (placed[instrument], series) for instrument, series in histories.items() if instrument in placed
     ]
     return sorted(found, key=lambda item: item[0])

@@ -81,7 +81,7 @@ def test_spot_instruments_make_the_factors_where_there_are_no_perpetuals_and_the
     rows, dispositions = judged(spot)
     assert not rows
     assert {dispositions[column].stage for column in SHORTS} == {"shortable"}
-    assert {dispositions[column].stage for column in LONGS} == {"basket_breadth"}
+    assert {dispositions[column].stage for column in LONGS} == {"basket_members"}
 
 
 def test_too_short_a_past_or_too_few_instruments_are_insufficient() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sextant.model.bar import Floats
-from sextant.model.view import View, bar_frame
+from sextant.model.times import HOUR_NS, MINUTE_NS
+from sextant.model.view import LiquidationTape, View, bar_frame
 from support.bar_markets import reversal_market
 from support.judging import run
 from support.markets import known_at, specs_of
@@ -85,6 +86,28 @@ def test_open_interest_decides_where_it_is_known_and_is_not_asked_for_where_it_i
     spot = dataclasses.replace(unknown, instruments=specs_of(1))
     _, (answer,) = run(REVERSAL, spot)
     assert answer.kind == "opportunity"
+
+
+def test_liquidations_of_the_side_that_was_forced_decide_where_they_are_known() -> None:
+    view = reversal_market()
+    close_ns = int(view.bars["5m"].open_ns[-1]) + 5 * MINUTE_NS
+    # One long of 1,000 USD an hour for 30 hours, then six in the last half hour: 6,000 against a usual 500.
+    times = [close_ns - 1 - hour * HOUR_NS for hour in range(30, 0, -1)] + [
+        close_ns - 2 - i for i in range(6, 0, -1)
+    ]
+
+    def forced(side: float) -> View:
+        tape = LiquidationTape(np.array(times), np.full(36, 100.0), np.full(36, 10.0), np.full(36, side))
+        return dataclasses.replace(view, liquidations={view.instruments[0].instrument: tape})
+
+    _, gates = said(REVERSAL, forced(1.0))
+    assert failed(gates) == []
+    assert gates["liquidations"].value == pytest.approx(12.0)
+    _, gates = said(REVERSAL, forced(-1.0))
+    assert failed(gates) == ["liquidations"]
+    assert gates["liquidations"].value == 0.0
+    _, gates = said(REVERSAL, view)
+    assert gates["liquidations"].value is None
 
 
 def test_the_share_that_must_hit_is_shown_and_bounded_by_the_strategys_own_limit() -> None:

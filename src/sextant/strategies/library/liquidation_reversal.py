@@ -18,7 +18,7 @@ from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import Spoken, compose, silent
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
-from sextant.strategies.histories import open_interest
+from sextant.strategies.histories import forced_share, open_interest
 
 INTERVAL: Final[Interval] = "5m"
 MOVE_ROWS: Final = 6  # half an hour
@@ -29,6 +29,7 @@ NEEDS: Final = (
     Need("bars", INTERVAL, 400, 450.0),
     Need("quotes", None, 1, 15.0),
     Need("open_interest", None, 1, INTEREST_AGE_S, required=False),
+    Need("liquidations", None, 1, 86_400.0, required=False),
 )
 
 
@@ -71,12 +72,16 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     _read((close, before, lowest, highest, usual), (d, displacement, extreme, rebound))
     interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
     closed = interest - rolling.lag(interest, MOVE_ROWS)
+    longs, shorts = forced_share(columns, INTERVAL, MOVE_ROWS, DAY_ROWS)
     gates = (
         Gate("displacement", displacement, params["displacement"], 1, "sd"),
         Gate("activity", columns.activity(INTERVAL, MOVE_ROWS, DAY_ROWS), params["activity"], 1, "ratio"),
         Gate("rebound", rebound, params["rebound_low"], 1, "of the move"),
         Gate("rebound_cap", rebound, params["rebound_high"], -1, "of the move"),
         Gate("interest_closed", closed, params["interest_closed"], -1, "log change", optional=True),
+        Gate(
+            "liquidations", np.where(d > 0, longs, shorts), params["liquidations"], 1, "times", optional=True
+        ),
     )
     spoken = Spoken(
         direction=d,
@@ -111,6 +116,7 @@ STRATEGY = Strategy(
         Param("rebound_low", 0.35, 0.2, 0.5, "of the move"),
         Param("rebound_high", 0.60, 0.5, 0.8, "of the move"),
         Param("interest_closed", -0.03, -0.10, 0.0, "log change"),
+        Param("liquidations", 5.0, 2.0, 20.0, "times the usual"),
         Param("stop_share", 0.10, 0.05, 0.5, "of the move"),
         Param("target_share", 0.5, 0.25, 1.0, "of the way back"),
         Param("payoff", 0.70, 0.4, 0.75, "hit fraction"),
@@ -124,7 +130,7 @@ STRATEGY = Strategy(
         "Nagel 2012, Evaporating Liquidity, Review of Financial Studies 25",
     ),
     known_gaps=(
-        "Liquidations themselves are not in the view: open interest, where there is any, stands for them.",
+        "Of liquidations the newest 1,000 of each instrument are known since the process began, of many venues none.",
         "The target is near and the stop far, so the share that must hit may be 0.70 instead of 0.60.",
         "Where a venue states no quote volume, turnover is volume x typical price.",
     ),
