@@ -49,6 +49,7 @@ from sextant.scans.scoring import Scoring
 from sextant.scans.signals import CHANNEL
 from sextant.scans.source import MarketSource
 from sextant.scans.store import ScanRows
+from sextant.scans.strategy_runs import StrategyRuns
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
@@ -206,7 +207,9 @@ async def assemble(
         runner = run_scans(base, Origin(feed, simulated, code_version))
         rooms = _rooms(base, runner.worker, lambda: runner.origin, runner.source.probe)
         scoring = Scoring(runner.source.read, clock)
-        yield Server(base, replace(rooms, scoring=scoring), runner, (scoring.serve,))
+        yield Server(
+            base, replace(rooms, scoring=scoring, board=runner.worker.keeper.board), runner, (scoring.serve,)
+        )
 
 
 @asynccontextmanager
@@ -277,6 +280,7 @@ def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe)
         watch=watch,
         origin=origin,
         scans=Scans(ledger, offer, clock, origin),
+        runs=StrategyRuns(base.replica),
         replayer=Replayer(ledger, _views(base), strategies(), clock, origin().code_version),
         diagnostics=diagnostics,
         cors_origins=base.config.cors_origins,

@@ -110,7 +110,7 @@ async def test_every_route_that_names_a_scan_hides_it_from_others(api: Api) -> N
     _, mine = await api.onboarded()
     scan_id = await api.discover(mine)
     named = [endpoint for endpoint in api.edge.endpoints if "{scan_id}" in endpoint.path]
-    assert len(named) == 7
+    assert len(named) == 8
     for role in ROLES:
         _, bearer = await api.session(f"{role}@example.org", role)
         for endpoint in named:

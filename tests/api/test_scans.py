@@ -201,6 +201,16 @@ async def test_history_is_paged_filtered_and_only_the_callers_own(api: Api) -> N
         assert (await api.client.get(f"{SCANS}?{query}", headers=bearer)).status_code == 422
 
 
+async def every_candidate(api: Api, bearer: dict[str, str], path: str, limit: int) -> list[Any]:
+    """All candidates of a scan, page by page."""
+    paged, query = [], f"limit={limit}"
+    while query:
+        page = (await api.client.get(f"{path}?{query}", headers=bearer)).json()
+        paged += page["candidates"]
+        query = "" if page["next_cursor"] is None else f"limit={limit}&cursor={page['next_cursor']}"
+    return paged
+
+
 async def test_the_dispositions_of_each_strategy_sum_to_its_candidates(working: Api) -> None:
     api = working
     bearer, scan_id = await ended_scan(api)
@@ -213,13 +223,10 @@ async def test_the_dispositions_of_each_strategy_sum_to_its_candidates(working: 
         assert row["funnel"][-1]["out"] == row["dispositions"]["opportunity"]
         for before, after in zip(row["funnel"], row["funnel"][1:], strict=False):
             assert before["out"] == after["in"]
-    assert len(body["candidates"]) == sum(row["candidates"] for row in body["strategies"])
-    paged, query = [], "limit=50"
-    while query:
-        page = (await api.client.get(f"{path}?{query}", headers=bearer)).json()
-        paged += page["candidates"]
-        query = "" if page["next_cursor"] is None else f"limit=50&cursor={page['next_cursor']}"
-    assert paged == body["candidates"]
+    small, large = [await every_candidate(api, bearer, path, limit) for limit in (50, 200)]
+    assert len(small) == sum(row["candidates"] for row in body["strategies"])
+    assert small == large
+    assert large[: len(body["candidates"])] == body["candidates"]
     found = (await api.client.get(f"{path}?disposition=opportunity&limit=200", headers=bearer)).json()
     assert {row["disposition"] for row in found["candidates"]} == {"opportunity"}
     one = (await api.client.get(f"{path}?instrument=binance:c001-usdt:spot", headers=bearer)).json()

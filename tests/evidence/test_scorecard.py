@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -11,46 +10,11 @@ import pytest
 from sextant.evidence.events import EventTable, event_table
 from sextant.evidence.live import LiveRecord
 from sextant.evidence.multiple import Tries
-from sextant.evidence.outcomes import EXIT_NAMES
 from sextant.evidence.scorecard import Scorer, shortfall, tries_of
-from sextant.model.bar import Floats
-from sextant.model.times import DAY_NS, HOUR_NS
 from sextant.strategies.catalog import strategy
 from sextant.strategies.columns import Columns
-from support.evidence import Plan, planned_events, walked_bars
-from support.markets import FIRST_OPEN_NS, momentum_market, specs_of
-
-EMPTY = planned_events(walked_bars((100, 101, 99, 100)), Plan((), 1, 90.0, 110.0, 1))
-
-
-def table_of(
-    gross: Floats, *, cell: int | Floats = 0, column: int | Floats = 0, size: int = 1, apart_days: float = 1.0
-) -> EventTable:
-    """A table of stated outcomes, one after the other; they last 3 hours and end by time."""
-    n = len(gross)
-    row = (np.arange(n) * apart_days * 24).astype(np.int64)
-    cells = np.broadcast_to(np.asarray(cell, dtype=np.int64), (n,)).copy()
-    return dataclasses.replace(
-        EMPTY,
-        instruments=tuple(spec.instrument for spec in specs_of(size)),
-        column=np.broadcast_to(np.asarray(column, dtype=np.int64), (n,)).copy(),
-        row=row,
-        entry_row=row + 1,
-        exit_row=row + 3,
-        entry_ns=FIRST_OPEN_NS + row * HOUR_NS,
-        exit_ns=FIRST_OPEN_NS + (row + 3) * HOUR_NS,
-        direction=np.where(cells < 4, 1, -1).astype(np.int8),
-        strength=np.ones(n),
-        cell=cells,
-        gross=np.asarray(gross, dtype=np.float64),
-        funded=np.ones(n, dtype=np.bool_),
-        exit_kind=np.full(n, EXIT_NAMES.index("time")),
-        ambiguous=np.zeros(n, dtype=np.bool_),
-        adverse=np.full(n, 0.004),
-        favourable=np.full(n, 0.006),
-        rows=int(row[-1]) + 10 if n else 10,
-        window_end_ns=FIRST_OPEN_NS + 400 * DAY_NS,
-    )
+from support.evidence import EMPTY, table_of
+from support.markets import momentum_market
 
 
 def test_the_statistics_of_forty_events_are_as_worked_by_hand() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import msgspec
+import numpy as np
 import pytest
 
 from sextant.model.account import Account, FeeTier
 from sextant.scans.run import EvidenceShelf, MarketPart
-from sextant.scans.scoreboard import Scoreboard, score
+from sextant.scans.scoreboard import Scoreboard, decay_of, score
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
+from support.evidence import table_of
 from support.markets import momentum_market
 from support.views import empty_view
 
@@ -70,3 +72,28 @@ def test_the_board_keeps_the_newest_score_and_why_a_strategy_is_silent() -> None
     silent = board.newest(MOMENTUM.id)
     assert silent is not None
     assert (silent.reason, silent.as_of_ns, silent.both) == ("ZeroDivisionError", 7, None)
+
+
+def test_the_past_since_a_time_leaves_out_what_was_entered_before() -> None:
+    market = part()
+    table = market.events(MOMENTUM, market.verdict(MOMENTUM))
+    middle = int(table.entry_ns[table.count // 2])
+    found, every = score(market, MOMENTUM, Account(), middle), score(market, MOMENTUM, Account())
+    assert found.both is not None
+    assert every.both is not None
+    assert found.both.n == int((table.entry_ns >= middle).sum()) < every.both.n
+
+
+def test_a_later_half_that_earns_less_beyond_chance_has_decayed() -> None:
+    days = 60
+    table = table_of(np.where(np.arange(days) < days // 2, 0.01, -0.01) + 0.001 * (np.arange(days) % 3))
+    gone = decay_of(table, table.gross)
+    assert (gone.state, round(gone.mean_before_bps or 0), round(gone.mean_recent_bps or 0)) == (
+        "decayed",
+        110,
+        -90,
+    )
+    same = table_of(np.tile([-0.001, 0.0, 0.001], days // 3))
+    assert decay_of(same, same.gross).state == "steady"
+    few = table_of(np.array([0.01]))
+    assert decay_of(few, few.gross).state == "unknown"

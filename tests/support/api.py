@@ -35,6 +35,7 @@ from sextant.scans.replaying import Replayer
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.scans.scoring import Scored, Scoring
 from sextant.scans.store import ScanDetails, ScanRows
+from sextant.scans.strategy_runs import StrategyRuns
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
@@ -112,6 +113,7 @@ def filled(path: str, **given: str) -> str:
         "scan_id": "scan_" + "0" * 32,
         "opportunity_id": "opp_" + "0" * 32,
         "instrument": "nowhere:NONE-USDT:spot",
+        "strategy_id": "no_such_strategy",
         "user_id": "00000000-0000-4000-8000-000000000000",
     }
     return path.format(**unknown | given)
@@ -126,7 +128,8 @@ def client_of(app: Any, address: str = ADDRESS) -> httpx.AsyncClient:
 @functools.cache
 def market() -> MarketPart:
     """A market in which momentum finds something; made once, read by all."""
-    return MarketPart(momentum_market(), CostAssumptions(), EvidenceShelf())
+    view = replace(momentum_market(), feed="demo", simulated=True)
+    return MarketPart(view, CostAssumptions(), EvidenceShelf())
 
 
 @functools.cache
@@ -185,6 +188,8 @@ async def api_on(
         watch=watch,
         origin=lambda: ORIGIN,
         scans=Scans(ledger, worker, vault.clock, lambda: ORIGIN),
+        runs=StrategyRuns(db),
+        board=worker.keeper.board,
         replayer=Replayer(ledger, ViewArchive(views), strategies(), vault.clock, ORIGIN.code_version),
         diagnostics=diagnostics,
         scoring=scoring,

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sextant.evidence.events import EventTable, event_table
+from sextant.evidence.outcomes import EXIT_NAMES
 from sextant.model.bar import Floats
 from sextant.model.instrument import Kind
-from sextant.model.times import INTERVAL_NS, Interval
+from sextant.model.times import DAY_NS, HOUR_NS, INTERVAL_NS, Interval
 from sextant.model.view import BarFrame, View, bar_frame
 from sextant.strategies.contract import Gate, Signals, Verdict
-from support.markets import framed, specs_of, view_of
+from support.markets import FIRST_OPEN_NS, framed, specs_of, view_of
 from support.views import spec
 
 
@@ -152,3 +153,36 @@ def recorded_hours(data_dir: Path) -> BarFrame:
         columns[name] = block
     open_ns = times.min() + np.arange(shape[0], dtype=np.int64) * step
     return bar_frame("1h", open_ns, columns)
+
+
+EMPTY = planned_events(walked_bars((100, 101, 99, 100)), Plan((), 1, 90.0, 110.0, 1))
+
+
+def table_of(
+    gross: Floats, *, cell: int | Floats = 0, column: int | Floats = 0, size: int = 1, apart_days: float = 1.0
+) -> EventTable:
+    """A table of stated outcomes, one after the other; they last 3 hours and end by time."""
+    n = len(gross)
+    row = (np.arange(n) * apart_days * 24).astype(np.int64)
+    cells = np.broadcast_to(np.asarray(cell, dtype=np.int64), (n,)).copy()
+    return dataclasses.replace(
+        EMPTY,
+        instruments=tuple(spec.instrument for spec in specs_of(size)),
+        column=np.broadcast_to(np.asarray(column, dtype=np.int64), (n,)).copy(),
+        row=row,
+        entry_row=row + 1,
+        exit_row=row + 3,
+        entry_ns=FIRST_OPEN_NS + row * HOUR_NS,
+        exit_ns=FIRST_OPEN_NS + (row + 3) * HOUR_NS,
+        direction=np.where(cells < 4, 1, -1).astype(np.int8),
+        strength=np.ones(n),
+        cell=cells,
+        gross=np.asarray(gross, dtype=np.float64),
+        funded=np.ones(n, dtype=np.bool_),
+        exit_kind=np.full(n, EXIT_NAMES.index("time")),
+        ambiguous=np.zeros(n, dtype=np.bool_),
+        adverse=np.full(n, 0.004),
+        favourable=np.full(n, 0.006),
+        rows=int(row[-1]) + 10 if n else 10,
+        window_end_ns=FIRST_OPEN_NS + 400 * DAY_NS,
+    )

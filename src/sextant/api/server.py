@@ -30,6 +30,7 @@ from sextant.api.opportunities import AccountOf, OpportunityRoutes
 from sextant.api.ops import OpsRoutes
 from sextant.api.problems import MEDIA_TYPE, Refused, problem_of, retry_after_s
 from sextant.api.scans import ScanRoutes
+from sextant.api.strategies import StrategyRoutes
 from sextant.api.streaming import StreamResponse
 from sextant.errors import BudgetExceeded, NotFound, SextantError
 from sextant.kit import db_faults, log
@@ -41,7 +42,9 @@ from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.lifecycle import Origin, Scans
 from sextant.scans.replaying import Replayer
+from sextant.scans.scoreboard import Scoreboard
 from sextant.scans.scoring import Scoring
+from sextant.scans.strategy_runs import StrategyRuns
 from sextant.vault.audit import AuditTrail
 from sextant.vault.keys import ApiKeys
 from sextant.vault.records import User
@@ -95,6 +98,8 @@ class Rooms:
         Feed and build of the facts, as they are now.
     account_of
         The account a person's scans are run for; without a venue account only their risk profile is known.
+    board
+        The past of each strategy; None in a process that has no market of its own.
     scoring
         The scores of the market; None in a process that has no market of its own.
     closing
@@ -116,8 +121,10 @@ class Rooms:
     origin: Callable[[], Origin]
     scans: Scans
     replayer: Replayer
+    runs: StrategyRuns
     diagnostics: ScanDiagnostics
     account_of: AccountOf = field(default=account_without_venues)
+    board: Scoreboard | None = None
     scoring: Scoring | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     cors_origins: tuple[str, ...] = ()
@@ -172,6 +179,7 @@ class Edge:
             *ScanRoutes(rooms.scans, cursors, rooms.clock, rooms.closing).endpoints(),
             *ComparisonRoutes(rooms.scans, rooms.replayer, cursors).endpoints(),
             *AdminRoutes(rooms.users, rooms.trail, rooms.scans.catalogue, cursors, rooms.clock).endpoints(),
+            *StrategyRoutes((rooms.scans, rooms.runs, rooms.users), rooms.board, rooms.clock).endpoints(),
             *ConfluenceRoutes(rooms.scoring, cursors, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *MonitoringRoutes(rooms.watch, rooms.health, cursors, rooms.clock).endpoints(),

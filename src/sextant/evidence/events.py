@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,26 @@ FUNDING_UNKNOWN: Final = "settled_funding"
 """Stands in ``without`` when events of perpetuals lie outside the funding history that is known."""
 
 _USUAL_FUNDING_S: Final = 8 * 3600  # where a perpetual's own interval is not published
+
+
+PER_EVENT: Final = (
+    "column",
+    "row",
+    "entry_row",
+    "exit_row",
+    "entry_ns",
+    "exit_ns",
+    "direction",
+    "strength",
+    "cell",
+    "gross",
+    "funded",
+    "exit_kind",
+    "ambiguous",
+    "adverse",
+    "favourable",
+)
+"""The arrays of a table that have one entry per event."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +141,13 @@ class EventTable:
     def count(self) -> int:
         """n, the number of events."""
         return len(self.gross)
+
+    def since(self, entry_ns: int) -> EventTable:
+        """The events that were entered at or after a time; what was void or unfilled stays counted as a whole."""
+        chosen = self.entry_ns >= entry_ns
+        arrays = {name: getattr(self, name)[chosen] for name in PER_EVENT}
+        start_ns = None if self.window_start_ns is None else max(self.window_start_ns, entry_ns)
+        return dataclasses.replace(self, **arrays, window_start_ns=start_ns)
 
     @cached_property
     def cluster(self) -> Integers:

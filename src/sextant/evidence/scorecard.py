@@ -123,6 +123,11 @@ class Scorer:
             card, grade=self._grade(card, float(known.mean()) if len(known) else math.nan)
         )
 
+    @property
+    def net(self) -> Floats:
+        """float64 (n,): what each event earned after cost, a fraction; NaN where its cost is unknown."""
+        return self._net
+
     @cached_property
     def calibration(self) -> Calibration | None:
         """Hit fractions by cell and instrument at the user's costs; None with too few events."""

@@ -102,6 +102,12 @@ class Scans:
         self._origin = origin
         self._usual: tuple[int, float | None] | None = None
 
+    @property
+    def feed(self) -> tuple[Feed, bool]:
+        """Where facts come from now, and whether they are simulated."""
+        origin = self._origin()
+        return origin.feed, origin.simulated
+
     async def discover(
         self, caller: Caller, request: ScanRequest, *, force: bool = False, key: str | None = None
     ) -> Accepted:
