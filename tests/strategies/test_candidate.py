@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from sextant.model.account import Account
 from sextant.model.times import SECOND_NS
+from sextant.model.view import View
 from support.judging import BREAKOUT, RICH, mirrored, only, run
 from support.markets import breakout_market, quoted
+from support.portfolios import balance
 
 
 def test_a_short_of_a_spot_instrument_needs_a_perpetual_of_the_same_base() -> None:
@@ -70,3 +75,37 @@ def test_a_perpetual_that_is_stale_wide_thin_or_out_of_reach_realises_no_short()
     elsewhere = msgspec.structs.replace(RICH, free_usd={"kraken": 100_000.0})
     _, dispositions = run(BREAKOUT, view, account=elsewhere)
     assert dispositions[0].stage == "shortable"
+
+
+def owning(view: View, units: str, **changes: Any) -> Account:
+    """The rich account with some of the first asset at the venue."""
+    return msgspec.structs.replace(RICH, balances=(balance(view, "binance", "C000", units, **changes),))
+
+
+def test_a_short_of_what_is_owned_sells_it() -> None:
+    view = mirrored(breakout_market(), perpetual=True)
+    rows, dispositions = run(BREAKOUT, view, account=owning(view, "2.5"))
+    (row,) = rows
+    assert dispositions[0].kind == "opportunity"
+    (leg,) = row.legs
+    assert (str(leg.instrument), leg.side, leg.leverage) == ("binance:C000-USDT:spot", "sell", None)
+    assert row.direction == "reduce"
+    assert leg.quantity <= Decimal("2.5")
+    assert row.size.binding == "capital"
+    assert any("your own 2.5 C000 that lie free at binance" in reason for reason in row.reasons)
+    assert not any("realised by" in warning for warning in row.warnings)
+
+
+def test_what_is_locked_or_too_little_is_not_sold() -> None:
+    view = mirrored(breakout_market(), perpetual=True)
+    for who in (owning(view, "100", free=Decimal(0)), owning(view, "0.00001"), owning(view, "-3")):
+        rows, _ = run(BREAKOUT, view, account=who)
+        assert str(rows[0].legs[0].instrument) == "binance:C000-USDT:perpetual"
+        assert rows[0].direction == "short"
+    elsewhere = msgspec.structs.replace(RICH, balances=(balance(view, "kraken", "C000", "100"),))
+    assert run(BREAKOUT, view, account=elsewhere)[0][0].direction == "short"
+
+
+def test_a_long_is_never_a_sale_of_what_is_owned() -> None:
+    view = breakout_market()
+    assert only(view, account=owning(view, "2.5")).direction == "long"

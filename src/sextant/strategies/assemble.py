@@ -10,6 +10,7 @@ from sextant.model.account import Grade
 from sextant.model.opportunity import (
     CapacityPoint,
     CostLine,
+    Direction,
     GateReading,
     InputAge,
     Leg,
@@ -20,11 +21,12 @@ from sextant.model.opportunity import (
 )
 from sextant.model.scorecard import Scorecard
 from sextant.model.times import MILLISECOND_NS
+from sextant.strategies.burden import burden_of, burden_words
 from sextant.strategies.candidate import Candidate, expires_ns, first_seen_ns, opportunity_key
 from sextant.strategies.costs import Capacity, Pricing, Terms, capacity_curve
 from sextant.strategies.leverage import Leverage
 from sextant.strategies.proof import CAUTION, Proof, grade_of
-from sextant.strategies.ranking import rank_score
+from sextant.strategies.ranking import AccountRisk, rank_score
 from sextant.strategies.risk import Exposure, risk_of
 from sextant.strategies.sizing import ES95_OF_SIGMA, ES99_OF_SIGMA, Binding, Means, gap_of, on_tick
 from sextant.strategies.wording import reasons, warnings
@@ -119,7 +121,7 @@ def assemble(offer: Offer, sized: Sized) -> Opportunity:
         opportunity_type=candidate.strategy.opportunity_type,
         lane=candidate.strategy.lane,
         legs=(leg,),
-        direction="long" if candidate.direction > 0 else "short",
+        direction=_direction(candidate),
         entry=leg.price,
         stop=stop,
         stop_reason=None,
@@ -150,12 +152,39 @@ def assemble(offer: Offer, sized: Sized) -> Opportunity:
         size=size,
         inputs=_inputs(offer),
         gates=sized.readings,
-        reasons=reasons(candidate, pricing, card, sized.lines, size),
+        reasons=(
+            *reasons(candidate, pricing, card, sized.lines, size),
+            *_burden_words(offer, sized.notional_usd),
+        ),
         warnings=warnings(candidate, pricing, card, offer.terms, size),
         rank_group=0 if graded else 1,
         rank_score=figures.rank_score,
         as_of_ns=pricing.view.as_of_ns,
     )
+
+
+def _direction(candidate: Candidate) -> Direction:
+    if candidate.owned is not None:
+        return "reduce"
+    return "long" if candidate.direction > 0 else "short"
+
+
+def _burden(offer: Offer) -> AccountRisk:
+    """What the account bears already, as it bears on this idea."""
+    candidate = offer.candidate
+    return burden_of(offer.pricing, candidate.executed, candidate.direction, candidate.horizon_s)
+
+
+def _burden_words(offer: Offer, notional_usd: float) -> tuple[str, ...]:
+    """What is sold is owned, and how the idea stands to what is held."""
+    told: list[str] = []
+    candidate = offer.candidate
+    if candidate.owned is not None:
+        own = offer.pricing.view.instruments[candidate.executed].instrument
+        told.append(f"It sells of your own {candidate.owned:f} {own.base} that lie free at {own.venue}.")
+    if not offer.means.illustrative:
+        told += burden_words(_burden(offer), candidate.sigma_horizon, notional_usd)
+    return tuple(told)
 
 
 def _figures(offer: Offer, sized: Sized) -> Figures:
@@ -168,7 +197,8 @@ def _figures(offer: Offer, sized: Sized) -> Figures:
     score = None
     if not offer.means.illustrative:
         expected = lcb * offer.filled_frac
-        score = rank_score(expected, sized.notional_usd, offer.candidate.sigma_horizon, offer.means.profile)
+        sigma = offer.candidate.sigma_horizon
+        score = rank_score(expected, sized.notional_usd, sigma, offer.means.profile, _burden(offer))
     return Figures(
         edge_bps=edge,
         edge_lcb_bps=lcb,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from sextant.model.opportunity import GateReading
@@ -12,6 +13,7 @@ from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS
 from sextant.strategies.contract import Strategy, Verdict
 from sextant.strategies.costs import Pricing
 from sextant.strategies.gates import SPREAD_CAPS_BPS, VOLUME_FLOORS_USD
+from sextant.strategies.sizing import least_usd
 
 QUOTE_LIVES: Final = 20  # times the quote's greatest age, after which an idea has expired
 
@@ -36,6 +38,8 @@ class Candidate:
         Rows since all historic gates first passed together.
     readings
         All gates.
+    owned
+        Base units of the account's own balance that a short of a spot instrument sells; None where it sells none.
     """
 
     strategy: Strategy
@@ -49,6 +53,7 @@ class Candidate:
     sigma_frac: float
     trigger_age: int
     readings: tuple[GateReading, ...]
+    owned: Decimal | None = None
 
     @property
     def interval_s(self) -> float:
@@ -89,13 +94,14 @@ def candidate_of(
 
     Notes
     -----
-    A short of a spot instrument is realised by a perpetual of the same base and quote at a venue of the account (without
-    an account, at any venue) that passes the common gates of perpetuals, the signal's own venue first. Distances are
-    taken over as fractions.
+    A short of a spot instrument sells the account's own balance where enough for an order lies free at the venue. Else it
+    is realised by a perpetual of the same base and quote at a venue of the account (without an account, at any venue) that
+    passes the common gates of perpetuals, the signal's own venue first. Distances are taken over as fractions.
     """
     signals = verdict.signals
     direction = int(signals.direction[-1, column])
-    executed = _executed(strategy, pricing, column, direction)
+    owned = _owned(pricing, column) if direction < 0 else None
+    executed = column if owned is not None else _executed(strategy, pricing, column, direction)
     if executed is None:
         return None
     mid = float(pricing.touch.mid[column])
@@ -112,7 +118,21 @@ def candidate_of(
         sigma_frac=float(verdict.facts["sigma"][-1, column]) if "sigma" in verdict.facts else math.nan,
         trigger_age=int(age or 0),
         readings=readings,
+        owned=owned,
     )
+
+
+def _owned(pricing: Pricing, column: int) -> Decimal | None:
+    """What lies free of a spot instrument's base at its venue; None where that is less than one order."""
+    spec = pricing.view.instruments[column]
+    own = spec.instrument
+    if own.kind != "spot":
+        return None
+    balances = (b for b in pricing.account.balances if (b.venue, b.asset) == (own.venue, own.base))
+    free = sum((balance.free or Decimal(0) for balance in balances), Decimal(0))
+    mid, usd = float(pricing.touch.mid[column]), float(pricing.usd[column])
+    worth = float(free) * mid * usd
+    return free if free > 0 and worth >= least_usd(spec, mid, usd) else None
 
 
 def _executed(strategy: Strategy, pricing: Pricing, column: int, direction: int) -> int | None:

@@ -5,9 +5,10 @@ Gross is measured mid to mid; every line is in basis points of the notional at e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -29,6 +30,8 @@ SMALLEST_USD: Final = 10.0
 CURVE_SIZES: Final = 25
 _BISECTIONS: Final = 40
 
+V = TypeVar("V")
+
 
 class Pricing:
     """The executable side of a view for one account; arrays are float64 (S,), each computed once.
@@ -45,6 +48,14 @@ class Pricing:
         self.view = view
         self.account = account
         self.assumptions = assumptions
+        self._kept: dict[str, Any] = {}
+
+    def once(self, key: str, make: Callable[[], V]) -> V:
+        """What ``make`` gave the first time this key was asked for."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: V = self._kept[key]
+        return kept
 
     @cached_property
     def touch(self) -> Touch:

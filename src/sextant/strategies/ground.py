@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sextant.model.bar import Floats
+from sextant.model.bar import Floats, Integers
 from sextant.model.scorecard import Scorecard
 from sextant.model.times import SECOND_NS
 from sextant.model.view import View
@@ -51,6 +51,8 @@ class Ground:
         Assets without enough history, each with its days; together at most 5 % of all exposure.
     returns
         float64 (T, N): daily log returns of the modelled assets, aligned by date.
+    days
+        int64 (T,): rows of the daily frame that they belong to.
     rows
         float64 (T', N): scenarios of one day at today's volatility, widened where the past says so.
     tested
@@ -62,6 +64,7 @@ class Ground:
     modelled: tuple[str, ...]
     left_out: tuple[tuple[str, int], ...]
     returns: Floats
+    days: Integers
     rows: Floats
     tested: Backtest | None
 
@@ -194,7 +197,8 @@ def _modelled(pricing: Pricing, holdings: Holdings) -> Ground | Lack:
         else:
             known.append(asset)
             logs[asset] = r
-    returns = _aligned(known, logs, left_out)
+    returns, days = _aligned(known, logs, left_out)
+    days = days + (frame.rows - len(frame.close[-_ROWS:]) + 1)
     gross = math.fsum(abs(usd) for usd in holdings.exposure.values())
     blind = math.fsum(abs(holdings.exposure[asset]) for asset, _ in left_out)
     if gross > 0 and blind / gross > 1.0 - COVERAGE:
@@ -205,20 +209,22 @@ def _modelled(pricing: Pricing, holdings: Holdings) -> Ground | Lack:
     rows_now = scenarios(returns) if known else np.empty((0, 0))
     if tested is not None:
         rows_now = rows_now * tested.factor
-    return Ground(pricing, holdings, tuple(known), tuple(left_out), returns, rows_now, tested)
+    return Ground(pricing, holdings, tuple(known), tuple(left_out), returns, days, rows_now, tested)
 
 
-def _aligned(known: list[str], logs: dict[str, Floats], left_out: list[tuple[str, int]]) -> Floats:
-    """Days that all assets have; while these are too few, the asset with the fewest is left out."""
+def _aligned(
+    known: list[str], logs: dict[str, Floats], left_out: list[tuple[str, int]]
+) -> tuple[Floats, Integers]:
+    """Days that all assets have, and which they are; while these are too few, the asset with the fewest is left out."""
     while known:
         table = np.column_stack([logs[asset] for asset in known])
         whole = np.isfinite(table).all(axis=1)
         if int(whole.sum()) >= LEAST_ROWS:
-            return np.ascontiguousarray(table[whole])
+            return np.ascontiguousarray(table[whole]), np.flatnonzero(whole)
         counts = np.isfinite(table).sum(axis=0)
         shortest = int(np.argmin(counts))
         left_out.append((known.pop(shortest), int(counts[shortest])))
-    return np.empty((0, 0))
+    return np.empty((0, 0)), np.empty(0, dtype=np.int64)
 
 
 def unspoken(view: View) -> Verdict:

@@ -119,6 +119,9 @@ def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportun
     if not math.isfinite(pricing.volume_24h_usd[candidate.executed]):
         return insufficient(spec, ("volume_24h_usd", 0.0, 1.0, "values"), candidate.readings)
     means, borrowed = means_of(pricing.account, traded.instrument.venue), None
+    if candidate.owned is not None:
+        unit = float(pricing.touch.mid[candidate.executed] * pricing.usd[candidate.executed])
+        means = dataclasses.replace(means, free_usd=float(candidate.owned) * unit)
     if candidate.strategy.levered:
         borrowed = leverage_of(traded, means.profile.leverage_cap, candidate.stop_frac)
         if borrowed is None:
