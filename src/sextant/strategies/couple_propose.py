@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +17,7 @@ from sextant.strategies.couple_assemble import CoupleSized, assemble, cost_of
 from sextant.strategies.couple_costs import joint_terms, joint_waterfall
 from sextant.strategies.couple_offer import CoupleOffer, gross_words
 from sextant.strategies.couple_sizes import Filled, fill, least_of, means_of_couple, wanted_usd
-from sextant.strategies.couples import CoupleSet
+from sextant.strategies.couples import CoupleSet, weights_of
 from sextant.strategies.dispositions import (
     Economic,
     below_least,
@@ -82,11 +83,16 @@ def judge_couples(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: P
         if refused is not None:
             answers.append(refused)
             continue
+        readings = said.once(f"readings {couple}", functools.partial(read.readings, couple))
+        lost = _lost_at_once(said, couple, pricing, readings)
+        if lost is not None:
+            answers.append(lost)
+            continue
         direction = int(verdict.signals.direction[-1, couple])
         card = CONTRACTUAL
         if strategy.evidence_kind != "analytic":
             card = cards(couple, direction, float(verdict.signals.strength[-1, couple]))
-        answers.append(_propose(strategy, verdict, (couple, card, read.readings(couple)), pricing))
+        answers.append(_propose(strategy, verdict, (couple, card, readings), pricing))
     best = _best_of_groups(said, answers)
     rows: list[Opportunity] = []
     dispositions: list[Disposition] = []
@@ -103,6 +109,20 @@ def judge_couples(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: P
             rows.append(answer.row)
             dispositions.append(found(subject, answer.row.opportunity_key, answer.row.gates))
     return rows, dispositions
+
+
+def _lost_at_once(
+    said: CoupleSet, couple: int, pricing: Pricing, readings: tuple[GateReading, ...]
+) -> Disposition | None:
+    """The refusal of a couple that fees and spreads alone make a loss; most are, and nothing else need be priced."""
+    if said.model is None or said.exits != ("trade", "trade"):
+        return None
+    expected = float(said.model.gross_bps[couple])
+    pair = pricing.round_trip_bps[said.legs[couple]]
+    cost = float(pair @ np.array(weights_of(float(said.ratio[couple]))))
+    if not expected <= cost:  # neither is an unknown a loss
+        return None
+    return negative_edge(said.couples[couple], expected, cost, readings)
 
 
 def _best_of_groups(said: CoupleSet, answers: list[_Answer | Disposition]) -> dict[str, int]:

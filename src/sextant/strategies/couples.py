@@ -247,7 +247,8 @@ def couples_of_base(
     """
     of_base: dict[str, list[int]] = {}
     for column, spec in enumerate(specs):
-        of_base.setdefault(spec.instrument.base, []).append(column)
+        if spec.instrument.kind != "option":  # hundreds of one base, and never a leg
+            of_base.setdefault(spec.instrument.base, []).append(column)
     found = [
         (Couple(specs[i].instrument, specs[j].instrument), i, j)
         for members in of_base.values()

@@ -55,9 +55,10 @@ def settled_on(view: View, interval: Interval, columns: Integers, horizon_rows: 
     """
     frame = view.bars[interval]
     close_ns = frame.open_ns + INTERVAL_NS[interval]
-    shape = (frame.rows, len(columns))
-    count, expected = np.zeros(shape), np.full(shape, np.nan)
-    total, realised = np.full(shape, np.nan), np.full(shape, np.nan)
+    # One row per instrument while they are filled: each is written in one piece.
+    shape = (len(columns), frame.rows)
+    count, expected, total = np.zeros(shape), np.full(shape, np.nan), np.full(shape, np.nan)
+    span_ns = horizon_rows * INTERVAL_NS[interval]
     for place, column in enumerate(columns.tolist()):
         history = view.funding_history.get(view.instruments[column].instrument)
         interval_s = float(view.derivatives.funding_interval_s[column])
@@ -66,21 +67,17 @@ def settled_on(view: View, interval: Interval, columns: Integers, horizon_rows: 
         step_ns = round(interval_s * SECOND_NS)
         seen = np.searchsorted(history.time_ns, close_ns, side="right")
         sums = np.concatenate(([0.0], np.cumsum(history.value)))
-        count[:, place] = seen
         newest = history.time_ns[np.maximum(seen - 1, 0)]
         known = (seen > 0) & (close_ns - newest < _BLIND * step_ns)
-        total[known, place] = sums[seen[known]]
-        forecast = np.full(frame.rows, np.nan)
-        _expect(
-            (np.ascontiguousarray(history.time_ns), np.ascontiguousarray(history.value)),
-            (close_ns, seen),
-            (step_ns, horizon_rows * INTERVAL_NS[interval], WINDOW_NS),
-            forecast,
-        )
-        expected[known, place] = forecast[known]
+        times, rates = np.ascontiguousarray(history.time_ns), np.ascontiguousarray(history.value)
+        _expect((times, rates), (close_ns, seen), (step_ns, span_ns, WINDOW_NS), expected[place])
+        count[place] = seen
+        total[place] = np.where(known, sums[seen], np.nan)
+        expected[place, ~known] = np.nan
     ahead = min(horizon_rows, frame.rows)
-    realised[: frame.rows - ahead] = total[ahead:] - total[: frame.rows - ahead]
-    return Settled(count, total, expected, realised)
+    realised = np.full(shape, np.nan)
+    realised[:, : frame.rows - ahead] = total[:, ahead:] - total[:, : frame.rows - ahead]
+    return Settled(count.T, total.T, expected.T, realised.T)
 
 
 @rolling.compiled

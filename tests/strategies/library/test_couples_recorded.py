@@ -75,5 +75,5 @@ def test_pairs_of_a_year_are_too_few_to_prove_anything(year: Recorded, end_ns: i
     assert 5 <= table.count <= 60
     assert int(table.cluster.max()) + 1 < 30
     run = scanned("ai_pairs_trading", view, Account(), None, ASSUMED)
-    assert len(run.dispositions) == 45
+    assert len(run.dispositions) == 40  # of 45 couples five are one asset at two venues
     assert {row.grade for row in run.opportunities} <= {"unproven"}

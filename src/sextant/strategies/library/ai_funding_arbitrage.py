@@ -39,12 +39,13 @@ from sextant.strategies.couples import (
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.funding import FundingForecast, accrued, funding_of
 from sextant.strategies.gates import Admission
-from sextant.strategies.settled import Settled, settled_on
+from sextant.strategies.settled import settled_on
 
 INTERVAL: Final[Interval] = "4h"
 DAY_ROWS: Final = 6
 MONTH_ROWS: Final = 180
 LEAST_ERRORS: Final = 30
+SPANS: Final = 9
 HEDGED: Final = Admission(("spot", "perpetual"))
 
 NEEDS: Final = (
@@ -144,35 +145,29 @@ class _Now:
 
 
 def _carry(view: View, columns: Columns, legs: Integers, rows: int) -> _Carry:
-    perpetual, place = np.unique(legs, return_inverse=True)
-    place = place.reshape(legs.shape)
-    known = settled_on(view, INTERVAL, perpetual, rows)
-    is_spot = np.array([view.instruments[c].instrument.kind == "spot" for c in perpetual.tolist()])
-    flat = _flattened(known, is_spot)
+    pays = np.array([not _is_spot(view, column) for column in range(view.size)], dtype=np.bool_)
+    known = settled_on(view, INTERVAL, np.flatnonzero(pays), rows)
+    place = np.where(pays, np.cumsum(pays) - 1, -1)[legs]
 
     def apart(values: Floats) -> Floats:
-        return values[:, place[:, 1]] - values[:, place[:, 0]]
+        # Spot settles nothing and lacks nothing.
+        sold = np.where(place[:, 1] < 0, 0.0, values[:, place[:, 1]])
+        return sold - np.where(place[:, 0] < 0, 0.0, values[:, place[:, 0]])
 
-    expected = apart(flat.expected)
+    counts = [np.where(place[:, side] < 0, np.inf, known.count[:, place[:, side]]) for side in (0, 1)]
+    expected = apart(known.expected)
     direction = np.sign(expected)
     close = columns.log_close(INTERVAL)
     basis = close[:, legs[:, 1]] - close[:, legs[:, 0]]
-    counts = np.minimum(flat.count[:, place[:, 0]], flat.count[:, place[:, 1]])
     return _Carry(
         expected=expected,
-        realised=apart(flat.realised),
+        realised=apart(known.realised),
         direction=direction,
         basis=basis,
         basis_sd=rolling.std_n(basis, MONTH_ROWS),
-        steady=_steady(apart(flat.total), direction, _span_rows(view, legs)),
-        settled=counts,
+        steady=_steady(apart(known.total), direction, _span_rows(view, legs)),
+        settled=np.minimum(*counts),
     )
-
-
-def _flattened(known: Settled, is_spot: Flags) -> Settled:
-    """The same with spot as what settles nothing and lacks nothing."""
-    zeros = {name: np.where(is_spot, 0.0, getattr(known, name)) for name in ("total", "expected", "realised")}
-    return Settled(count=np.where(is_spot, np.inf, known.count), **zeros)
 
 
 def _span_rows(view: View, legs: Integers) -> Integers:
@@ -186,15 +181,25 @@ def _span_rows(view: View, legs: Integers) -> Integers:
 def _steady(total: Floats, direction: Floats, spans: Integers) -> Floats:
     """How many of the last nine spans paid in the direction, float64 (T, C); NaN where one of them is unknown."""
     out = np.full(total.shape, np.nan)
-    for span in np.unique(spans).tolist():
-        mine = spans == span
-        paid = total[:, mine]
-        votes = np.zeros(paid.shape)
-        for back in range(9):
-            change = rolling.lag(paid, back * span) - rolling.lag(paid, (back + 1) * span)
-            votes += np.where(np.isnan(change), np.nan, np.sign(change) == direction[:, mine])
-        out[:, mine] = votes
+    _count_steady((total, direction), spans, out)
     return out
+
+
+@rolling.compiled
+def _count_steady(said: tuple[Floats, Floats], spans: Integers, out: Floats) -> None:
+    total, direction = said
+    for t in range(total.shape[0]):
+        for c in range(total.shape[1]):
+            span, votes = spans[c], 0.0
+            if t < SPANS * span or np.isnan(direction[t, c]):
+                continue
+            for back in range(SPANS):
+                paid = total[t - back * span, c] - total[t - (back + 1) * span, c]
+                if np.isnan(paid):
+                    votes = np.nan
+                elif np.sign(paid) == direction[t, c]:
+                    votes += 1.0
+            out[t, c] = votes
 
 
 def _least_interest(view: View, columns: Columns, legs: Integers) -> Floats:
@@ -388,6 +393,7 @@ STRATEGY = Strategy(
         "Past estimates of the next rate are not recorded: past rows forecast with the last settled rate instead.",
         "Venues' caps of the funding rate are not in the instrument rules, so a rate at its cap is not treated apart.",
         "Borrow rates have no source: spot is never sold short.",
+        "Past events are pooled over all couples, not by tiers of liquidity.",
         "Bases that a venue lists in thousands (1000PEPE) are not coupled with their single-unit spot.",
     ),
 )

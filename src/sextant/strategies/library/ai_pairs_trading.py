@@ -54,6 +54,8 @@ class _Asked:
     columns: Columns
     params: Mapping[str, float]
     named: Integers
+    bases: Integers
+    """(S,): number of the base asset of each instrument; one asset at two venues is no pair."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         return skipped(INTERVAL, view, "fewer than two perpetuals in dollars")
     named = sorted(np.flatnonzero(perpetual).tolist(), key=lambda c: str(view.instruments[c].instrument))
     grid = _grid(columns)
-    asked = _Asked(view, columns, params, np.array(named, dtype=np.int64))
+    bases = np.unique([spec.instrument.base for spec in view.instruments], return_inverse=True)[1]
+    asked = _Asked(view, columns, params, np.array(named, dtype=np.int64), bases.astype(np.int64))
     spoken = _spoken(asked, _refit(asked, int(grid[-1]) if len(grid) else 0))
     return compose_couples(columns, INTERVAL, NEEDS, spoken, PERPETUALS)
 
@@ -108,6 +111,7 @@ def _refit(asked: _Asked, row: int) -> _Refit:
         chosen = named[np.sort(order[: int(params["instruments"])])]
     i, j = np.triu_indices(len(chosen), 1)
     legs = np.column_stack((chosen[i], chosen[j])).astype(np.int64)
+    legs = legs[asked.bases[legs[:, 0]] != asked.bases[legs[:, 1]]]
     now = fit(logs, legs, first, window)
     if len(legs) > MOST_COUPLES:
         kept = np.sort(np.argsort(-np.nan_to_num(now.correlation, nan=-2.0), kind="stable")[:MOST_COUPLES])
