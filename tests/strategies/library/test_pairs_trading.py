@@ -7,7 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sextant.evidence.scorecard import Scorer
 from sextant.model.bar import BAR_FIELDS, Floats
+from sextant.model.scorecard import Scorecard
 from sextant.model.times import HOUR_NS
 from sextant.model.view import View, bar_frame
 from sextant.scans.run import past_events
@@ -210,3 +212,38 @@ def test_order_of_instruments_does_not_move_the_past() -> None:
     one, other = (past_events(chosen, evaluated(NAME, market), market) for market in (view, moved))
     assert one.gross.tolist() == other.gross.tolist()
     assert [str(one.instruments[c]) for c in one.column] == [str(other.instruments[c]) for c in other.column]
+
+
+def drawn(seed: int, keep: float, rows: int = 3_000, count: int = 10) -> View:
+    """Ten prices on one driver, each with a distance of its own that is kept from row to row by the share ``keep``."""
+    chance = np.random.default_rng(seed)
+    x = np.cumsum(0.01 * chance.normal(size=rows))
+    own = 0.005 * chance.normal(size=(rows, count))
+    for row in range(1, rows):
+        own[row] += keep * own[row - 1]
+    legs = tuple(
+        Carried(
+            "binance", "perpetual", interval_h=8, rate=0.0, settled=constant(0.0, 40, 8), base=f"C{k:03d}"
+        )
+        for k in range(count)
+    )
+    slopes = 0.8 + 0.05 * np.arange(count)
+    return carrying(legs, rows=rows, prices=100.0 * np.exp(slopes * x[:, None] + own))
+
+
+def summary_of(view: View) -> Scorecard:
+    chosen = strategy(NAME)
+    table = past_events(chosen, evaluated(NAME, view), view)
+    return Scorer(table, np.zeros(len(table.instruments))).summary()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_distances_that_wander_prove_nothing_and_distances_that_revert_are_proven(seed: int) -> None:
+    """What is cointegrated in sample by chance alone is rare and stays unproven, before any cost."""
+    chance, planted = summary_of(drawn(seed, 1.0)), summary_of(drawn(seed, 0.93))
+    assert chance.n_eff < 30
+    assert (chance.grade, chance.expectancy_bps) == ("unproven", None)
+    assert planted.n_eff > 100
+    assert planted.grade == "A"
+    assert planted.expectancy_low_bps is not None
+    assert planted.expectancy_low_bps > 100.0
