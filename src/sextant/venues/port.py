@@ -21,6 +21,7 @@ from sextant.model.events import (
 )
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
 from sextant.model.times import Interval
+from sextant.venues.broker import Policy
 
 Category: TypeAlias = str
 """The venue's own division of its markets, as ``linear`` and ``spot``; each has its own socket."""
@@ -373,6 +374,8 @@ class Variations:
         The second socket of a category.
     door
         How the address of a socket is asked for; None where it is always the same.
+    policy
+        How its REST interface may be asked; None where only ``Limits.requests_per_s`` is known.
     former
         Categories and URLs of sockets that only recordings name.
     former_lists
@@ -390,6 +393,7 @@ class Variations:
     rests: Mapping[str, str] = field(default_factory=dict)
     side_sockets: Mapping[Category, SideSocket] = field(default_factory=dict)
     door: Door | None = None
+    policy: Policy | None = None
     former: tuple[tuple[Category, str], ...] = ()
     former_lists: tuple[str, ...] = ()
     accounts: Accounts | None = None

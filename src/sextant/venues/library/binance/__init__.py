@@ -12,7 +12,7 @@ from typing import Final
 
 from sextant.model.times import INTERVALS
 from sextant.venues.keeping import HeldBooks
-from sextant.venues.library.binance import frames, instruments, rest, talk
+from sextant.venues.library.binance import frames, instruments, limits, rest, talk
 from sextant.venues.library.binance.wire import NAME, SPOT, USDM
 from sextant.venues.port import (
     Capabilities,
@@ -89,6 +89,7 @@ VENUE: Final = Venue(
         "Of liquidations the venue tells the last of a second for each instrument.",
     ),
     variations=Variations(
+        policy=limits.POLICY,
         keeper=_keeper,
         snapshots=Snapshots(
             request=rest.book_request,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.venues.lacking import NO_ROWS, lacking
-from sextant.venues.library.coinbase import frames, keeper, rest, talk
+from sextant.venues.library.coinbase import frames, keeper, limits, rest, talk
 from sextant.venues.library.coinbase.wire import CATEGORY, NAME
 from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
 
@@ -63,5 +63,5 @@ VENUE: Final = Venue(
         "Live bars are of five minutes: the channel has no others, and calls none final.",
         "Trades of a missing frame are not asked for again; its books are.",
     ),
-    variations=Variations(keeper=keeper.CoinbaseKeeper, one_channel=True),
+    variations=Variations(policy=limits.POLICY, keeper=keeper.CoinbaseKeeper, one_channel=True),
 )

@@ -12,7 +12,7 @@ from typing import Final
 
 from sextant.model.times import INTERVALS
 from sextant.venues.lacking import NO_ROWS, lacking
-from sextant.venues.library.kraken import frames, keeper, rest, talk
+from sextant.venues.library.kraken import frames, keeper, limits, rest, talk
 from sextant.venues.library.kraken.wire import CATEGORY, NAME
 from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
 
@@ -65,5 +65,7 @@ VENUE: Final = Venue(
         "History reaches back 720 bars of each interval: the venue gives no more.",
         "The venue calls no bar final: one closes when the next begins.",
     ),
-    variations=Variations(keeper=keeper.KrakenKeeper, one_channel=True, assume=talk.assume),
+    variations=Variations(
+        policy=limits.POLICY, keeper=keeper.KrakenKeeper, one_channel=True, assume=talk.assume
+    ),
 )

@@ -11,7 +11,7 @@ from typing import Final
 
 from sextant.model.times import INTERVALS
 from sextant.venues.lacking import NO_ROWS, lacking
-from sextant.venues.library.kucoin import frames, keeper, rest, talk
+from sextant.venues.library.kucoin import frames, keeper, limits, rest, talk
 from sextant.venues.library.kucoin.wire import CATEGORY, NAME
 from sextant.venues.port import Capabilities, History, Limits, Ping, Snapshots, Variations, Venue
 
@@ -64,6 +64,7 @@ VENUE: Final = Venue(
         "The venue calls no bar final: one closes when the next begins.",
     ),
     variations=Variations(
+        policy=limits.POLICY,
         keeper=keeper.KucoinKeeper,
         snapshots=Snapshots(request=rest.book_request, parse=rest.parse_book, paths=rest.BOOKS, per_s=5.0),
         one_channel=True,

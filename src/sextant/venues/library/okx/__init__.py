@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.model.times import INTERVALS
-from sextant.venues.library.okx import frames, keeper, rest, talk
+from sextant.venues.library.okx import frames, keeper, limits, rest, talk
 from sextant.venues.library.okx.wire import CATEGORY, NAME
 from sextant.venues.port import (
     Capabilities,
@@ -72,6 +72,7 @@ VENUE: Final = Venue(
         "The turnover of spot and futures is not known before their first message.",
     ),
     variations=Variations(
+        policy=limits.POLICY,
         keeper=keeper.OkxKeeper,
         snapshots=Snapshots(
             request=rest.book_request, parse=rest.parse_book, paths={rest.BOOK: CATEGORY}, per_s=10.0
