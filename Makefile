@@ -7,10 +7,10 @@ JOBS ?= 2
 FUZZ_FRAMES ?= 1000000
 ARGS ?=
 
-.PHONY: help setup run test check bench fuzz format clean
+.PHONY: help setup run test check status-truth kill bench fuzz format clean
 
 help:            ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml uv.lock
 	@echo "==> setting up $(VENV) (first time: about a minute)"
@@ -33,6 +33,12 @@ check: setup     ## lint, types, import contract, taste
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q tests/test_rooms.py tests/test_tidy.py
+
+status-truth: setup ## a million polls of scans while processes are killed (an hour or more)
+	@POLLS=1000000 APIS=4 WORKERS=2 PEOPLE=64 KILL_EVERY_S=20 KILLED=100 $(BIN)/pytest -q -s tests/faults/test_status_truth.py
+
+kill: setup      ## a thousand SIGKILLs in the middle of scans (hours)
+	@KILLS=1000 $(BIN)/pytest -q -s tests/faults/test_kill.py
 
 bench: setup     ## benchmarks against bench/budgets.toml
 	@$(BIN)/python bench/run.py

@@ -388,12 +388,24 @@ async def serve(
 
 async def work(base: Base, runner: Runner, feeds: Sequence[Task], ready: Callable[[], None]) -> None:
     """Run scans until the process is asked to stop; those that run have some seconds to end."""
+    stopping = asyncio.Event()
+
+    def stop() -> None:
+        stopping.set()
+        runner.worker.stop()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, runner.worker.stop)
-    await base.prepare()
-    ready()
+        asyncio.get_running_loop().add_signal_handler(number, stop)
     with _plainly():
         async with asyncio.TaskGroup() as group:
+            booting = group.create_task(base.prepare())
+            waiting = group.create_task(stopping.wait())
+            await asyncio.wait({booting, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if not booting.done():
+                booting.cancel()
+                return
+            ready()
             serving, *beside = runner.tasks(base.clock)
             others = [group.create_task(task()) for task in (*beside, *base.tasks(), *feeds)]
             try:

@@ -75,7 +75,8 @@ class Recovery:
                 await self._ledger.rows.change(
                     status.scan_id, status.version, now_ns, transitions.failed(status, error, now_ns)
                 )
-        _LOG.warning("scan.lapsed", scan_id=status.scan_id, takes=lapsed.takes, again=error is None)
+        tell = _LOG.warning if lapsed.takes else _LOG.debug  # a scan that only waits long is no loss
+        tell("scan.lapsed", scan_id=status.scan_id, takes=lapsed.takes, again=error is None)
 
 
 def verdict_on(lapsed: Lapsed, now_ns: int) -> ScanError | None:

@@ -343,6 +343,15 @@ class ScanRows:
             return [status_of(row) for row in await connection.execute(query)]
 
 
+class Told(msgspec.Struct, frozen=True):
+    """A scan with its strategies in planned order, packed recommendations and the milliseconds of each phase."""
+
+    status: ScanStatus
+    reports: tuple[StrategyReport, ...]
+    recommendations: bytes
+    phase_ms: dict[str, float]
+
+
 class ScanDetails:
     """Reads what a scan found and how it went.
 
@@ -361,12 +370,34 @@ class ScanDetails:
         async with self._db.connect() as connection:
             return list((await connection.execute(query)).scalars())
 
-    async def extras(self, scan_id: str) -> tuple[bytes, dict[str, float]]:
-        """Packed recommendations and the milliseconds of each phase."""
-        query = sa.select(SCANS.c.recommendations, SCANS.c.phase_ms).where(SCANS.c.scan_id == scan_id)
+    async def told(self, scan_id: str, user_id: str) -> Told:
+        """The state of a user's scan with its strategies, in one query; ``latest`` names the newest.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan, or it is somebody else's.
+        """
+        newest = (
+            sa.select(SCANS.c.scan_id)
+            .where(SCANS.c.user_id == user_id)
+            .order_by(SCANS.c.started_ns.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        query = (
+            sa.select(*STATUS_COLUMNS, SCANS.c.recommendations, SCANS.c.phase_ms, STRATEGIES.c.report)
+            .join_from(SCANS, STRATEGIES, STRATEGIES.c.scan_id == SCANS.c.scan_id)
+            .where(SCANS.c.scan_id == (newest if scan_id == "latest" else scan_id))
+            .where(SCANS.c.user_id == user_id)
+            .order_by(STRATEGIES.c.position)
+        )
         async with self._db.connect() as connection:
-            row = (await connection.execute(query)).one()
-        return row.recommendations, row.phase_ms
+            rows: Any = (await connection.execute(query)).all()
+        if not rows:
+            raise NotFound(f"There is no scan '{scan_id}'.")
+        reports = tuple(unpack(row.report, StrategyReport) for row in rows)
+        return Told(status_of(rows[0]), reports, rows[0].recommendations, rows[0].phase_ms)
 
     async def inputs(self, scan_id: str) -> Inputs | None:
         """What a scan was run with; None for scans of a release that did not keep it."""

@@ -1,0 +1,145 @@
+"""api.md 4: a request asks the database a bounded number of times, three on hot routes, and never without an index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from sextant.scans.ledger import open_ledger
+from support.api import api_on
+from support.database import sqlite
+
+HOT: Final = 3
+MOST: Final = 12
+WHOLE_TABLE: Final = re.compile(r"\bSCAN (?!.*USING)(\w+)")
+SMALL: Final = frozenset({"workers", "CONSTANT"})
+"""Tables of a few rows, which are read whole."""
+
+
+@pytest.fixture
+async def db(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    async with sqlite(tmp_path) as engine:
+        yield engine
+
+
+@contextmanager
+def counted(db: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that are sent to the database meanwhile, with their parameters."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(*facts: Any) -> None:
+        sent.append((facts[2], facts[3]))
+
+    sa.event.listen(db.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(db.sync_engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+async def scan_id(db: AsyncEngine) -> str:
+    """A scan that has ended; whoever ran it has gone, so that only requests ask the database."""
+    async with api_on(db, working=True) as api:
+        user, bearer = await api.onboarded()
+        scan_id = await api.discover(bearer, strategy_ids=["ai_spot_momentum_strategy"])
+        await api.ended(user, scan_id)
+    return scan_id
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/api/v1/opportunities/status/{scan_id}", HOT),
+        ("/api/v1/opportunities/status/latest", HOT),
+        ("/api/v1/opportunities/results/{scan_id}", HOT),
+        ("/api/v1/opportunities/results/latest", HOT),
+        ("/api/v1/auth/me", HOT),
+        ("/api/v1/opportunities/user-status", MOST),
+        ("/api/v1/scans", MOST),
+        ("/api/v1/scans/{scan_id}/coverage", MOST),
+        ("/api/v1/scan-diagnostics/scan-lifecycle/{scan_id}", MOST),
+        ("/api/v1/scan-diagnostics/scan-debug/{scan_id}", MOST),
+    ],
+)
+async def test_a_request_asks_the_database_few_times(
+    db: AsyncEngine, scan_id: str, path: str, most: int
+) -> None:
+    async with api_on(db) as api:
+        _, bearer = await api.session()
+        with counted(db) as sent:
+            answer = await api.client.get(path.format(scan_id=scan_id), headers=bearer)
+    assert answer.status_code == 200
+    assert 1 <= len(sent) <= most, [statement for statement, _ in sent]
+
+
+async def test_a_poll_of_a_running_scan_is_a_hot_route_too(db: AsyncEngine) -> None:
+    async with api_on(db) as api:
+        _, bearer = await api.onboarded()
+        answer = await api.client.post("/api/v1/opportunities/discover", json={}, headers=bearer)
+        for _ in range(3):
+            api.clock.advance(10)
+            with counted(db) as sent:
+                polled = await api.client.get(answer.json()["poll_url"], headers=bearer)
+            assert polled.json()["status"] == "scanning"
+            assert len(sent) <= HOT, [statement for statement, _ in sent]
+
+
+async def test_starting_a_scan_asks_few_times(db: AsyncEngine) -> None:
+    async with api_on(db) as api:
+        _, bearer = await api.onboarded()
+        headers = bearer | {"Idempotency-Key": "key-0123456789"}
+        with counted(db) as sent:
+            answer = await api.client.post("/api/v1/opportunities/discover", json={}, headers=headers)
+        assert answer.status_code == 200
+        assert len(sent) <= MOST + 4, [
+            statement for statement, _ in sent
+        ]  # the five inserts are one transaction
+
+
+async def test_every_lookup_has_an_index(db: AsyncEngine, scan_id: str) -> None:
+    async with api_on(db) as api:
+        _, bearer = await api.session()
+        with counted(db) as sent:
+            for path in (
+                f"/api/v1/opportunities/status/{scan_id}",
+                f"/api/v1/opportunities/results/{scan_id}",
+                "/api/v1/opportunities/status/latest",
+                "/api/v1/scans?limit=10",
+                f"/api/v1/scans/{scan_id}/coverage",
+                f"/api/v1/scans/{scan_id}/events",
+                "/api/v1/opportunities/user-status",
+            ):
+                assert (await api.client.get(path, headers=bearer)).status_code == 200
+            running = await api.discover(bearer)
+            leases = open_ledger(db).leases
+            taken = await leases.take(running, "worker")
+            assert taken is not None
+            assert await leases.renew(running, taken.lease)
+            assert await leases.lapsed() == []
+            assert (
+                await api.client.post(f"/api/v1/scans/{running}/cancel", headers=bearer)
+            ).status_code == 200
+    asked = {text: parameters for text, parameters in sent if text.startswith(("SELECT", "UPDATE", "DELETE"))}
+    assert len(asked) > 12
+    whole = []
+    async with db.connect() as connection:
+        for text, parameters in asked.items():
+            plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", _one(parameters))
+            for row in plan:
+                found = WHOLE_TABLE.search(row.detail)
+                if found is not None and found[1] not in SMALL:
+                    whole.append(f"{row.detail}: {text[:200]}")
+    assert whole == []
+
+
+def _one(parameters: Any) -> Any:
+    """One set of parameters of a statement that may have been sent with many."""
+    return parameters[0] if isinstance(parameters, list) else parameters
