@@ -17,6 +17,7 @@ from sextant.model.view_pack import BLOCK_ROWS, pack_arrays, pack_view, unpack_a
 from sextant.venues.packs import bar_pack_events
 from support.evidence import Plan, planned_events, walked_bars
 from support.markets import known_at, momentum_market
+from support.option_markets import straddle_market
 from support.views import empty_view
 
 
@@ -45,7 +46,8 @@ def with_history(view: View) -> View:
 
 
 @pytest.mark.parametrize(
-    "view", [momentum_market(), with_history(momentum_market()), empty_view("BTC"), empty_view()]
+    "view",
+    [momentum_market(), with_history(momentum_market()), straddle_market(), empty_view("BTC"), empty_view()],
 )
 def test_a_view_comes_back_to_the_letter(view: View) -> None:
     kept = Kept()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sextant.app import assemble_api, based, listen, run_scans, serve, work
-from sextant.cli.serving import DEMO_HISTORY, LIVE, say, spoken
+from sextant.cli.serving import DEMO_HISTORY, LIVE, OPTIONS, OPTIONS_VENUE, say, spoken
 from sextant.cli.settings import configuration, logging_to
 from sextant.cli.version import code_version
 from sextant.config import Config
@@ -39,11 +39,14 @@ async def run_work(simulated: str | None) -> None:
             learn = runner.source.learn
             if simulated is None:
                 feed = Feed(venue(LIVE), clock, learn, Wanted())
+                chains = venue(OPTIONS_VENUE)
             else:
-                moved = at(venue(LIVE), simulated, simulated.replace("http", "ws", 1))
-                feed = Feed(moved, clock, learn, Wanted(history=DEMO_HISTORY))
+                sockets = simulated.replace("http", "ws", 1)
+                feed = Feed(at(venue(LIVE), simulated, sockets), clock, learn, Wanted(history=DEMO_HISTORY))
+                chains = at(venue(OPTIONS_VENUE), simulated, sockets)
+            options = Feed(chains, clock, learn, OPTIONS)
             name = runner.worker.name
-            await work(base, runner, [feed.run], lambda: say(f"Sextant runs scans as {name}"))
+            await work(base, runner, [feed.run, options.run], lambda: say(f"Sextant runs scans as {name}"))
 
 
 def _shared(config: Config) -> Config:

@@ -39,8 +39,18 @@ from sextant.venues.backfill import Failure, Plan
 from sextant.venues.backfill import Progress as Filled
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Wanted, Watcher, at
+from sextant.venues.port import Venue
 
 LIVE: Final = "bybit"
+OPTIONS_VENUE: Final = "deribit"
+OPTIONS: Final = Wanted(
+    bases=frozenset({"BTC", "ETH"}),
+    quotes=frozenset({"USD"}),
+    most=2_000,
+    history=None,
+    kinds=frozenset({"option"}),
+    within_days=60.0,  # as far ahead as a strategy of options can be asked to look
+)
 DEMO_EMAIL: Final = "demo@example.org"
 DEMO_HISTORY: Final = Plan(
     bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
@@ -66,7 +76,17 @@ async def _live(config: Config, clock: Clock, bound: socket) -> None:
     async with assemble(config, clock, "live", code_version(), simulated=False) as server:
         feed = Feed(venue(LIVE), clock, server.source.learn, Wanted(), _counted(server, LIVE))
         server.rooms.watch.attach(reader_of(feed))
-        await serve(server, bound, [feed.run], lambda: say(f"Sextant answers on {spoken(bound)}"))
+        options = _options(server, venue(OPTIONS_VENUE), clock)
+        await serve(
+            server, bound, [feed.run, options.run], lambda: say(f"Sextant answers on {spoken(bound)}")
+        )
+
+
+def _options(server: Server, place: Venue, clock: Clock) -> Feed:
+    """The chains of a venue, watched as every feed is."""
+    feed = Feed(place, clock, server.source.learn, OPTIONS, _counted(server, place.name))
+    server.rooms.watch.attach(reader_of(feed))
+    return feed
 
 
 def _counted(server: Server, venue_name: str) -> Watcher:
@@ -102,10 +122,11 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
                 moved, clock, server.source.learn, Wanted(most=instruments, history=DEMO_HISTORY), watcher
             )
             server.rooms.watch.attach(reader_of(feed))
+            options = _options(server, at(venue(OPTIONS_VENUE), addresses.rest, addresses.sockets), clock)
             await serve(
                 server,
                 bound,
-                [feed.run, reader.watch],
+                [feed.run, options.run, reader.watch],
                 lambda: _welcome(spoken(bound), password, config.data_dir),
             )
 
