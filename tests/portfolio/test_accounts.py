@@ -103,6 +103,22 @@ async def test_while_the_venue_is_away_the_last_reading_is_old_and_not_covered()
     assert after.balances[0].as_of_ns <= clock.now_ns() - round(COVERED_S * SECOND_NS)
 
 
+async def test_a_venue_that_dribbles_past_the_deadline_ends_no_watch() -> None:
+    clock = ManualClock(START_NS)
+    fault = {
+        "fault": "drip",
+        "at": {"call": 1, "path": "/v5/account/wallet-balance"},
+        "bytes_a_second": 1,
+        "times": 1,
+    }
+    async with reading(clock, faults=[fault]) as (reader, simulated):
+        watching = asyncio.ensure_future(reader.watch())
+        await advance_until(clock, 1.0, lambda: simulated.counters.paths.get("/v5/position/list", 0) >= 1)
+        assert not watching.done()
+        assert (await reader.account("balanced")).coverage_frac == 1.0
+        watching.cancel()
+
+
 async def test_quantities_follow_from_the_reference_prices() -> None:
     """50,000 USD: 46 % at a reference of 65,000 USD are 0.353846 bitcoins, in whole lots."""
     async with reading(ManualClock(START_NS)) as (reader, simulated):

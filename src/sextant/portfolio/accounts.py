@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from sextant.errors import VenueError, WireError
+from sextant.errors import BudgetExceeded, VenueError, WireError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import Answer, RestClient
@@ -108,7 +108,7 @@ class AccountReader:
             return
         try:
             self._known = await self._read(how, Deadline(self._clock, READ_S))
-        except VenueError as error:
+        except (VenueError, BudgetExceeded) as error:
             if not self._failing:
                 _LOG.warning(
                     "account.unreadable", venue=self._venue.name, reason=error.reason, code=error.code
