@@ -6,10 +6,12 @@ import dataclasses
 from decimal import Decimal
 
 import msgspec
+import numpy as np
 import pytest
 
 from sextant.model.account import Account
-from sextant.model.view import View
+from sextant.model.bar import BAR_FIELDS
+from sextant.model.view import View, bar_frame
 from sextant.strategies.costs import CostAssumptions, Pricing
 from sextant.strategies.couple_sizes import common_lot, means_of_couple
 from sextant.strategies.couples import CoupleSet
@@ -87,3 +89,21 @@ def test_less_than_one_common_lot_is_below_the_least_order() -> None:
     assert (item.kind, item.value) == ("below_min_notional", 0.0)
     assert item.flips_if is not None
     assert item.flips_if.startswith("position_cap allows")
+
+
+def test_a_stop_of_a_few_basis_points_does_not_make_a_couple_large() -> None:
+    # Unproven, a quarter of 0.5 % of 100,000 USD may be lost: 125 USD. The stop lies three times 0.3 bps away, but one
+    # missed hedge costs half a percent, and the residual its shortfall of 2.665 deviations.
+    view = spot_carry(days=60)
+    frame = view.bars["4h"]
+    wobble = np.where(np.arange(frame.rows) % 2 == 0, 0.3e-4, -0.3e-4)
+    columns = {name: getattr(frame, name).copy() for name in BAR_FIELDS}
+    columns["close"][:, 1] *= np.exp(wobble)
+    row = single(
+        scanned(NAME, dataclasses.replace(view, bars={"4h": bar_frame("4h", frame.open_ns, columns)}))
+    )
+    assert row.stop is not None
+    assert row.grade == "unproven"
+    assert row.size.binding == "risk"
+    assert row.size.risk_usd == pytest.approx(125.0, rel=1e-3)
+    assert row.size.notional_usd == pytest.approx(125.0 / (0.005 + 2.665 * 0.3e-4), rel=0.01)

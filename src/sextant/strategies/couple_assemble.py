@@ -22,12 +22,12 @@ from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, SECOND_NS, iso_ms
 from sextant.strategies.candidate import QUOTE_LIVES, quote_age_s
 from sextant.strategies.costs import Capacity, capacity_curve
 from sextant.strategies.couple_offer import CoupleOffer
-from sextant.strategies.couple_sizes import Filled, loss_frac
+from sextant.strategies.couple_sizes import Filled, loss_frac, risk_frac
 from sextant.strategies.gates import without
 from sextant.strategies.proof import CAUTION, PROVEN_EVENTS, grade_of
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
-from sextant.strategies.sizing import ES95_OF_SIGMA, Binding, gap_of, on_tick
+from sextant.strategies.sizing import ES95_OF_SIGMA, Binding, on_tick
 
 _CENT: Final = Decimal("0.01")
 
@@ -170,13 +170,10 @@ def _legs(offer: CoupleOffer, filled: Filled) -> tuple[Leg, Leg]:
 
 def _size(offer: CoupleOffer, sized: CoupleSized, cost: float) -> Size:
     notional = sized.filled.notional_usd
-    loss = loss_frac(offer)
-    if offer.stop_frac is not None:
-        loss = offer.stop_frac * gap_of(offer.volume_24h_usd) + max(cost, 0.0) / 1e4
     return Size(
         quantity=sized.filled.quantity[0],
         notional_usd=notional,
-        risk_usd=loss * notional,
+        risk_usd=risk_frac(offer) * notional,
         binding="lot" if sized.filled.quantity[0] == offer.specs[0].lot else sized.binding,
         required_capital_usd=notional * (math.fsum(offer.capital.tied) + max(cost, 0.0) / 1e4),
         illustrative=offer.means.illustrative,

@@ -20,6 +20,7 @@ from sextant.strategies.sizing import (
     Binding,
     Idea,
     Means,
+    gap_of,
     least_usd,
     quantity_of,
     size_usd,
@@ -57,6 +58,19 @@ class Filled:
 def loss_frac(offer: CoupleOffer) -> float:
     """Expected shortfall 99 % of the hedged return over the horizon, and one missed hedge."""
     return ES99_OF_SIGMA * offer.sigma_frac + MISSED_HEDGE_FRAC
+
+
+def risk_frac(offer: CoupleOffer) -> float:
+    """What a couple risks per reference notional: its stop with a gap and its exit, and never less than :func:`loss_frac`.
+
+    Notes
+    -----
+    The stop of a spread can be a few basis points away; what a hedge that failed costs is not.
+    """
+    if offer.stop_frac is None:
+        return loss_frac(offer)
+    leaving = (offer.terms.fee_bps[1] + 0.5 * offer.terms.spread_bps) / 1e4
+    return max(loss_frac(offer), offer.stop_frac * gap_of(offer.volume_24h_usd) + leaving)
 
 
 def means_of_couple(pricing: Pricing, said: CoupleSet, couple: int, direction: int) -> tuple[Means, Capital]:
@@ -107,9 +121,9 @@ def wanted_usd(offer: CoupleOffer, largest: float) -> tuple[float, Binding]:
 
     def sized(lcb_bps: float | None) -> tuple[float, Binding]:
         idea = Idea(
-            stop_frac=offer.stop_frac,
-            es99_frac=loss_frac(offer),
-            exit_cost_frac=(terms.fee_bps[1] + 0.5 * terms.spread_bps) / 1e4,
+            stop_frac=None,
+            es99_frac=risk_frac(offer),
+            exit_cost_frac=0.0,
             volume_24h_usd=offer.volume_24h_usd,
             capacity_usd=largest,
             edge_lcb_frac=None if lcb_bps is None else lcb_bps / 1e4,
