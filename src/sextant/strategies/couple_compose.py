@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from sextant.strategies.contract import Gate, Need, Signals, Verdict
 from sextant.strategies.couples import SIDES, CoupleSet
 from sextant.strategies.gates import KIND_GATE, Admission, first_gates
 from sextant.strategies.inputs import Missing, missing_inputs
+
+NO_CLOCK: Final[Missing] = ("funding.clock", 0.0, 1.0, "times of settlement")
 
 _OF_INSTRUMENTS = frozenset({KIND_GATE, "stable_quote"})
 
@@ -76,7 +79,7 @@ def leg_gates(
 def missing_of_legs(
     columns: Columns, needs: tuple[Need, ...], legs: Integers, funded: Flags
 ) -> tuple[Missing, ...]:
-    """Per couple the first need that either leg does not meet; funding is asked of instruments that have it.
+    """Per couple the first need that either leg does not meet; funding and its clock are asked of instruments that have them.
 
     Parameters
     ----------
@@ -88,7 +91,10 @@ def missing_of_legs(
     common = tuple(need for need in needs if need.column != "funding")
     own = missing_inputs(columns, common)
     rates = missing_inputs(columns, tuple(need for need in needs if need.column == "funding"), funded)
-    lacks = [first or second for first, second in zip(own, rates, strict=True)]
+    facts = columns.view.derivatives
+    timed = ~funded | ((facts.funding_interval_s > 0) & (facts.next_funding_ns > 0))
+    clocks: list[Missing] = [None if known else NO_CLOCK for known in timed.tolist()]
+    lacks = [one or two or three for one, two, three in zip(own, rates, clocks, strict=True)]
     return tuple(lacks[first] or lacks[second] for first, second in legs.tolist())
 
 

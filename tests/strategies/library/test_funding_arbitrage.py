@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sextant.model.bar import Floats
-from sextant.model.view import View
+from sextant.model.view import Series, View
 from sextant.scans.run import past_events
 from sextant.strategies.catalog import strategy
 from support.carries import BPS, Carried, carrying, constant, spot_carry
@@ -72,6 +72,8 @@ def test_a_premium_of_the_sold_leg_is_gained_when_it_closes() -> None:
     [
         ({"funding_rate": np.full(2, np.nan)}, "funding"),
         ({"event_ns": np.ones(2, dtype=np.int64)}, "funding.age_s"),
+        ({"funding_interval_s": np.full(2, np.nan)}, "funding.clock"),
+        ({"next_funding_ns": np.zeros(2, dtype=np.int64)}, "funding.clock"),
     ],
 )
 def test_an_unknown_or_old_rate_is_insufficient(changes: dict[str, Any], stage: str) -> None:
@@ -86,6 +88,17 @@ def test_too_few_settlements_are_counted_out_loud() -> None:
     )  # fmt: skip
     none = answer(scanned(NAME, without_history(spot_carry(days=60))))
     assert (none.stage, none.value) == ("funding.settled", 0.0)
+
+
+def test_a_settlement_without_a_rate_leaves_a_hole_and_no_guess() -> None:
+    view = spot_carry(days=60)
+    name = view.instruments[1].instrument
+    series = view.funding_history[name]
+    rates = series.value.copy()
+    rates[-5] = np.nan
+    holed = dataclasses.replace(view, funding_history={name: Series(series.time_ns, rates)})
+    item = answer(scanned(NAME, holed))
+    assert item.kind == "insufficient_data"
 
 
 def test_the_past_earns_what_was_settled_less_nothing_and_never_overlaps() -> None:

@@ -247,3 +247,16 @@ def test_distances_that_wander_prove_nothing_and_distances_that_revert_are_prove
     assert planted.grade == "A"
     assert planted.expectancy_low_bps is not None
     assert planted.expectancy_low_bps > 100.0
+
+
+def test_prices_that_do_not_move_or_move_as_one_are_unreadable_and_gaps_are_counted() -> None:
+    x = np.cumsum(0.01 * noise(100, 1_000))
+    still = answer(scanned(NAME, paired(x, np.zeros(1_000))))
+    assert (still.kind, still.stage) == ("insufficient_data", "gate.correlation")
+    alike = answer(scanned(NAME, paired(x, x)))
+    assert (alike.kind, alike.stage) == ("insufficient_data", "gate.cointegration")
+    y = 1.2 * x + autoregression(5, 1_000, 0.9, 0.006)
+    y[700] = np.nan
+    gap = answer(scanned(NAME, paired(x, y)))
+    # The open after an unknown close is unknown too: 298 whole bars follow it.
+    assert (gap.kind, gap.stage, gap.value, gap.limit) == ("insufficient_data", "bars.4h", 298.0, 624.0)
