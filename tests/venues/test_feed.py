@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from sextant.kit.clock import ManualClock
+from sextant.kit.silences import Silences
 from sextant.model.bar import BarBlock
 from sextant.model.events import BookSnapshot, Event, Listed, OptionUpdate, StreamAlive, StreamDown
 from sextant.model.instrument import Instrument
 from sextant.model.times import DAY_NS
 from sextant.sim import deribit as simulated_deribit
 from sextant.venues.backfill import Failure, Plan
+from sextant.venues.broker import Broker
 from sextant.venues.feed import Feed, Wanted, Watcher, at
 from sextant.venues.library.bybit import VENUE
 from sextant.venues.library.deribit import VENUE as DERIBIT
@@ -131,6 +134,30 @@ async def test_a_book_that_the_learner_lost_is_asked_for_anew() -> None:
         await socket.say({"topic": "orderbook.50.SOLUSDT", "type": "snapshot", "ts": 1, "data": data})
         await settle(lambda: stage.count(BookSnapshot) == 1 and len(socket.asked) == asked + 2)
         assert [message["args"] for message in socket.asked[asked:]] == [["orderbook.50.SOLUSDT"]] * 2
+
+
+async def test_a_feed_within_a_broker_asks_nothing_while_the_venue_rests(tmp_path: Path) -> None:
+    whole, clock = Whole(), ManualClock(NOW_NS)
+    silences = Silences(tmp_path / "silences.json", clock)
+    silences.ask("bybit|", 100, "banned before a restart")
+    async with serving(whole.serve) as host:
+        stage = Stage(whole, clock)
+        venue = at(VENUE, f"http://{host}", f"ws://{host}")
+        stage.feed = Feed(venue, clock, stage.learn, Wanted(most=1, history=None))
+        policy = VENUE.variations.policy
+        assert policy is not None
+        stage.feed.within(Broker(policy, clock, silences))
+        running = asyncio.ensure_future(stage.feed.run())
+        for _ in range(90):
+            clock.advance(1.0)
+            for _ in range(5):
+                await asyncio.sleep(0)
+        assert stage.events == []
+        await advance_until(clock, 0.5, lambda: stage.count(StreamAlive) > 0)
+        assert clock.now_ns() - NOW_NS >= 100e9
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 async def test_a_venue_that_is_away_at_the_start_is_found_when_it_is_back() -> None:

@@ -7,6 +7,7 @@ import pytest
 from sextant.errors import Throttled
 from sextant.venues.broker import Learnt
 from sextant.venues.library.binance import limits as binance
+from sextant.venues.library.bybit import limits as bybit
 from sextant.venues.library.coinbase import limits as coinbase
 from sextant.venues.library.kraken import limits as kraken
 from sextant.venues.library.kucoin import limits as kucoin
@@ -63,3 +64,12 @@ def test_coinbase_and_okx_count_by_kind_of_path() -> None:
     assert coinbase.weigh("/api/v3/brokerage/accounts") == {"private": 1}
     assert okx.weigh("/api/v5/market/books") == {"/api/v5/market/books": 1}
     assert okx.weigh("/api/v5/account/balance") == {"other": 1}
+
+
+def test_bybit_tells_what_is_left_of_a_users_second() -> None:
+    told = {"x-bapi-limit": "50", "x-bapi-limit-status": "49"}
+    assert bybit.read("/v5/account/wallet-balance", told) == (Learnt("account", used=1.0, most=50.0),)
+    assert bybit.read("/v5/market/kline", told) == ()
+    assert bybit.read("/v5/user/query-api", {"x-bapi-limit": "10"}) == ()
+    assert bybit.weigh("/v5/account/wallet-balance") == {"requests": 1, "account": 1}
+    assert bybit.weigh("/v5/market/kline") == {"requests": 1}

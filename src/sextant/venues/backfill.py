@@ -12,12 +12,13 @@ import numpy as np
 from sextant.errors import SextantError, Throttled
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
-from sextant.kit.http import Answer, RestClient
+from sextant.kit.http import Answer
 from sextant.kit.rate_limit import CallBudget
 from sextant.model.bar import BAR_FIELDS, BarBlock, Floats
 from sextant.model.events import DerivativesUpdate, Event, FundingSettled, OpenInterestPoint
 from sextant.model.instrument import Instrument
 from sextant.model.times import INTERVAL_NS, Interval
+from sextant.venues.asking import Asks
 from sextant.venues.port import Listing, Request, Venue
 
 Subject = Literal["bars", "funding", "open_interest", "account_ratio"]
@@ -134,7 +135,7 @@ class Backfill:
     def __init__(
         self,
         venue: Venue,
-        client: RestClient,
+        client: Asks,
         clock: Clock,
         emit: Callable[[list[Event]], None],
         progress: Callable[[Progress], None] = lambda _: None,

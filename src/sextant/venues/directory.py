@@ -10,8 +10,8 @@ import msgspec
 
 from sextant.errors import WireError
 from sextant.kit.clock import Deadline
-from sextant.kit.http import RestClient
 from sextant.model.events import Event, Listed
+from sextant.venues.asking import Asks
 from sextant.venues.port import Category, Listing, SymbolTable, Venue
 
 PAGES: Final = 50  # of one category; more would be a cursor that does not advance
@@ -37,7 +37,7 @@ class Directory:
 
 
 async def read_directory(
-    venue: Venue, client: RestClient, deadline: Deadline, categories: Sequence[Category] | None = None
+    venue: Venue, client: Asks, deadline: Deadline, categories: Sequence[Category] | None = None
 ) -> Directory:
     """Every instrument of the categories; of all the venue's when None.
 
@@ -102,9 +102,7 @@ def changes(held: Sequence[Listing], found: Directory, at_ns: int) -> list[Listi
     return changed
 
 
-async def read_quotes(
-    venue: Venue, client: RestClient, deadline: Deadline, symbols: SymbolTable
-) -> list[Event]:
+async def read_quotes(venue: Venue, client: Asks, deadline: Deadline, symbols: SymbolTable) -> list[Event]:
     """The latest quote and facts of every listed instrument, one read a category.
 
     Raises

@@ -17,7 +17,9 @@ from sextant.kit.retry import Backoff, Retrying
 from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
 from sextant.model.instrument import Instrument, Kind
 from sextant.model.times import DAY_NS
+from sextant.venues.asking import Asking, Asks
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
+from sextant.venues.broker import Broker, Priority
 from sextant.venues.directory import changes, read_directory, read_quotes
 from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
 from sextant.venues.port import Listing, Request, SymbolTable, Venue
@@ -130,6 +132,11 @@ class Feed:
         self._watcher = watcher or Watcher()
         self._session: Session | None = None
         self._silence = Silence(clock)
+        self._broker: Broker | None = None
+
+    def within(self, broker: Broker) -> None:
+        """Ask only what a broker lets pass; before ``run``."""
+        self._broker = broker
 
     async def run(self) -> None:
         """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking."""
@@ -141,22 +148,27 @@ class Feed:
             observe=self._watcher.called,
         )
         async with RestClient(self._venue.rest, retrying, settings) as client:
-            listings = await self._listings(client)
+            listings = await self._listings(self._asks(client, "scan"))
             symbols = SymbolTable(listings)
             subscriptions = [Subscription(listing, STREAMS) for listing in listings]
             outlet = Outlet(self._emit, self._watcher.tap)
             shared = replace(
-                runtime(self._venue, self._clock, new_fraction, self._silence), ask=self._asker(client)
+                runtime(self._venue, self._clock, new_fraction, self._silence),
+                ask=self._asker(self._asks(client, "book")),
             )
             self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
             self._watcher.listed(len(listings))
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._session.run())
-                group.create_task(self._refresh(client, listings))
+                group.create_task(self._refresh(self._asks(client, "scan"), listings))
                 if self._wanted.history is not None:
-                    group.create_task(self._fill(client, listings, self._wanted.history))
+                    past = self._asks(client, "backfill")
+                    group.create_task(self._fill(past, listings, self._wanted.history))
 
-    def _asker(self, client: RestClient) -> Ask | None:
+    def _asks(self, client: RestClient, priority: Priority) -> Asks:
+        return client if self._broker is None else Asking(self._broker, client, priority)
+
+    def _asker(self, client: Asks) -> Ask | None:
         """Reads the answers that books begin with, at the pace the venue allows; None where none do."""
         snapshots = self._venue.variations.snapshots
         if snapshots is None:
@@ -191,7 +203,7 @@ class Feed:
             if self._session is not None:
                 self._session.request_resync(instrument)
 
-    async def _listings(self, client: RestClient) -> list[Listing]:
+    async def _listings(self, client: Asks) -> list[Listing]:
         """The wanted instruments; asked for until the venue answers."""
         attempt = 0
         while True:
@@ -205,7 +217,7 @@ class Feed:
                 await self._clock.sleep(START_AGAIN.wait_s(attempt, new_fraction))
                 attempt += 1
 
-    async def _read_listings(self, client: RestClient) -> list[Listing]:
+    async def _read_listings(self, client: Asks) -> list[Listing]:
         deadline = Deadline(self._clock, DIRECTORY_S)
         directory = await read_directory(self._venue, client, deadline)
         fitting = SymbolTable(listing for listing in directory.symbols if self._fits(listing))
@@ -216,7 +228,7 @@ class Feed:
         self._learn([event for event in facts if getattr(event, "instrument", None) in stay])
         return kept
 
-    async def _refresh(self, client: RestClient, listings: Sequence[Listing]) -> None:
+    async def _refresh(self, client: Asks, listings: Sequence[Listing]) -> None:
         """Tell changed rules and delistings; a directory that cannot be read changes nothing."""
         held = {listing.instrument: listing for listing in listings}
         while True:
@@ -241,7 +253,7 @@ class Feed:
             good = good and instrument.expiry_ns - self._clock.now_ns() <= wanted.within_days * DAY_NS
         return good and (wanted.bases is None or instrument.base in wanted.bases)
 
-    async def _fill(self, client: RestClient, listings: Sequence[Listing], plan: Plan) -> None:
+    async def _fill(self, client: Asks, listings: Sequence[Listing], plan: Plan) -> None:
         backfill = Backfill(self._venue, client, self._clock, self._emit, self._watcher.progress)
         failures = await backfill.run(listings, Deadline(self._clock, BACKFILL_S), plan)
         self._watcher.filled(failures)

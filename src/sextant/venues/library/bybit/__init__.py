@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.model.times import INTERVALS
-from sextant.venues.library.bybit import account, frames, instruments, rest, talk
+from sextant.venues.library.bybit import account, frames, instruments, limits, rest, talk
 from sextant.venues.library.bybit.wire import NAME
 from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
 
@@ -68,9 +68,9 @@ VENUE: Final = Venue(
     known_gaps=(
         "Inverse contracts and options are not read.",
         "The venue's notices of maintenance (system.status) are not read.",
-        "A ban is kept within one process; several processes on one address do not tell each other.",
+        "A ban holds for the processes of one machine; several machines behind one address do not tell each other.",
         "A new listing is subscribed at the next start.",
         "Accounts other than unified ones, and positions not settled in USDT, are not read.",
     ),
-    variations=Variations(accounts=account.ACCOUNTS),
+    variations=Variations(accounts=account.ACCOUNTS, policy=limits.POLICY),
 )
