@@ -7,7 +7,7 @@ JOBS ?= 2
 FUZZ_FRAMES ?= 1000000
 ARGS ?=
 
-.PHONY: help setup run test check status-truth kill bench fuzz format clean
+.PHONY: help setup run test check status-truth kill bench fuzz attack format clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ bench: setup     ## benchmarks against bench/budgets.toml
 
 fuzz: setup      ## a million damaged messages through every parser of the venues
 	@FUZZ_FRAMES=$(FUZZ_FRAMES) $(BIN)/pytest -q tests/venues/test_fuzz_frames.py
+
+attack: setup    ## hostile requests: 10,000 made from the document, 10,000 guesses, 200 dead readers
+	@FUZZ_CASES=150 $(BIN)/pytest -q --timeout 3600 tests/api/test_schema_fuzz.py
+	@GUESSES=10000 SCANS=1000 READERS=200 $(BIN)/pytest -q --timeout 3600 tests/faults
 
 format: setup    ## rewrite the sources in the house style
 	@$(BIN)/ruff format .

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import uvicorn
+from litestar import Litestar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sextant.api.connections import BoundedProtocol
 from sextant.api.server import Rooms, create
 from sextant.config import Config
 from sextant.errors import ConfigError, SextantError
@@ -324,6 +326,22 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
+def http_settings(application: Litestar) -> uvicorn.Config:
+    """How the application is served: bounded heads, no upgrades, no names of ours in headers."""
+    return uvicorn.Config(
+        application,
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+
+
 async def serve(
     server: Server,
     bound: socket.socket,
@@ -341,17 +359,7 @@ async def serve(
     ready
         Called once when the API answers.
     """
-    settings = uvicorn.Config(
-        create(server.rooms),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        date_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=DRAIN_S,
-        h11_max_incomplete_event_size=16 * 1024,
-    )
+    settings = http_settings(create(server.rooms))
     listening = asyncio.Event()
     http = _Http(settings, listening.set)
 

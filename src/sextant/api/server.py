@@ -155,7 +155,7 @@ class Edge:
 
     def application(self) -> Litestar:
         """The application of all routes."""
-        return Litestar(
+        application = Litestar(
             # Refusals come first: a path that has no handler of OPTIONS yet is given one of the library's.
             [*self._refuse_options(), *(self._route(endpoint) for endpoint in self.endpoints)],
             openapi_config=None,
@@ -164,6 +164,8 @@ class Edge:
             exception_handlers={Exception: self._failed},
             cors_config=_cors(self._rooms.cors_origins),
         )
+        _check_inventory(application, self.endpoints)
+        return application
 
     def _routes(self) -> Sequence[Endpoint]:
         rooms = self._rooms
@@ -286,6 +288,19 @@ class Edge:
             self._rooms.metrics.answered(_op(request), str(status), seconds)
         if code is not None:
             self._rooms.metrics.refused(_op(request), code)
+
+
+def _check_inventory(application: Litestar, endpoints: Sequence[Endpoint]) -> None:
+    """Do nothing if the mounted routes are those of the document; a hidden or missing one stops the process."""
+    mounted = {
+        (method, route.path_format)
+        for route in application.routes
+        for method in route.methods
+        if method not in ("OPTIONS", "HEAD")
+    }
+    published = {(item.method, item.path) for item in endpoints}
+    if mounted != published:
+        raise AssertionError(f"routes differ from the document: {sorted(mounted ^ published)}")
 
 
 def _cors(origins: Sequence[str]) -> CORSConfig | None:
