@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +23,7 @@ from sextant.strategies.catalog import CATALOGUE_ORDER, strategies
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Strategy
 from sextant.strategies.costs import CostAssumptions, Pricing
+from support.finite import numbers
 from support.markets import frozen, known_at, quoted_earlier, reordered, without_bars_of
 from support.portfolios import DAYS, account, balance, funded, market, normal, position, with_frame
 
@@ -78,17 +78,6 @@ def judged(strategy: Strategy, view: View, who: Account, **params: float) -> lis
     verdict = strategy.evaluate(view, strategy.defaults(**params), Columns(view))
     assert strategy.judge is not None
     return strategy.judge(strategy, verdict, no_cards, Pricing(view, who, CostAssumptions()))[1]
-
-
-def numbers(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(value, float):
-        yield path, value
-    elif isinstance(value, Mapping):
-        for name, part in value.items():
-            yield from numbers(part, f"{path}.{name}")
-    elif isinstance(value, list | tuple):
-        for index, part in enumerate(value):
-            yield from numbers(part, f"{path}[{index}]")
 
 
 def sound(row: Opportunity, view: View) -> None:
