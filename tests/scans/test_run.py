@@ -10,10 +10,18 @@ from sextant.model.account import Account
 from sextant.model.opportunity import Disposition
 from sextant.scans import run as run_module
 from sextant.scans.records import ScanRequest
-from sextant.scans.run import Asked, EvidenceShelf, MarketPart, run_strategy, skipped_run
+from sextant.scans.run import (
+    Asked,
+    EvidenceShelf,
+    MarketPart,
+    run_strategy,
+    scorer_of,
+    skipped_run,
+)
 from sextant.scans.universe import choose
 from sextant.strategies.catalog import strategies
 from sextant.strategies.contract import Strategy
+from sextant.strategies.costs import Pricing
 from sextant.strategies.prices import CostAssumptions
 from support.house import MOMENTUM, VIEW
 from support.markets import reordered
@@ -101,3 +109,18 @@ def test_a_strategy_may_judge_its_own_candidates_and_then_no_past_event_is_looke
     run = run_strategy(dataclasses.replace(_STRATEGY, judge=lambda *_: ([], list(said))), _asked(shelf=shelf))
     assert list(run.dispositions) == said
     assert run.report.candidates == 3
+
+
+def test_past_post_only_entries_are_charged_the_maker_and_half_the_spread() -> None:
+    part = MarketPart(VIEW, CostAssumptions(), EvidenceShelf())
+    table = part.events(_STRATEGY, part.verdict(_STRATEGY))
+    pricing = Pricing(VIEW, Account(), CostAssumptions())
+    taken, rested = (
+        scorer_of(_STRATEGY, dataclasses.replace(table, resting=resting), pricing, None).summary()
+        for resting in (False, True)
+    )
+    assert taken.expectancy_bps is not None
+    assert rested.expectancy_bps is not None
+    # Spot of the entry tier pays 10 bps either way; the quoted spread is crossed once instead of twice.
+    saved = 0.5 * pricing.touch.spread_bps[table.column].mean()
+    assert rested.expectancy_bps - taken.expectancy_bps == pytest.approx(saved)

@@ -46,6 +46,7 @@ from sextant.strategies.sizing import (
 )
 
 MIN_EDGE_BPS: Final = 0.0
+SMALLEST_STOP_FRAC: Final = 1e-6
 PAYOFF_LIMIT: Final = 0.60
 """Share of events that may at most be needed to pay the costs; a strategy's own parameter ``payoff`` comes first."""
 
@@ -163,7 +164,8 @@ def _checked(
         checks.append(Economic("min_capital", offer.means.equity_usd, least, 1, "USD"))
     if offer.borrowed is not None:
         away = offer.borrowed.liquidation_frac
-        stops, sigmas = away / candidate.stop_frac, away / candidate.sigma_day
+        # A quote that has reached the stop leaves no distance to divide by.
+        stops, sigmas = away / max(candidate.stop_frac, SMALLEST_STOP_FRAC), away / candidate.sigma_day
         checks.append(Economic("liquidation_stops", stops, STOPS_AWAY, 1, "stops"))
         checks.append(Economic("liquidation_sigmas", sigmas, SIGMAS_AWAY, 1, "daily sd"))
     if offer.card.kind == "analytic" and gross is not None and offer.proof.error_bps is not None:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from sextant.evidence.events import event_table
+from sextant.evidence.events import EventTable, event_table
 from sextant.evidence.outcomes import EXIT_NAMES
 from sextant.model.view import View
 from sextant.scans.run import BarColumns
@@ -62,6 +62,22 @@ def test_evidence_counts_what_a_leg_earned_beyond_the_factors() -> None:
     # Planted reversion pays and the common factor, twice as noisy, is gone: the residual varies less.
     assert table.gross.std() < bare.gross.std()
     assert table.gross.mean() > 0
+
+
+def test_past_events_of_a_shorter_past_are_the_first_of_a_longer_one_hedge_and_all() -> None:
+    view = strayed()
+    plugin = strategy(ARBITRAGE)
+
+    def events(market: View) -> EventTable:
+        verdict = plugin.evaluate(market, plugin.defaults(basket_breadth=2.0), Columns(market))
+        return event_table(ARBITRAGE, {}, verdict, market)
+
+    whole = events(view)
+    for rows in (520, 601, 650):
+        cut = events(known_at(view, int(view.bars["4h"].open_ns[rows])))
+        first = (whole.exit_row < rows) & np.isin(whole.row, cut.row)
+        assert cut.count == np.count_nonzero(first) > 0
+        np.testing.assert_array_equal(cut.gross, whole.gross[first])
 
 
 def test_columns_that_need_bars_only_are_shared_by_views_of_the_same_bars() -> None:
