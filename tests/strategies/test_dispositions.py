@@ -10,7 +10,7 @@ from sextant.model.bar import BAR_FIELDS
 from sextant.model.view import bar_frame
 from sextant.strategies.catalog import strategy
 from sextant.strategies.columns import Columns
-from sextant.strategies.dispositions import from_gates
+from sextant.strategies.dispositions import from_gates, refusals
 from sextant.strategies.gates import assess
 from support.cards import proven
 from support.judging import BREAKOUT, answer, run
@@ -72,3 +72,14 @@ def test_unknown_costs_are_insufficient_and_named() -> None:
     specs = (msgspec.structs.replace(view.instruments[0], instrument=stranger),)
     lost = answer(dataclasses.replace(view, instruments=specs))
     assert (lost.kind, lost.stage) == ("insufficient_data", "cost.fees")
+
+
+def test_what_gates_say_is_made_once_and_shared_by_every_caller() -> None:
+    view = breakout_market()
+    chosen = strategy(BREAKOUT)
+    verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
+    read, first = refusals(verdict, view)
+    again = refusals(verdict, view)
+    assert again[0] is read
+    assert again[1] is first
+    assert list(first) == [from_gates(verdict, read, view, column) for column in range(view.size)]

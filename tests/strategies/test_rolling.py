@@ -180,10 +180,10 @@ def test_folding_a_gate_keeps_what_passed_before_and_passes_it() -> None:
 
 def test_a_gate_fails_from_the_first_row_of_its_last_run() -> None:
     values = np.array([[1.0, 0.0], [9.0, 0.0], [1.0, 0.0], [2.0, 9.0]])
-    assert rolling.failing_from(values, 0, 5.0, 1) == 2
-    assert rolling.failing_from(values, 1, 5.0, 1) == 4
-    assert rolling.failing_from(values[:3], 1, 5.0, 1) == 0
-    assert rolling.failing_from(np.array([[1.0], [np.nan], [1.0]]), 0, 5.0, 1) == 2
+    assert rolling.failing_from(values, np.array([5.0, 5.0]), 1).tolist() == [2, 4]
+    assert rolling.failing_from(values, np.array([0.5, 0.5]), 1).tolist() == [4, 4]
+    assert rolling.failing_from(values[:3], np.array([5.0, 5.0]), 1).tolist() == [2, 0]
+    assert rolling.failing_from(np.array([[1.0], [np.nan], [1.0]]), np.array([5.0]), 1).tolist() == [2]
 
 
 def test_a_sum_so_far_begins_anew_after_a_gap_and_never_exceeds_its_rows() -> None:

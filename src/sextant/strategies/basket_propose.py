@@ -24,12 +24,11 @@ from sextant.strategies.dispositions import (
     below_least,
     economic,
     found,
-    from_gates,
     insufficient,
     negative_edge,
+    refusals,
     unheard,
 )
-from sextant.strategies.gates import assess
 from sextant.strategies.proof import CAUTION, Proof, proof_of
 from sextant.strategies.sizing import (
     ILLUSTRATIVE_USD,
@@ -60,11 +59,11 @@ def judge_basket(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: Pr
     view = pricing.view
     if verdict.skipped is not None:
         return [], [unheard(spec, verdict.skipped) for spec in view.instruments]
-    read = assess(verdict)
+    read, refusal_of = refusals(verdict, view)
     answers: dict[int, Disposition] = {}
     members: list[Member] = []
     for column, spec in enumerate(view.instruments):
-        refused = from_gates(verdict, read, view, column)
+        refused = refusal_of[column]
         if refused is not None:
             answers[column] = refused
             continue

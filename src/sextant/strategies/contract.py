@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from sextant.model.scorecard import EvidenceKind, Scorecard
 from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies.couples import CoupleSet
+
+Kept = TypeVar("Kept")
 
 Unit = Literal["instrument", "couple", "cycle", "underlying", "book", "portfolio"]
 Category = Literal["spot", "algorithmic", "derivatives", "portfolio"]
@@ -183,6 +185,8 @@ class Verdict:
     couples
         What it says about couples; the arrays then have one column per couple, and the gates may begin on a later
         row than the frame. None where it speaks about instruments.
+    kept
+        What was made of it for every caller; see :meth:`once`.
     """
 
     interval: Interval
@@ -195,6 +199,14 @@ class Verdict:
     largest_usd: Floats | None = None
     hedge: Hedge | None = None
     couples: CoupleSet | None = None
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, key: str, make: Callable[[], Kept]) -> Kept:
+        """What ``make`` gave the first time this key was asked for; for what is the same for every caller."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        known: Kept = self.kept[key]
+        return known
 
 
 Evaluate = Callable[[View, Mapping[str, float], Any], Verdict]

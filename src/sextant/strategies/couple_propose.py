@@ -23,12 +23,11 @@ from sextant.strategies.dispositions import (
     below_least,
     economic,
     found,
-    from_gates,
     insufficient,
     negative_edge,
+    refusals,
     unheard,
 )
-from sextant.strategies.gates import assess
 from sextant.strategies.proof import CAUTION, PROVEN_EVENTS, Proof, proof_of
 
 MIN_EDGE_BPS: Final = 0.0
@@ -74,12 +73,9 @@ def judge_couples(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: P
     if verdict.skipped is not None or said is None:
         reason = verdict.skipped or "no couples"
         return [], [unheard(spec, reason) for spec in pricing.view.instruments]
-    read = said.once("read", lambda: assess(verdict))
-    refusals = said.once(
-        "refusals", lambda: [from_gates(verdict, read, pricing.view, couple) for couple in range(said.count)]
-    )
+    read, refusal_of = refusals(verdict, pricing.view)
     answers: list[_Answer | Disposition] = []
-    for couple, refused in enumerate(refusals):
+    for couple, refused in enumerate(refusal_of):
         if refused is not None:
             answers.append(refused)
             continue

@@ -9,7 +9,7 @@ from sextant.model.opportunity import Disposition, GateReading
 from sextant.model.view import View
 from sextant.strategies.contract import Gate, Verdict
 from sextant.strategies.couples import Subject
-from sextant.strategies.gates import KIND_GATE, Assessment, failing_since_ns, flips_if
+from sextant.strategies.gates import KIND_GATE, Assessment, assess, failing_since_ns, flips_if
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,20 @@ class Economic:
         """What it read."""
         margin = self.sense * (self.value - self.threshold) / (abs(self.threshold) or 1.0)
         return GateReading(self.name, self.value, self.threshold, margin >= 0, max(0.0, -margin))
+
+
+Refusals = tuple[Assessment, tuple[Disposition | None, ...]]
+
+
+def refusals(verdict: Verdict, view: View) -> Refusals:
+    """What the gates read, and what they say of each candidate; made once, for every caller of the view."""
+
+    def make() -> Refusals:
+        read = assess(verdict)
+        columns = range(verdict.signals.direction.shape[1])
+        return read, tuple(from_gates(verdict, read, view, column) for column in columns)
+
+    return verdict.once("refusals", make)
 
 
 def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> Disposition | None:
@@ -185,7 +199,7 @@ def _failed(verdict: Verdict, read: Assessment, view: View, column: int, index: 
         distance=float(read.distances[index, column]),
         failed_count=int((~read.passed[:, column]).sum()),
         flips_if=flips_if(gate, value, limit),
-        since_ns=failing_since_ns(gate, view, verdict.interval, column),
+        since_ns=failing_since_ns(read, index, view, verdict.interval, column),
         gates=read.readings(column),
     )
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from sextant.model.bar import Floats
+from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import STABLE_ASSETS, Kind
 from sextant.model.opportunity import GateReading
 from sextant.model.times import DAY_NS, INTERVAL_NS, MINUTE_NS, Interval
@@ -226,6 +226,17 @@ class Assessment:
         by_instrument = zip(*(part.T.tolist() for part in parts), strict=True)
         return [list(zip(*row, strict=True)) for row in by_instrument]
 
+    def failing_from(self, index: int) -> Integers:
+        """Int64 (S,): the first row of the present failing run of a gate; its row count where it passes."""
+        if index not in self._failing:
+            gate = self.gates[index]
+            self._failing[index] = rolling.failing_from(gate.values, limits_of(gate), gate.sense)
+        return self._failing[index]
+
+    @cached_property
+    def _failing(self) -> dict[int, Integers]:
+        return {}
+
     def first(self, flags: Flags, column: int) -> int | None:
         """The first gate whose flag is set for an instrument."""
         hits = np.flatnonzero(flags[:, column])
@@ -255,12 +266,13 @@ def _last_rows(gates: tuple[Gate, ...]) -> list[Gate]:
     return [dataclasses.replace(gate, values=gate.values[-1:]) for gate in gates]
 
 
-def failing_since_ns(gate: Gate, view: View, interval: Interval, column: int) -> int | None:
+def failing_since_ns(read: Assessment, index: int, view: View, interval: Interval, column: int) -> int | None:
     """When the first row of the present failing run of a gate closed; None where that is before what is known of it."""
+    gate = read.gates[index]
     if gate.live_only:
         return None
     frame, rows = view.bars[interval], gate.values.shape[0]
-    first = rolling.failing_from(gate.values, column, float(limits_of(gate)[column]), gate.sense)
+    first = int(read.failing_from(index)[column])
     skipped = frame.rows - rows
     if first >= rows or (skipped and not first):
         return None

@@ -29,14 +29,13 @@ from sextant.strategies.dispositions import (
     below_least,
     economic,
     found,
-    from_gates,
     insufficient,
     negative_edge,
+    refusals,
     unheard,
 )
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.flow import WINDOW_S, Rate
-from sextant.strategies.gates import assess
 from sextant.strategies.quoting import Book, Quote, RoundTrip, quote_of, reservation_shift_bps, round_trip
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
@@ -176,11 +175,11 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
     view = pricing.view
     if verdict.skipped is not None:
         return [], [unheard(spec, verdict.skipped) for spec in view.instruments]
-    read = assess(verdict)
+    read, refusal_of = refusals(verdict, view)
     rows: list[Opportunity] = []
     dispositions: list[Disposition] = []
     for column, spec in enumerate(view.instruments):
-        refused = from_gates(verdict, read, view, column)
+        refused = refusal_of[column]
         answer: Offer | Disposition
         # A book has no direction; that this is all it lacks means that its gates passed.
         if refused is None or refused.stage == "direction":

@@ -27,12 +27,11 @@ from sextant.strategies.dispositions import (
     below_least,
     economic,
     found,
-    from_gates,
     insufficient,
     negative_edge,
+    refusals,
     unheard,
 )
-from sextant.strategies.gates import assess
 from sextant.strategies.leverage import SIGMAS_AWAY, STOPS_AWAY, leverage_of
 from sextant.strategies.proof import CAUTION, proof_of
 from sextant.strategies.sizing import (
@@ -80,11 +79,11 @@ def judge(
     if verdict.skipped is not None:
         skipped = verdict.skipped
         return [], [unheard(spec, skipped) for spec in view.instruments]
-    read = assess(verdict)
+    read, refused = refusals(verdict, view)
     chosen: dict[str, tuple[bool, str, Opportunity]] = {}
     dispositions: list[Disposition] = []
     for column, spec in enumerate(view.instruments):
-        answer: Opportunity | Disposition | None = from_gates(verdict, read, view, column)
+        answer: Opportunity | Disposition | None = refused[column]
         if answer is None:
             candidate = candidate_of(strategy, verdict, column, pricing, read.readings(column))
             if candidate is None:

@@ -228,10 +228,11 @@ def fold_gate(values: Floats, limits: Floats, sense: int, *, optional: bool, int
     _fold_gate(_readable(values), np.ascontiguousarray(limits), float(sense), optional, into)
 
 
-def failing_from(values: Floats, column: int, limit: float, sense: int) -> int:
-    """The first row of the run of rows up to the last on which a gate of one column failed; T if the last row did not."""
-    first: int = _failing_from(_readable(values), column, limit, float(sense))
-    return first
+def failing_from(values: Floats, limits: Floats, sense: int) -> Integers:
+    """Int64 (S,): the first row of the run of rows up to the last on which a gate failed; T if the last row did not."""
+    out = np.empty(values.shape[1], dtype=np.int64)
+    _failing_from(_readable(values), np.ascontiguousarray(limits), float(sense), out)
+    return out
 
 
 def _readable(x: Floats) -> Floats:
@@ -287,11 +288,13 @@ def _fold_gate(values: Floats, limits: Floats, sense: float, optional: bool, int
 
 
 @compiled
-def _failing_from(values: Floats, column: int, limit: float, sense: float) -> int:
-    row: int = values.shape[0]
-    while row > 0 and sense * (values[row - 1, column] - limit) < 0.0:
-        row -= 1
-    return row
+def _failing_from(values: Floats, limits: Floats, sense: float, out: Integers) -> None:
+    rows, columns = values.shape
+    for s in range(columns):
+        row = rows
+        while row > 0 and sense * (values[row - 1, s] - limits[s]) < 0.0:
+            row -= 1
+        out[s] = row
 
 
 @compiled
