@@ -82,3 +82,10 @@ def test_a_description_masks_every_secret() -> None:
 
 def test_there_are_fewer_than_forty_settings() -> None:
     assert len(Config.__struct_fields__) < 40
+
+
+@pytest.mark.parametrize("text", ["0", "65", "-1", "two"])
+def test_a_number_of_processes_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"SEXTANT_API_PROCESSES .* 1\.\.64"):
+        load({"HOME": "/home/ada", "SEXTANT_API_PROCESSES": text})
+    assert load({"HOME": "/home/ada", "SEXTANT_API_PROCESSES": "3"}).api_processes == 3

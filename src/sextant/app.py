@@ -286,6 +286,7 @@ def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe)
         replayer=Replayer(ledger, _views(base), strategies(), clock, origin().code_version),
         diagnostics=diagnostics,
         cors_origins=base.config.cors_origins,
+        processes=base.config.api_processes,
     )
 
 

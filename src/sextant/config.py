@@ -21,6 +21,8 @@ SECRET_SETTINGS: Final = frozenset({"token_key", "token"})
 LEAST_MEMORY_MB: Final = 512  # performance.md W8: an embedded server with its market needs up to 700 MB
 MOST_MEMORY_MB: Final = 1_048_576  # a terabyte; more is a typing mistake
 
+MOST_PROCESSES: Final = 64  # beyond it a share of the smallest quota says nothing any more
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -39,6 +41,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Data memory of a process that runs scans, in MB; a strategy that wants more ends as failed. None: no limit.
     host, port
         Where the API listens.
+    api_processes
+        How many processes answer requests on one database; each allows its share of every rate limit.
     cors_origins
         Origins whose pages may call the API, by comma; none by default.
     token_key
@@ -55,6 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit_mb: int | None = None
     host: str = "127.0.0.1"
     port: int = 8400
+    api_processes: int = 1
     cors_origins: tuple[str, ...] = ()
     token_key: str | None = None
     token: str | None = None
@@ -94,6 +99,7 @@ def load(environ: Mapping[str, str]) -> Config:
         memory_limit_mb=_memory(given.get("memory_limit_mb")),
         host=given.get("host") or "127.0.0.1",
         port=_port(given.get("port")),
+        api_processes=_processes(given.get("api_processes")),
         cors_origins=tuple(dict.fromkeys(origins)),
         token_key=given.get("token_key") or None,
         token=given.get("token") or None,
@@ -111,6 +117,14 @@ def _port(text: str | None) -> int:
         return 8400
     if not text.isdecimal() or int(text) > 65_535:
         raise ConfigError(f"SEXTANT_PORT is '{text}'; allowed are 0..65535.")
+    return int(text)
+
+
+def _processes(text: str | None) -> int:
+    if not text:
+        return 1
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_PROCESSES:
+        raise ConfigError(f"SEXTANT_API_PROCESSES is '{text}'; allowed are 1..{MOST_PROCESSES}.")
     return int(text)
 
 

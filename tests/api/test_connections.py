@@ -93,3 +93,12 @@ async def test_a_wish_for_another_protocol_is_not_granted(server: Served) -> Non
     wish = PING + b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"
     answer = await server.exchange(wish, seconds=0.5)
     assert answer.startswith(b"HTTP/1.1 200"), "the wish is ignored, the request answered"
+
+
+async def test_a_proxy_on_this_machine_says_who_the_caller_is(server: Served) -> None:
+    ask = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
+    assert (await server.exchange(ask + CLOSE)).startswith(b"HTTP/1.1 200"), (
+        "this machine needs no credential"
+    )
+    forwarded = ask + b"X-Forwarded-For: 198.51.100.4\r\n" + CLOSE
+    assert (await server.exchange(forwarded)).startswith(b"HTTP/1.1 401")

@@ -90,3 +90,15 @@ def test_streams_are_counted_per_user_and_per_process() -> None:
 )
 def test_the_policies_are_the_documented_ones(name: str, quota: int, window_s: int) -> None:
     assert (POLICIES[name].quota, POLICIES[name].window_s) == (quota, window_s)
+
+
+def test_each_process_allows_its_share_and_always_one() -> None:
+    policy = Policy("login", 5, 300)
+    for processes, share in ((1, 5), (2, 2), (5, 1), (64, 1)):
+        limits = RateLimits(ManualClock(), processes)
+        for number in range(share):
+            standing = limits.take(policy, "203.0.113.1")
+            assert (standing.policy.quota, standing.remaining) == (share, share - number - 1)
+        with pytest.raises(RateLimited) as refused:
+            limits.take(policy, "203.0.113.1")
+        assert refused.value.reason == "login"

@@ -105,9 +105,9 @@ def _can_be_wrong(operation: Any) -> bool:
 
 
 def _is_wrong_on_the_wire(case: schemathesis.Case[Any]) -> bool:
-    """Whether what makes a case wrong is sent at all: empty lists and absent bodies are not."""
+    """Whether what makes a case wrong is sent at all: nothing, empty lists and lists of one word look right."""
     query = case.query or {}
-    lost = any(value is None or value in ([], {}) for value in query.values())
+    lost = any(value is None or isinstance(value, list | dict) for value in query.values())
     return not lost and (bool(query) or case.body is not NOT_SET)
 
 

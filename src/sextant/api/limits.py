@@ -75,10 +75,13 @@ class RateLimits:
     ----------
     clock
         Whose monotonic time counts.
+    processes
+        How many processes answer requests; each allows its share of every quota, and always at least one.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, processes: int = 1) -> None:
         self._clock = clock
+        self._processes = processes
         self._seen: OrderedDict[tuple[str, str], deque[int]] = OrderedDict()
         self._busy: dict[str, int] = {}
         self._streams: dict[str, int] = {}
@@ -91,6 +94,7 @@ class RateLimits:
         RateLimited
             If the policy has no room; the refused request is not counted.
         """
+        policy = self._share(policy)
         now_ns = self._clock.monotonic_ns()
         window_ns = policy.window_s * SECOND_NS
         key = (policy.name, caller)
@@ -109,6 +113,11 @@ class RateLimits:
         if len(self._seen) > COUNTED_CALLERS:
             self._seen.popitem(last=False)
         return Standing(policy, policy.quota - len(times), policy.window_s)
+
+    def _share(self, policy: Policy) -> Policy:
+        if self._processes == 1:
+            return policy
+        return msgspec.structs.replace(policy, quota=max(1, policy.quota // self._processes))
 
     @contextmanager
     def working(self, caller: str) -> Iterator[None]:

@@ -106,6 +106,8 @@ class Rooms:
         Set when the server stops, so that streams say goodbye.
     cors_origins
         Origins whose pages may call; none by default.
+    processes
+        How many processes answer requests; each allows its share of every rate.
     """
 
     clock: Clock
@@ -128,6 +130,7 @@ class Rooms:
     scoring: Scoring | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     cors_origins: tuple[str, ...] = ()
+    processes: int = 1
 
 
 def create(rooms: Rooms) -> Litestar:
@@ -146,7 +149,7 @@ class Edge:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._limits = RateLimits(rooms.clock)
+        self._limits = RateLimits(rooms.clock, rooms.processes)
         self._gate = Gate(rooms.sessions, rooms.keys, self._limits)
         self._document = b""
         self.endpoints = self._routes()
