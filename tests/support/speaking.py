@@ -16,7 +16,7 @@ from sextant.kit.clock import ManualClock
 from sextant.market.state import MarketState
 from sextant.model.events import Event
 from sextant.model.instrument import Instrument
-from sextant.venues.feed import Feed, Wanted, at
+from sextant.venues.feed import Feed, Wanted, Watcher, at
 from sextant.venues.port import Venue
 from support.loopback import serving
 
@@ -86,13 +86,13 @@ class Hearing:
 
 @asynccontextmanager
 async def hearing(
-    venue: Callable[[str], Venue], speaking: Speaking, quotes: frozenset[str]
+    venue: Callable[[str], Venue], speaking: Speaking, quotes: frozenset[str], watcher: Watcher | None = None
 ) -> AsyncIterator[Hearing]:
     """A feed of the venue that ``venue`` makes for the host, at that host, until the block ends."""
     async with serving(speaking.serve) as host:
         heard = Hearing(ManualClock(NOW_NS))
         moved = at(venue(host), f"http://{host}", f"ws://{host}")
-        heard.feed = Feed(moved, heard.clock, heard.learn, Wanted(quotes=quotes, history=None))
+        heard.feed = Feed(moved, heard.clock, heard.learn, Wanted(quotes=quotes, history=None), watcher)
         running = asyncio.ensure_future(heard.feed.run())
         try:
             yield heard

@@ -6,15 +6,22 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from sextant.kit.clock import ManualClock
+from sextant.kit.frames import Frame, FrameLog
+from sextant.market.ingest import ingest
+from sextant.market.state import MarketState
 from sextant.model.events import BookCleared, BookSnapshot, StreamAlive
 from sextant.model.instrument import parse_instrument
+from sextant.venues.feed import Watcher
 from sextant.venues.library import binance, coinbase, kraken, kucoin
 from sextant.venues.port import Door, Request
+from sextant.venues.replay import replay_events
 from support.coinbase import STAMP
 from support.loopback import advance_until
-from support.speaking import Hearing, Speaking, hearing
+from support.speaking import NOW_NS, Hearing, Speaking, hearing
 
 USDT = frozenset({"USDT"})
 USD = frozenset({"USD"})
@@ -28,46 +35,81 @@ async def until_up(heard: Hearing) -> None:
     await advance_until(heard.clock, 0.5, lambda: heard.up() and heard.count(StreamAlive) > 0)
 
 
-async def test_a_book_of_binance_begins_by_rest_and_again_after_a_gap() -> None:
-    number = 7
-    row = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT", "filters": FILTERS, "contractType": "PERPETUAL", "deliveryDate": 0}  # fmt: skip
-    speaking = Speaking(
-        {
-            "/api/v3/exchangeInfo": lambda _: {"symbols": []},
-            "/fapi/v1/exchangeInfo": lambda _: {"symbols": [row]},
-            "/fapi/v1/ticker/24hr": lambda _: [],
-            "/fapi/v1/depth": lambda _: {
-                "lastUpdateId": number,
-                "bids": [["100.0", "1"]],
-                "asks": [["101.0", "1"]],
+BINANCE_ROW = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT", "filters": FILTERS, "contractType": "PERPETUAL", "deliveryDate": 0}  # fmt: skip
+
+
+class Binance:
+    """What the venue answers, and the number at which its books begin."""
+
+    def __init__(self) -> None:
+        self.number = 7
+        self.speaking = Speaking(
+            {
+                "/api/v3/exchangeInfo": lambda _: {"symbols": []},
+                "/fapi/v1/exchangeInfo": lambda _: {"symbols": [BINANCE_ROW]},
+                "/fapi/v1/ticker/24hr": lambda _: [],
+                "/fapi/v1/depth": lambda _: {
+                    "lastUpdateId": self.number,
+                    "bids": [["100.0", "1"]],
+                    "asks": [["101.0", "1"]],
+                },
             },
-        },
-        lambda message: [{"result": None, "id": message["id"]}],
-    )
+            lambda message: [{"result": None, "id": message["id"]}],
+        )
 
-    def depth(first: int, last: int, before: int) -> dict[str, object]:
+    async def change(self, first: int, last: int, before: int) -> None:
         data = {"e": "depthUpdate", "E": 1786310817000, "T": 1786310817000, "s": "BTCUSDT", "U": first, "u": last, "pu": before, "b": [["100.5", "2"]], "a": []}  # fmt: skip
-        return {"stream": "btcusdt@depth@100ms", "data": data}
+        await self.speaking.say("/public/stream", {"stream": "btcusdt@depth@100ms", "data": data})
 
-    async with hearing(lambda _: binance.VENUE, speaking, USDT) as heard:
+
+async def test_a_book_of_binance_begins_by_rest_and_again_after_a_gap() -> None:
+    told = Binance()
+    async with hearing(lambda _: binance.VENUE, told.speaking, USDT) as heard:
         await until_up(heard)
         instrument = parse_instrument("binance:BTC-USDT:perpetual")
         assert [state.name for state in heard.feed.states()] == ["binance.usdm.0", "binance.usdm.1"]
-        books, others = (speaking.heard[f"/{path}/stream"][0]["params"] for path in ("public", "market"))
+        books, others = (told.speaking.heard[f"/{path}/stream"][0]["params"] for path in ("public", "market"))
         assert books == ["btcusdt@depth@100ms", "btcusdt@bookTicker"]
         assert "btcusdt@forceOrder" in others
-        await speaking.say("/public/stream", depth(5, 9, 4))
+        await told.change(5, 9, 4)
         await advance_until(heard.clock, 0.1, lambda: heard.state.book(instrument).valid)
         assert (heard.state.book(instrument).sequence, heard.state.book(instrument, 1).bids) == (
             9,
             ((100.5, 2.0),),
         )
-        number = 30
-        await speaking.say("/public/stream", depth(20, 25, 19))  # 10 to 19 are missing
+        told.number = 30
+        await told.change(20, 25, 19)  # 10 to 19 are missing
         await advance_until(heard.clock, 0.1, lambda: heard.count(BookSnapshot) == 2)
         assert heard.state.counters["book_gaps"] == 1
         assert (heard.state.book(instrument).valid, heard.state.book(instrument).sequence) == (True, 30)
-        assert speaking.asked.count("GET /fapi/v1/depth") == 2
+        assert told.speaking.asked.count("GET /fapi/v1/depth") == 2
+
+
+async def test_a_recorded_session_replays_with_the_books_that_began_by_rest(tmp_path: Path) -> None:
+    told = Binance()
+    clock = ManualClock(NOW_NS)
+    instrument = parse_instrument("binance:BTC-USDT:perpetual")
+    with FrameLog(tmp_path, "mine", clock) as log:
+        listings = json.dumps({"symbols": [BINANCE_ROW]}).encode()
+        log.write(
+            Frame(NOW_NS, "binance.http", "http", "https://fapi.binance.com/fapi/v1/exchangeInfo", listings)
+        )
+        watcher = Watcher(
+            tap=lambda link, at_ns, data: log.write(Frame(at_ns, link, "received", "", data)),
+            answered=lambda address, answer: log.write(
+                Frame(answer.receive_ns, "binance.http", "http", address, answer.body)
+            ),
+        )
+        async with hearing(lambda _: binance.VENUE, told.speaking, USDT, watcher) as heard:
+            await until_up(heard)
+            await told.change(5, 9, 4)
+            await advance_until(heard.clock, 0.1, lambda: heard.state.book(instrument).valid)
+            live = heard.state.book(instrument)
+    state = MarketState("replay", simulated=False)
+    ingest(state, replay_events([tmp_path]).events)
+    again = state.book(instrument)
+    assert again.valid
+    assert (again.bids, again.asks, again.sequence) == (live.bids, live.asks, live.sequence)
 
 
 async def test_a_book_of_kraken_with_a_wrong_checksum_is_left_and_rejoined() -> None:

@@ -16,7 +16,7 @@ from sextant.errors import InputError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline, SystemClock
 from sextant.kit.frames import Frame, FrameLog
-from sextant.kit.http import HttpSettings, RestClient
+from sextant.kit.http import Answer, HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.retry import Retrying
 from sextant.venues.catalog import venue as venue_named
@@ -25,15 +25,19 @@ from sextant.venues.port import Venue
 
 TOLD_EVERY_S: Final = 1.0
 READ_S: Final = 20.0
+QUOTES: Final = frozenset({"USDT", "USDC", "USD", "EUR"})
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be recorded: base assets (none means all), seconds (None means until interrupted), another address."""
+    """What is to be recorded: base assets (none means all), seconds (None means until interrupted), another address,
+    and the venue.
+    """
 
     bases: tuple[str, ...]
     seconds: float | None
     url: str | None
+    venue: str = "bybit"
 
 
 async def record_frames(folder: Path, order: Order, *, as_json: bool) -> None:
@@ -50,15 +54,15 @@ async def record_frames(folder: Path, order: Order, *, as_json: bool) -> None:
         raise InputError(f"--url '{order.url}' is not an http:// or https:// address.")
     log.configure("text" if sys.stderr.isatty() else "json")
     clock = SystemClock()
-    venue = venue_named("bybit")
+    venue = venue_named(order.venue)
     if order.url is not None:
         venue = at(venue, order.url, order.url.replace("http", "ws", 1))
     bases = frozenset(base.upper() for base in order.bases)
-    wanted = Wanted(bases=bases or None, history=None)
+    wanted = Wanted(bases=bases or None, quotes=QUOTES, history=None)
     with FrameLog(folder, venue.name, clock) as frames:
         await _write_directory(venue, clock, frames)
         tap = _Tap(venue, frames)
-        feed = Feed(venue, clock, lambda _: (), wanted, Watcher(tap=tap.write))
+        feed = Feed(venue, clock, lambda _: (), wanted, Watcher(tap=tap.write, answered=tap.answer))
         with suppress(TimeoutError):
             async with asyncio.timeout(order.seconds), asyncio.TaskGroup() as group:
                 group.create_task(feed.run())
@@ -79,6 +83,10 @@ class _Tap:
         self._frames = frames
         self._opened: set[str] = set()
 
+    def answer(self, address: str, answer: Answer) -> None:
+        """Log the beginning of a book, without which a replay could not read the changes that follow."""
+        self._frames.write(Frame(answer.receive_ns, f"{self._venue.name}.http", "http", address, answer.body))
+
     def write(self, link: str, receive_ns: int, data: bytes) -> None:
         """Log one frame of a link, whose name is venue, category and number."""
         if link not in self._opened:
@@ -98,8 +106,7 @@ async def _write_directory(venue: Venue, clock: Clock, frames: FrameLog) -> None
             while True:
                 request = venue.instruments_request(category, cursor)
                 answer = await client.get(request.path, request.query, deadline)
-                query = "&".join(f"{name}={value}" for name, value in request.query)
-                address = f"{venue.rest_of(request.path)}{request.path}?{query}"
+                address = venue.address_of(request)
                 found = Frame(answer.receive_ns, f"{venue.name}.http", "http", address, answer.body)
                 frames.write(found, lead=True)  # so that each hour replays alone
                 cursor = venue.parse_instruments(answer.body, answer.receive_ns).cursor

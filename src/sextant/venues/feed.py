@@ -82,6 +82,8 @@ class Watcher:
         Every received frame, before it is read.
     called
         Operation, end and seconds of each call to the venue.
+    answered
+        Address and answer of every book that was asked for, before it is read; for a recorder.
     """
 
     listed: Callable[[int], None] = lambda _: None
@@ -89,6 +91,7 @@ class Watcher:
     filled: Callable[[Sequence[Failure]], None] = lambda _: None
     tap: Tap | None = None
     called: Observe = lambda *_: None
+    answered: Callable[[str, Answer], None] = lambda *_: None
 
 
 def at(venue: Venue, rest: str, sockets: str) -> Venue:
@@ -180,7 +183,9 @@ class Feed:
             deadline = Deadline(self._clock, BOOK_S)
             if request.post:
                 return await client.post(request.path, deadline)
-            return await client.get(request.path, request.query, deadline)
+            answer = await client.get(request.path, request.query, deadline)
+            self._watcher.answered(self._venue.address_of(request), answer)
+            return answer
 
         return ask
 

@@ -473,6 +473,11 @@ class Venue:
         rests = self.variations.rests
         return next((base for prefix, base in rests.items() if path.startswith(prefix)), self.rest)
 
+    def address_of(self, request: Request) -> str:
+        """The whole address of a question, as recordings name it."""
+        query = "&".join(f"{name}={value}" for name, value in request.query)
+        return f"{self.rest_of(request.path)}{request.path}" + (f"?{query}" if query else "")
+
     def owns(self, url: str) -> bool:
         """Whether a URL, of REST or a socket, is on one of the venue's hosts."""
         own = (self.rest, *self.variations.rests.values(), *self.sockets.values())
