@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import STABLE_ASSETS, Kind
@@ -185,8 +186,8 @@ def _historic(gates: tuple[Gate, ...], shape: tuple[int, ...]) -> Flags:
     return together
 
 
-Row = tuple[float, float, bool, float]
-"""Value, threshold, passed and distance of one gate for one instrument."""
+Row = tuple[float | None, float, bool, float | None]
+"""Value, threshold, passed and distance of one gate for one instrument; None where it cannot be read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,15 +216,15 @@ class Assessment:
     def readings(self, column: int) -> tuple[GateReading, ...]:
         """All gates of one instrument, in declared order."""
         return tuple(
-            GateReading(gate.name, _known(value), limit, good, _known(distance))
+            GateReading(gate.name, value, limit, good, distance)
             for gate, (value, limit, good, distance) in zip(self.gates, self._rows[column], strict=True)
         )
 
     @cached_property
     def _rows(self) -> list[list[Row]]:
         """By instrument, what each gate read, as plain numbers."""
-        parts = (self.values, self.limits, self.passed, self.distances)
-        by_instrument = zip(*(part.T.tolist() for part in parts), strict=True)
+        parts = (_known(self.values), self.limits.T, self.passed.T, _known(self.distances))
+        by_instrument = zip(*(part.tolist() for part in parts), strict=True)
         return [list(zip(*row, strict=True)) for row in by_instrument]
 
     def failing_from(self, index: int) -> Integers:
@@ -319,5 +320,8 @@ def _last_day(view: View, interval: Interval) -> Floats:
     return np.array(rolling.sum_n(turnover, rows)[-1])
 
 
-def _known(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def _known(values: Floats) -> NDArray[np.object_]:
+    """The values of each instrument, (S, G), None where they cannot be read; one pass instead of a call for each."""
+    plain = values.T.astype(np.object_)
+    plain[~np.isfinite(values.T)] = None
+    return plain
