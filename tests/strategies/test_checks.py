@@ -32,7 +32,7 @@ def view() -> View:
 def checks(view: View, *balances: object, **changes: object) -> tuple[Ground, dict[str, Check]]:
     ground = ground_of(pricing(view, account(*balances, **changes)))  # type: ignore[arg-type]  # balances
     assert isinstance(ground, Ground)
-    return ground, {check.name: check for check in checks_of(ground, LIMITS)}
+    return ground, {check.title: check for check in checks_of(ground, LIMITS)}
 
 
 def test_a_value_that_falls_is_a_breach_below_its_limit() -> None:
@@ -99,3 +99,35 @@ def test_another_stablecoin_is_needed_to_split_one(view: View) -> None:
     _, told = checks(view, balance(view, "binance", "USDT", 10_000))
     assert told["one_stablecoin"].breach == pytest.approx(1.25)
     assert told["one_stablecoin"].fix(0.95).lacking.startswith("no instrument trades USDT")
+
+
+def test_every_breach_is_its_own_check_and_the_worst_comes_first(view: View) -> None:
+    """42 and 55 % in two assets against 40 %: two breaches; within the limit only the worst is shown."""
+    _, told = checks(
+        view,
+        balance(view, "binance", "BTC", 42),
+        balance(view, "binance", "ETH", 55),
+        balance(view, "binance", "USDT", 300),
+    )
+    assert told["one_asset"].subject == "ETH"
+    further = told["one_asset of BTC"]
+    assert further.breach == pytest.approx(1.05)
+    (order,) = further.fix(0.95).orders
+    assert order.notional_usd == pytest.approx(400.0)  # from 42 to 38 % of 10,000 USD
+    _, calm = checks(view, balance(view, "binance", "BTC", 20), balance(view, "binance", "USDT", 8_000))
+    assert [title for title in calm if title.startswith("one_asset")] == ["one_asset"]
+
+
+def test_each_position_near_its_liquidation_and_each_without_one_is_told(view: View) -> None:
+    _, told = checks(
+        view,
+        balance(view, "binance", "USDT", 10_000),
+        positions=(
+            position(view, "BTC", 10, liquidation_price=Decimal(97)),
+            position(view, "ETH", 10, liquidation_price=Decimal(95)),
+            position(view, "BTC", -5),
+        ),
+    )
+    near = [check for title, check in told.items() if title.startswith("liquidation_distance")]
+    assert [math.isnan(check.value) for check in near] == [False, False, True]
+    assert near[0].value < near[1].value < 4.0

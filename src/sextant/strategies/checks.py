@@ -56,6 +56,8 @@ class Check:
         A ``value`` above ``limit`` is a breach; NaN where it cannot be read.
     subject
         What has it: an asset, a venue, a position.
+    further
+        Whether a worse subject breaches the same limit.
     fix
         Its mend for a share of the limit to aim at; asked for a breach only.
     falls
@@ -70,6 +72,12 @@ class Check:
     subject: str
     fix: Callable[[float], Fix]
     falls: bool = False
+    further: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name; with its subject where it is not the first of its kind."""
+        return f"{self.name} of {self.subject}" if self.further else self.name
 
     @property
     def breach(self) -> float:
@@ -84,17 +92,17 @@ Limits = Mapping[str, float]
 
 
 def checks_of(ground: Ground, limits: Limits) -> tuple[Check, ...]:
-    """All checks, each with the worst of what it looks at."""
+    """All checks: of each kind every subject that breaches its limit, the worst first, or else the worst alone."""
     return (
         _shortfall(ground),
-        _one_asset(ground, limits["one_asset"]),
+        *_one_asset(ground, limits["one_asset"]),
         _one_venue(ground, limits["one_venue"]),
-        _one_stablecoin(ground, limits["one_stablecoin"]),
-        _stablecoin_price(ground, limits["stablecoin_price"]),
+        *_one_stablecoin(ground, limits["one_stablecoin"]),
+        *_stablecoin_price(ground, limits["stablecoin_price"]),
         _gross(ground, limits["gross_exposure"]),
-        _liquidation(ground, limits["liquidation_distance"]),
-        _exit(ground, limits["days_to_exit"]),
-        _correlated(ground, limits["correlated"]),
+        *_liquidation(ground, limits["liquidation_distance"]),
+        *_exit(ground, limits["days_to_exit"]),
+        *_correlated(ground, limits["correlated"]),
     )
 
 
@@ -190,17 +198,35 @@ def _worst(values: Mapping[str, float]) -> tuple[str, float]:
     return name, values[name]
 
 
-def _one_asset(ground: Ground, limit: float) -> Check:
-    shares = {asset: abs(usd) / ground.equity_usd for asset, usd in ground.holdings.exposure.items()}
-    asset, value = _worst(shares)
+def _over(values: Mapping[str, float], limit: float) -> list[tuple[str, float, bool]]:
+    """Every subject at or over a limit, the worst first, or else the worst alone; and whether a worse one stands before it."""
+    ranked = sorted(values.items(), key=lambda item: (-item[1], item[0]))
+    over = [item for item in ranked if item[1] >= limit] or ranked[:1] or [("none", 0.0)]
+    return [(name, value, position > 0) for position, (name, value) in enumerate(over)]
 
-    def fix(aim: float) -> Fix:
+
+def _one_asset(ground: Ground, limit: float) -> list[Check]:
+    shares = {asset: abs(usd) / ground.equity_usd for asset, usd in ground.holdings.exposure.items()}
+
+    def less(asset: str, value: float, aim: float) -> Fix:
         return _reduced(ground, asset, (value - aim * limit) * ground.equity_usd)
 
-    return Check("one_asset", "diversification", value, limit, "fraction", asset, fix)
+    return [
+        Check(
+            "one_asset",
+            "diversification",
+            value,
+            limit,
+            "fraction",
+            asset,
+            partial(less, asset, value),
+            further=further,
+        )
+        for asset, value, further in _over(shares, limit)
+    ]
 
 
-def _correlated(ground: Ground, limit: float) -> Check:
+def _correlated(ground: Ground, limit: float) -> list[Check]:
     names: dict[str, float] = {}
     members: dict[str, list[str]] = {}
     if len(ground.modelled) > 1:
@@ -209,13 +235,24 @@ def _correlated(ground: Ground, limit: float) -> Check:
             name = "+".join(assets)
             net = math.fsum(ground.holdings.exposure[asset] for asset in assets)
             names[name], members[name] = abs(net) / ground.equity_usd, assets
-    cluster, value = _worst(names)
 
-    def fix(aim: float) -> Fix:
+    def less(cluster: str, value: float, aim: float) -> Fix:
         largest = max(members[cluster], key=lambda asset: abs(ground.holdings.exposure[asset]))
         return _reduced(ground, largest, (value - aim * limit) * ground.equity_usd)
 
-    return Check("correlated", "diversification", value, limit, "fraction", cluster, fix)
+    return [
+        Check(
+            "correlated",
+            "diversification",
+            value,
+            limit,
+            "fraction",
+            cluster,
+            partial(less, cluster, value),
+            further=further,
+        )
+        for cluster, value, further in _over(names, limit)
+    ]
 
 
 def _one_venue(ground: Ground, limit: float) -> Check:
@@ -258,25 +295,48 @@ def _moved(ground: Ground, venue: str, to: str, usd: float) -> Fix:
 # ---- stablecoins ---------------------------------------------------------------------------------
 
 
-def _one_stablecoin(ground: Ground, limit: float) -> Check:
+def _one_stablecoin(ground: Ground, limit: float) -> list[Check]:
     held = ground.holdings.cash.items()
     shares = {asset: usd / ground.equity_usd for asset, usd in held if asset in STABLE_ASSETS}
-    asset, value = _worst(shares)
 
-    def fix(aim: float) -> Fix:
+    def split(asset: str, value: float, aim: float) -> Fix:
         return _swapped(ground, asset, (value - aim * limit) * ground.equity_usd)
 
-    return Check("one_stablecoin", "stablecoin_split", value, limit, "fraction", asset, fix)
+    return [
+        Check(
+            "one_stablecoin",
+            "stablecoin_split",
+            value,
+            limit,
+            "fraction",
+            asset,
+            partial(split, asset, value),
+            further=further,
+        )
+        for asset, value, further in _over(shares, limit)
+    ]
 
 
-def _stablecoin_price(ground: Ground, limit: float) -> Check:
+def _stablecoin_price(ground: Ground, limit: float) -> list[Check]:
     off = {asset: _off_peg_bps(ground, asset) for asset in ground.holdings.cash if asset in STABLE_ASSETS}
-    asset, value = _worst({name: bps for name, bps in off.items() if bps is not None})
 
-    def fix(_: float) -> Fix:
+    def leave(asset: str, _: float) -> Fix:
         return _swapped(ground, asset, ground.holdings.cash[asset])
 
-    return Check("stablecoin_price", "stablecoin_split", value, limit, "bps", asset, fix)
+    known = {name: bps for name, bps in off.items() if bps is not None}
+    return [
+        Check(
+            "stablecoin_price",
+            "stablecoin_split",
+            value,
+            limit,
+            "bps",
+            asset,
+            partial(leave, asset),
+            further=further,
+        )
+        for asset, value, further in _over(known, limit)
+    ]
 
 
 def _off_peg_bps(ground: Ground, asset: str) -> float | None:
@@ -342,36 +402,40 @@ def _gross(ground: Ground, limit: float) -> Check:
     return Check("gross_exposure", "leverage_reduction", value, limit, "ratio", "portfolio", fix)
 
 
-def _liquidation(ground: Ground, limit: float) -> Check:
-    distances = [(_distance(ground, held), index) for index, held in enumerate(ground.holdings.positions)]
-    if not distances:
-        return Check(
-            "liquidation_distance",
-            "margin_top_up",
-            math.inf,
-            limit,
-            "sigma",
-            "none",
-            lambda _: Fix(),
-            falls=True,
-        )
-    known = [item for item in distances if math.isfinite(item[0])]
-    value, index = min(known) if known else (math.nan, 0)
-    held = ground.holdings.positions[index]
-
-    def fix(aim: float) -> Fix:
-        return _topped_up(ground, held, value, limit / aim)
-
-    return Check(
-        "liquidation_distance",
-        "margin_top_up",
-        value,
-        limit,
-        "sigma",
-        str(held.position.instrument),
-        fix,
-        falls=True,
+def _liquidation(ground: Ground, limit: float) -> list[Check]:
+    """The nearest liquidations; a position whose price of it is not known cannot be judged, and says so."""
+    found = sorted(
+        ((_distance(ground, held), index) for index, held in enumerate(ground.holdings.positions)),
+        key=lambda item: (not math.isnan(item[0]), item),
     )
+    if not found:
+        found = [(math.inf, -1)]
+    unknown = [item for item in found if math.isnan(item[0])]
+    known = [item for item in found if not math.isnan(item[0])]
+    shown = [*(item for item in known if item[0] <= limit), *unknown] or known[:1]
+    checks: list[Check] = []
+    for distance, index in shown:
+        held = ground.holdings.positions[index] if index >= 0 else None
+        subject = "none" if held is None else str(held.position.instrument)
+        fix = partial(_margin, ground, held, distance, limit)
+        checks.append(
+            Check(
+                "liquidation_distance",
+                "margin_top_up",
+                distance,
+                limit,
+                "sigma",
+                subject,
+                fix,
+                falls=True,
+                further=bool(checks),
+            )
+        )
+    return checks
+
+
+def _margin(ground: Ground, held: Open | None, now: float, limit: float, aim: float) -> Fix:
+    return Fix() if held is None else _topped_up(ground, held, now, limit / aim)
 
 
 def _distance(ground: Ground, held: Open) -> float:
@@ -401,7 +465,7 @@ def _topped_up(ground: Ground, held: Open, now: float, goal: float) -> Fix:
     return _reduced(ground, own.base, notional * (1.0 - now / goal))
 
 
-def _exit(ground: Ground, limit: float) -> Check:
+def _exit(ground: Ground, limit: float) -> list[Check]:
     days: dict[str, float] = {}
     volumes: dict[str, float] = {}
     for asset, usd in ground.holdings.exposure.items():
@@ -413,10 +477,21 @@ def _exit(ground: Ground, limit: float) -> Check:
         volumes[asset] = math.fsum(volume for volume in traded if math.isfinite(volume))
         if volumes[asset] > 0:
             days[asset] = abs(usd) / (EXIT_SHARE * volumes[asset])
-    asset, value = _worst(days)
 
-    def fix(aim: float) -> Fix:
+    def less(asset: str, aim: float) -> Fix:
         kept = aim * limit * EXIT_SHARE * volumes[asset]
         return _reduced(ground, asset, abs(ground.holdings.exposure[asset]) - kept)
 
-    return Check("days_to_exit", "liquidity_reduction", value, limit, "days", asset, fix)
+    return [
+        Check(
+            "days_to_exit",
+            "liquidity_reduction",
+            value,
+            limit,
+            "days",
+            asset,
+            partial(less, asset),
+            further=further,
+        )
+        for asset, value, further in _over(days, limit)
+    ]

@@ -69,7 +69,7 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
             row = told(answer)
             row = msgspec.structs.replace(row, risk_facts=facts | row.risk_facts)
             rows.append(row)
-            unit = Named(check.name, tuple(leg.instrument for leg in row.legs))
+            unit = Named(check.title, tuple(leg.instrument for leg in row.legs))
             dispositions.append(found(unit, row.opportunity_key, row.gates))
         else:
             dispositions.append(answer)
@@ -77,7 +77,7 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
 
 
 def _answered(strategy: Strategy, ground: Ground, check: Check, aim: float) -> Protection | Disposition:
-    unit = Named(check.name)
+    unit = Named(check.title)
     if math.isnan(check.value):
         return insufficient(unit, (f"{check.name}.{check.subject}", 0.0, 1.0, "values"))
     capital = Economic("min_capital", ground.equity_usd, strategy.min_capital_usd, 1, "USD")
@@ -122,7 +122,7 @@ def _protection(
     return Protection(
         strategy=strategy,
         ground=ground,
-        name=f"{check.name}:{check.mitigation}",
+        name=f"{check.name}:{check.subject}:{check.mitigation}",
         orders=fix.orders,
         es_after_usd=es_after(ground, fix.orders),
         strength=min(check.breach, 1e3),
@@ -163,7 +163,6 @@ STRATEGY = Strategy(
         "Kupiec 1995, Techniques for Verifying the Accuracy of Risk Measurement Models, Journal of Derivatives 3",
     ),
     known_gaps=(
-        "Each check mends the worst of what it looks at; the next one is shown by the next scan.",
         "Withdrawal fees and durations have no source yet: a transfer is shown with an unknown cost and no rank.",
         "Losses are taken as linear in the log return, which is a little too much for longs and too little for shorts.",
     ),
