@@ -21,12 +21,12 @@ from sextant.config import Config
 from sextant.errors import ConfigError, SextantError
 from sextant.evidence.events import EventTable
 from sextant.evidence.store import keep
-from sextant.kit import log, slow_queries
+from sextant.kit import log
 from sextant.kit.clock import Clock
 from sextant.kit.conditions import Conditions
 from sextant.kit.db import migrate, open_engine
 from sextant.kit.db_faults import BACKOFF, passing_or_full
-from sextant.kit.db_timing import pool_use
+from sextant.kit.db_timing import pool_use, telling, time_statements
 from sextant.kit.health import Health, LoopLag, Probe, database_probe, disk_probe, in_process
 from sextant.kit.ids import new_fraction
 from sextant.kit.metrics import Metrics
@@ -187,7 +187,7 @@ async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
     replica = db if config.replica_url is None else open_engine(config.replica_url)
     try:
         for one in {db, replica}:
-            slow_queries.watch(one, clock, metrics.queried)
+            time_statements(one, clock, telling(metrics.queried))
         ledger = open_ledger(db)
         yield Base(config, clock, db, replica, ledger, Recovery(ledger, clock), metrics, Conditions(clock))
     finally:

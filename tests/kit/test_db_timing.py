@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 
 from sextant.kit.clock import ManualClock
-from sextant.kit.db_timing import op_of, pool_use, time_statements
+from sextant.kit.db_timing import op_of, pool_use, telling, time_statements
 from support.database import sqlite
 
 
@@ -42,3 +43,14 @@ async def test_the_pool_says_how_many_connections_are_in_use(tmp_path: Path) -> 
             used, most = pool_use(db)
         assert (used, pool_use(db)[0]) == (2, 0)
         assert most >= 8
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(0.9, None), (1.5, "warning"), (2.5, "critical")])
+def test_a_slow_statement_is_an_event_without_its_parameters(seconds: float, level: str | None) -> None:
+    told: list[tuple[str, float, bool]] = []
+    observe = telling(lambda *facts: told.append(facts))
+    with structlog.testing.capture_logs() as events:
+        observe(op_of("SELECT secret FROM scans WHERE user_id = 'canary'"), seconds, False)
+    assert told == [("select scans", seconds, False)]
+    assert [event["log_level"] for event in events] == ([] if level is None else [level])
+    assert "canary" not in str(events)

@@ -11,8 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
+from sextant.kit import log
 from sextant.kit.clock import Clock
 
+WARNING_S: Final = 1.0  # faults.md, alert lines
+CRITICAL_S: Final = 2.0
+
+_LOG: Final = log.get("db")
 _TABLE: Final = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+\"?(\w+)", re.IGNORECASE)
 _BEGUN: Final = "sextant_begun_ns"
 
@@ -55,6 +60,18 @@ def time_statements(db: AsyncEngine, clock: Clock, observe: Observe) -> None:
     sa.event.listen(db.sync_engine, "before_cursor_execute", begin)
     sa.event.listen(db.sync_engine, "after_cursor_execute", end)
     sa.event.listen(db.sync_engine, "handle_error", fail)
+
+
+def telling(observe: Observe) -> Observe:
+    """An observer that also writes an event for each slow statement: its verb and table, never its parameters."""
+
+    def told(op: str, seconds: float, failed: bool) -> None:
+        observe(op, seconds, failed)
+        if seconds > WARNING_S:
+            tell = _LOG.critical if seconds > CRITICAL_S else _LOG.warning
+            tell("db.slow", op=op, seconds=round(seconds, 3), failed=failed)
+
+    return told
 
 
 def pool_use(db: AsyncEngine) -> tuple[int, int]:
