@@ -36,7 +36,9 @@ def test_its_lines_sum_to_its_edge_and_its_rank_weighs_the_residual_risk() -> No
 def test_no_confidence_is_stated_because_the_evidence_is_that_of_single_legs() -> None:
     row = basket(proven())
     assert row.grade == "A"
-    assert row.confidence is None
+    assert (row.confidence, row.evidence.confidence) == (None, None)
+    assert row.evidence.reason is not None
+    assert "single legs" in row.evidence.reason
     assert any("single legs" in warning for warning in row.warnings)
 
 

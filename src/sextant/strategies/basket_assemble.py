@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from sextant.model.account import Grade
 from sextant.model.bar import Floats
 from sextant.model.opportunity import CostLine, GateReading, InputAge, Leg, Opportunity, Size
@@ -28,6 +30,11 @@ MISSED_HEDGE_FRAC: Final = 0.005
 
 NO_STOP: Final = (
     "Each leg is left when its own residual has returned, has strayed five deviations, or after the horizon."
+)
+
+
+LEGS_ONLY: Final = (
+    "Evidence is that of single legs: how often a whole basket pays is not known, so no confidence is stated."
 )
 
 
@@ -154,7 +161,7 @@ def assemble(offer: BasketOffer, sized: BasketSized) -> Opportunity:
         confidence_low=None,
         confidence_high=None,
         grade=grade,
-        evidence=card,
+        evidence=_of_legs(card),
         risk_level=level,
         risk_facts=facts | {"sigma_frac": offer.sigma_frac, "legs": float(len(offer.members))},
         size=size,
@@ -165,6 +172,17 @@ def assemble(offer: BasketOffer, sized: BasketSized) -> Opportunity:
         rank_group=0 if graded else 1,
         rank_score=score,
         as_of_ns=pricing.view.as_of_ns,
+    )
+
+
+def _of_legs(card: Scorecard) -> Scorecard:
+    """The evidence of the weakest leg without what it would say about that leg alone."""
+    return msgspec.structs.replace(
+        card,
+        reason=card.reason or LEGS_ONLY,
+        confidence=None,
+        confidence_low=None,
+        confidence_high=None,
     )
 
 
@@ -271,9 +289,7 @@ def _reasons(offer: BasketOffer, sized: BasketSized) -> tuple[str, ...]:
 
 def _warnings(offer: BasketOffer, size: Size) -> tuple[str, ...]:
     card, pricing = offer.weakest, offer.pricing
-    told = [
-        "Evidence is that of single legs: how often a whole basket pays is not known, so no confidence is stated."
-    ]
+    told = [LEGS_ONLY]
     if offer.proof.gross_bps is None:
         told.append(
             f"Unproven: {card.reason or f'{card.n_eff:.0f} of 30 independent events'}; the edge is withheld and the "
