@@ -13,7 +13,7 @@ from sextant.model.times import SECOND_NS
 from sextant.model.view import View
 from support.judging import BREAKOUT, RICH, mirrored, only, run
 from support.markets import breakout_market, quoted
-from support.portfolios import balance
+from support.portfolios import balance, position
 
 
 def test_a_short_of_a_spot_instrument_needs_a_perpetual_of_the_same_base() -> None:
@@ -109,3 +109,23 @@ def test_what_is_locked_or_too_little_is_not_sold() -> None:
 def test_a_long_is_never_a_sale_of_what_is_owned() -> None:
     view = breakout_market()
     assert only(view, account=owning(view, "2.5")).direction == "long"
+
+
+def test_the_opposite_position_is_closed_before_anything_is_opened() -> None:
+    view = mirrored(breakout_market(), perpetual=True)
+    long = position(view, "C000", "1.5")
+    rows, _ = run(BREAKOUT, view, account=msgspec.structs.replace(RICH, positions=(long,)))
+    (leg,) = rows[0].legs
+    assert (str(leg.instrument), leg.side, leg.reduce_only) == ("binance:C000-USDT:perpetual", "sell", True)
+    assert (leg.leverage, leg.margin_usd) == (None, None)
+    assert rows[0].direction == "reduce"
+    assert leg.quantity <= Decimal("1.5")
+    assert any("closes of your long position of 1.5 C000" in reason for reason in rows[0].reasons)
+
+
+def test_more_of_the_same_position_is_opened_as_ever() -> None:
+    view = mirrored(breakout_market(), perpetual=True)
+    for held in (position(view, "C000", "-1.5"), position(view, "C000", "0.0000001")):
+        rows, _ = run(BREAKOUT, view, account=msgspec.structs.replace(RICH, positions=(held,)))
+        assert rows[0].direction == "short"
+        assert not rows[0].legs[0].reduce_only

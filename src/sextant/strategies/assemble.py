@@ -67,7 +67,9 @@ class Offer:
 
     @property
     def leverage(self) -> float | None:
-        """Notional over margin: 1 for derivatives of strategies that are not levered; None for spot."""
+        """Notional over margin: 1 for derivatives of strategies that are not levered; None for spot and for what closes."""
+        if self.candidate.owned is not None:
+            return None
         if self.borrowed is not None:
             return self.borrowed.times
         kind = self.pricing.view.instruments[self.candidate.executed].instrument.kind
@@ -181,7 +183,13 @@ def _burden_words(offer: Offer, notional_usd: float) -> tuple[str, ...]:
     candidate = offer.candidate
     if candidate.owned is not None:
         own = offer.pricing.view.instruments[candidate.executed].instrument
-        told.append(f"It sells of your own {candidate.owned:f} {own.base} that lie free at {own.venue}.")
+        if own.kind == "spot":
+            told.append(f"It sells of your own {candidate.owned:f} {own.base} that lie free at {own.venue}.")
+        else:
+            held = "short" if candidate.direction > 0 else "long"
+            told.append(
+                f"It closes of your {held} position of {candidate.owned:f} {own.base} at {own.venue}."
+            )
     if not offer.means.illustrative:
         told += burden_words(_burden(offer), candidate.sigma_horizon, notional_usd)
     return tuple(told)
@@ -252,7 +260,7 @@ def _leg(offer: Offer, sized: Sized) -> Leg:
         quantity=sized.quantity,
         price=on_tick(best, spec, "up" if buys != resting else "down"),
         order_kind="limit_post_only" if resting else "market",
-        reduce_only=False,
+        reduce_only=candidate.owned is not None and spec.instrument.kind != "spot",
         notional_usd=sized.notional_usd,
         leverage=leverage,
         margin_usd=None if leverage is None else sized.notional_usd / leverage,

@@ -39,7 +39,8 @@ class Candidate:
     readings
         All gates.
     owned
-        Base units of the account's own balance that a short of a spot instrument sells; None where it sells none.
+        Base units of the account's own balance that a short of a spot instrument sells, or of its opposite position that the
+        idea closes; None where it opens something.
     """
 
     strategy: Strategy
@@ -96,7 +97,8 @@ def candidate_of(
     -----
     A short of a spot instrument sells the account's own balance where enough for an order lies free at the venue. Else it
     is realised by a perpetual of the same base and quote at a venue of the account (without an account, at any venue) that
-    passes the common gates of perpetuals, the signal's own venue first. Distances are taken over as fractions.
+    passes the common gates of perpetuals, the signal's own venue first. Where the account holds the opposite position in what
+    would be traded, the idea closes of that and opens nothing. Distances are taken over as fractions.
     """
     signals = verdict.signals
     direction = int(signals.direction[-1, column])
@@ -104,6 +106,8 @@ def candidate_of(
     executed = column if owned is not None else _executed(strategy, pricing, column, direction)
     if executed is None:
         return None
+    if owned is None:
+        owned = _opposed(pricing, executed, direction)
     mid = float(pricing.touch.mid[column])
     age = next((reading.value for reading in readings if reading.gate == "trigger_age_rows"), None)
     return Candidate(
@@ -133,6 +137,15 @@ def _owned(pricing: Pricing, column: int) -> Decimal | None:
     mid, usd = float(pricing.touch.mid[column]), float(pricing.usd[column])
     worth = float(free) * mid * usd
     return free if free > 0 and worth >= least_usd(spec, mid, usd) else None
+
+
+def _opposed(pricing: Pricing, column: int, direction: int) -> Decimal | None:
+    """What is held the other way in an instrument; None where that is nothing, or less than one order."""
+    spec = pricing.view.instruments[column]
+    held = sum((p.quantity for p in pricing.account.positions if p.instrument == spec.instrument), Decimal(0))
+    mid, usd = float(pricing.touch.mid[column]), float(pricing.usd[column])
+    worth = abs(float(held)) * mid * usd
+    return abs(held) if held * direction < 0 and worth >= least_usd(spec, mid, usd) else None
 
 
 def _executed(strategy: Strategy, pricing: Pricing, column: int, direction: int) -> int | None:

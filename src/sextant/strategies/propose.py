@@ -122,7 +122,7 @@ def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportun
     if candidate.owned is not None:
         unit = float(pricing.touch.mid[candidate.executed] * pricing.usd[candidate.executed])
         means = dataclasses.replace(means, free_usd=float(candidate.owned) * unit)
-    if candidate.strategy.levered:
+    elif candidate.strategy.levered:
         borrowed = leverage_of(traded, means.profile.leverage_cap, candidate.stop_frac)
         if borrowed is None:
             return insufficient(spec, ("instrument.max_leverage", 0.0, 1.0, "values"), candidate.readings)
