@@ -53,6 +53,17 @@ def _kinds(data_dir: Path, name: str) -> list[tuple[str, bytes]]:
     return list(first.values())
 
 
+@cache
+def _bodies(data_dir: Path, name: str) -> list[bytes]:
+    """Answers to questions that need no key."""
+    return [
+        body
+        for path, some in read_examples(data_dir, name).items()
+        if any(word in path for word in PUBLIC)
+        for body in some
+    ]
+
+
 def _short(value: Any) -> Any:
     """The value with the beginning of every list, so that a whole book is not damaged a thousand times."""
     if isinstance(value, dict):
@@ -235,13 +246,7 @@ def _read_or_refuse(found: Venue, category: str, frame: bytes, symbols: SymbolTa
 @given(data=st.data())
 def test_junk_in_any_answer_is_a_typed_error(name: str, data_dir: Path, data: st.DataObject) -> None:
     found, _, symbols = _session(data_dir, name)
-    bodies = [
-        body
-        for path, some in read_examples(data_dir, name).items()
-        if any(word in path for word in PUBLIC)
-        for body in some
-    ]
-    message = json.loads(data.draw(st.sampled_from(bodies)))
+    message = json.loads(data.draw(st.sampled_from(_bodies(data_dir, name))))
     if data.draw(st.booleans()):
         _replace(message, data.draw(st.sampled_from(_places(message))), data.draw(_junk()))
     body = json.dumps(message).encode()

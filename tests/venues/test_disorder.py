@@ -30,7 +30,7 @@ SESSIONS = {
 BOOKS = (b"depth@", b"orderbook.", b"l2_data", b'"book"', b"/market/level2", b'"books"')
 """By which a frame is known to be of a book, whatever the venue."""
 
-TRIALS = 25
+TRIALS = 10
 LEVELS = 10
 
 Books = dict[Instrument, tuple[object, object]]
