@@ -339,6 +339,25 @@ async def test_a_client_that_is_not_open_says_so() -> None:
     assert raised.value.reason == "closed"
 
 
+async def test_a_path_may_be_answered_by_another_host_and_a_question_be_posted() -> None:
+    seen: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(f"{request.method} {request.path_qs}")
+        return web.json_response({})
+
+    clock = ManualClock(NOW_NS)
+    async with serving(handler) as host:
+        settings = HttpSettings(elsewhere={"/fapi/": f"http://{host}"})
+        nowhere = RestClient("http://127.0.0.1:9", Retrying(clock, lambda: 0.5, repeats=0), settings)
+        async with nowhere as client:
+            await client.get("/fapi/v1/x", (("a", "1"),), Deadline(clock, 5))
+            await client.post("/fapi/v1/y", Deadline(clock, 5))
+            with pytest.raises(Unreachable):
+                await client.get("/api/v3/x", (), Deadline(clock, 5))
+    assert seen == ["GET /fapi/v1/x?a=1", "POST /fapi/v1/y"]
+
+
 async def test_headers_are_made_anew_for_each_attempt() -> None:
     seen: list[str] = []
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,23 @@ from sextant.kit.clock import Deadline, ManualClock
 from sextant.kit.http import RestClient
 from sextant.kit.retry import Retrying
 from sextant.kit.silences import Silences
-from sextant.venues.asking import Asking
+from sextant.venues.asking import SILENCES, Asking, broker_of
 from sextant.venues.broker import Broker, Limit, Policy
+from sextant.venues.library.bybit import VENUE
+from sextant.venues.port import Variations
 from support.loopback import serving
 
 NOW_NS = 1_786_310_817_000_000_000
+
+
+def test_a_venue_with_a_policy_has_a_broker_whose_bans_lie_in_the_folder(tmp_path: Path) -> None:
+    clock = ManualClock(NOW_NS)
+    folder = tmp_path / "new" / "data"
+    broker = broker_of(VENUE, clock, folder)
+    assert broker is not None
+    Silences(folder / SILENCES, clock).ask("bybit|", 60, "banned")
+    assert broker.state().status == "limited"
+    assert broker_of(dataclasses.replace(VENUE, variations=Variations()), clock, folder) is None
 
 
 async def test_questions_pass_the_broker_under_their_priority(tmp_path: Path) -> None:

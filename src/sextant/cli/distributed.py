@@ -11,6 +11,7 @@ from sextant.errors import ConfigError, InputError
 from sextant.kit.clock import SystemClock
 from sextant.kit.memory import limit_memory
 from sextant.scans.lifecycle import Origin
+from sextant.venues.asking import broker_of
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Wanted, at
 
@@ -39,6 +40,7 @@ async def run_work(simulated: str | None) -> None:
             learn = runner.source.learn
             if simulated is None:
                 feed = Feed(venue(LIVE), clock, learn, Wanted())
+                feed.within(broker_of(venue(LIVE), clock, config.data_dir))
                 chains = venue(OPTIONS_VENUE)
             else:
                 sockets = simulated.replace("http", "ws", 1)

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
-from sextant.kit.clock import Deadline
+from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import Answer, RestClient
+from sextant.kit.silences import Silences
 from sextant.venues.broker import Broker, Call, Priority
+from sextant.venues.port import Venue
+
+SILENCES: Final = "silences.json"
+"""The file, in the folder of a program's data, in which bans are kept."""
+
+
+def broker_of(venue: Venue, clock: Clock, folder: Path) -> Broker | None:
+    """The broker of a venue, whose bans lie in the folder and hold for all processes that name it; None without a policy."""
+    policy = venue.variations.policy
+    if policy is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    return Broker(policy, clock, Silences(folder / SILENCES, clock))
 
 
 class Asks(Protocol):

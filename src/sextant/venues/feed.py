@@ -137,8 +137,8 @@ class Feed:
         self._silence = Silence(clock)
         self._broker: Broker | None = None
 
-    def within(self, broker: Broker) -> None:
-        """Ask only what a broker lets pass; before ``run``."""
+    def within(self, broker: Broker | None) -> None:
+        """Ask only what a broker lets pass, where there is one; before ``run``."""
         self._broker = broker
 
     async def run(self) -> None:
