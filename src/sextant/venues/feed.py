@@ -10,6 +10,7 @@ from typing import Final
 from sextant.errors import SextantError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
+from sextant.kit.conditions import Conditions
 from sextant.kit.http import Answer, HttpSettings, Observe, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.rate_limit import CallBudget, Silence
@@ -236,14 +237,17 @@ class Feed:
     async def _refresh(self, client: Asks, listings: Sequence[Listing]) -> None:
         """Tell changed rules and delistings; a directory that cannot be read changes nothing."""
         held = {listing.instrument: listing for listing in listings}
+        conditions, name = Conditions(self._clock), self._venue.name
         while True:
             await self._clock.sleep(REFRESH_S)
             try:
                 found = await read_directory(self._venue, client, Deadline(self._clock, DIRECTORY_S))
                 changed = changes(tuple(held.values()), found, self._clock.now_ns())
             except SextantError as error:
-                _LOG.warning("venue.directory", venue=self._venue.name, code=error.code, detail=error.message)
+                facts = {"code": error.code, "detail": error.message}
+                conditions.note("directory_unreadable", name, holds=True, at_once=True, **facts)
                 continue
+            conditions.note("directory_unreadable", name, holds=False, at_once=True)
             held |= {listing.instrument: listing for listing in changed}
             now_ns = self._clock.now_ns()
             if changed:
