@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
 import pytest
 
 from sextant.errors import Throttled
-from sextant.venues.broker import Learnt
+from sextant.kit.clock import Deadline, ManualClock
+from sextant.kit.http import Answer
+from sextant.kit.silences import Silences
+from sextant.venues.broker import Broker, Call, Learnt
 from sextant.venues.library.binance import limits as binance
 from sextant.venues.library.bybit import limits as bybit
 from sextant.venues.library.coinbase import limits as coinbase
@@ -73,3 +81,46 @@ def test_bybit_tells_what_is_left_of_a_users_second() -> None:
     assert bybit.read("/v5/user/query-api", {"x-bapi-limit": "10"}) == ()
     assert bybit.weigh("/v5/account/wallet-balance") == {"requests": 1, "account": 1}
     assert bybit.weigh("/v5/market/kline") == {"requests": 1}
+
+
+class Counter:
+    """Kraken's counter of a key as its page describes it, written once more: raised by calls, falling steadily."""
+
+    def __init__(self) -> None:
+        self.level, self.at_s, self.highest = 0.0, 0.0, 0.0
+
+    def add(self, at_s: float, weight: float) -> None:
+        self.level = max(0.0, self.level - (at_s - self.at_s) * 0.33) + weight
+        self.at_s, self.highest = at_s, max(self.highest, self.level)
+
+
+async def test_an_hour_of_mixed_load_never_fills_krakens_counter(tmp_path: Path) -> None:
+    clock, counter = ManualClock(0), Counter()
+    broker = Broker(kraken.POLICY, clock, Silences(tmp_path / "silences.json", clock))
+    chance = random.Random(3)  # noqa: S311  # seeded, not secret
+    paths = ("/0/private/Balance", "/0/private/Ledgers", "/0/private/OpenOrders")
+    served = 0
+    tasks: list[asyncio.Task[Answer]] = []
+
+    def asking(path: str) -> Callable[[], Awaitable[Answer]]:
+        async def work() -> Answer:
+            nonlocal served
+            served += 1
+            counter.add(clock.monotonic_ns() / 1e9, 2 if path.endswith("Ledgers") else 1)
+            return Answer(b"{}", 0, {})
+
+        return work
+
+    for _ in range(3_600):
+        if chance.random() < 0.5:  # more than the counter lets through
+            path = chance.choice(paths)
+            call = Call(path, "account", {"key": "one"})
+            tasks.append(asyncio.ensure_future(broker.run(call, Deadline(clock, 20), asking(path))))
+        clock.advance(1.0)
+        for _ in range(4):
+            await asyncio.sleep(0)
+    refused = sum(task.done() and task.exception() is not None for task in tasks)
+    assert counter.highest <= 15
+    assert served > 500  # of some 0.26 a second that the share of the slowest tier allows, by weight
+    assert refused > 0
+    assert served + refused >= len(tasks) - 10

@@ -63,6 +63,7 @@ VENUE: Final = Venue(
     known_gaps=(
         "Version 1 of the sockets and Kraken Futures are not read.",
         "History reaches back 720 bars of each interval: the venue gives no more.",
+        "Notices of maintenance in the channel of status are not read.",
         "The venue calls no bar final: one closes when the next begins.",
     ),
     variations=Variations(
