@@ -75,3 +75,52 @@ def test_no_trades_say_nothing() -> None:
     flow = flow_of(sweeps_of(nothing, END), 15.0)
     assert (flow.count, flow.points) == (0, 0)
     assert math.isnan(flow.toxicity)
+
+
+# ---- a second implementation, by whole arrays ----------------------------------------------------
+
+
+def _by_arrays(tape: TradeTape, half_spread_bps: float) -> dict[str, float]:
+    """The same figures by array operations instead of loops over sweeps."""
+    seen = (tape.event_ns > END - 900 * 10**9) & (tape.event_ns <= END) & (tape.aggressor != 0)
+    time, price, size, side = (a[seen] for a in (tape.event_ns, tape.price, tape.size, tape.aggressor))
+    last = np.concatenate(((time[1:] != time[:-1]) | (side[1:] != side[:-1]), [True]))
+    first = np.concatenate(([0], np.flatnonzero(last)[:-1] + 1))
+    deepest = np.where(side[last] > 0, np.maximum.reduceat(price, first), np.minimum.reduceat(price, first))
+    time, side, size = time[last], side[last], np.add.reduceat(size, first)
+    index = np.arange(1, len(side) + 1)
+    prices = np.concatenate(([np.nan], deepest))
+    latest = [np.maximum.accumulate(np.concatenate(([0], np.where(side == s, index, 0)))) for s in (1, -1)]
+    mids = 0.5 * (prices[latest[0]] + prices[latest[1]])
+    depth = 1e4 * side * (deepest - mids[:-1]) / mids[:-1]
+    grid = half_spread_bps * np.array([0.5, 1.0, 1.5, 2.0, 3.0])
+    counts = (depth[:, None] >= grid - 1e-8).sum(axis=0)
+    good = counts >= 5
+    slope = np.polyfit(grid[good], np.log(counts[good]), 1, w=np.sqrt(counts[good]))[0]
+    careful = []
+    for tau in (10, 60):
+        later = time + tau * 10**9
+        whole = later <= time[-1]
+        after = mids[np.searchsorted(time, later, side="right")]
+        moves = (1e4 * side * (after - mids[:-1]) / mids[:-1])[whole]
+        moves = moves[np.isfinite(moves)]
+        careful.append(moves.mean() + 0.84 * moves.std(ddof=1) / np.sqrt(900 / tau))
+    toxic = abs((side * size)[-300:].sum()) / size[-300:].sum()
+    return {"count": len(side), "k": -slope, "adverse": max(*careful, 0.0), "toxicity": toxic}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_equals_the_same_figures_by_whole_arrays(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    count = 900
+    times = np.sort(END - rng.integers(0, 890, count) * 10**9)
+    sides = rng.choice([1.0, -1.0, 0.0], count, p=[0.5, 0.4, 0.1])
+    mids = 100.0 * np.exp(np.cumsum(rng.normal(0.0, 1e-4, count)))
+    tape = TradeTape(
+        times, mids * (1 + sides * rng.exponential(8e-4, count)), rng.exponential(1.0, count), sides
+    )
+    flow, expected = flow_of(sweeps_of(tape, END), 6.0), _by_arrays(tape, 6.0)
+    assert flow.count == expected["count"]
+    assert flow.k == pytest.approx(expected["k"], rel=1e-9)
+    assert flow.adverse_bps == pytest.approx(expected["adverse"], rel=1e-9)
+    assert flow.toxicity == pytest.approx(expected["toxicity"], rel=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,7 @@ import numpy as np
 from sextant.model.bar import Floats, Integers
 from sextant.model.times import SECOND_NS
 from sextant.model.view import TradeTape
+from sextant.strategies.rolling import compiled
 
 WINDOW_S: Final = 900.0
 LEAST_TRADES: Final = 300
@@ -21,7 +23,6 @@ LEAST_POINTS: Final = 3
 HORIZONS_S: Final = (10.0, 60.0)
 CAUTION: Final = 0.84  # standard errors between a mean and its careful bound
 TOXIC_TRADES: Final = 300
-_EXACT: Final = 1e-9  # of a depth: binary rounding must not move a trade to the next depth
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,30 +54,52 @@ class Sweeps:
 
 def sweeps_of(tape: TradeTape, as_of_ns: int, window_s: float = WINDOW_S) -> Sweeps:
     """The sweeps of the newest part of a tape; trades without a known side are left out."""
-    since = as_of_ns - round(window_s * SECOND_NS)
-    seen = (tape.event_ns > since) & (tape.event_ns <= as_of_ns) & (tape.aggressor != 0)
-    time, price = tape.event_ns[seen], tape.price[seen]
-    size, side = tape.size[seen], tape.aggressor[seen]
-    if not len(price):
-        return Sweeps(time, price, size, side)
-    last = np.concatenate(((time[1:] != time[:-1]) | (side[1:] != side[:-1]), [True]))
-    first = np.concatenate(([0], np.flatnonzero(last)[:-1] + 1))
-    deepest = np.where(side[last] > 0, np.maximum.reduceat(price, first), np.minimum.reduceat(price, first))
-    return Sweeps(time[last], deepest, np.add.reduceat(size, first), side[last])
+    since_ns = as_of_ns - round(window_s * SECOND_NS)
+    size = len(tape.event_ns)
+    time, parts = np.empty(size, dtype=np.int64), np.empty((3, size))
+    count = _joined((tape.event_ns, tape.price, tape.size, tape.aggressor), (since_ns, as_of_ns), time, parts)
+    return Sweeps(time[:count], *(part[:count] for part in parts))
+
+
+@compiled
+def _joined(
+    tape: tuple[Integers, Floats, Floats, Floats], span: tuple[int, int], time: Integers, parts: Floats
+) -> int:
+    # Prints of one order, which bear one time and one side, become its deepest price and its whole size.
+    event_ns, price, size, side = tape
+    count = 0
+    for j in range(event_ns.shape[0]):
+        if side[j] == 0 or event_ns[j] <= span[0] or event_ns[j] > span[1]:
+            continue
+        last = count - 1
+        if count > 0 and time[last] == event_ns[j] and parts[2, last] == side[j]:
+            parts[1, last] += size[j]
+            if side[j] * (price[j] - parts[0, last]) > 0:
+                parts[0, last] = price[j]
+            continue
+        time[count] = event_ns[j]
+        parts[0, count], parts[1, count], parts[2, count] = price[j], size[j], side[j]
+        count += 1
+    return count
 
 
 def mids_of(sweeps: Sweeps) -> Floats:
     """float64 (n + 1,): the mean of the last buyer's and the last seller's price among the first k sweeps; NaN before both."""
-    bought, sold = (_last_of(sweeps, side) for side in (1.0, -1.0))
-    return 0.5 * (bought + sold)
+    mids = np.empty(sweeps.count + 1)
+    _mids(sweeps.price, sweeps.side, mids)
+    return mids
 
 
-def _last_of(sweeps: Sweeps, side: float) -> Floats:
-    known = np.where(sweeps.side == side, np.arange(1, sweeps.count + 1), 0)
-    last = np.concatenate(([0], np.maximum.accumulate(known)))
-    prices = np.concatenate(([np.nan], sweeps.price))
-    filled: Floats = prices[last]
-    return filled
+@compiled
+def _mids(price: Floats, side: Floats, mids: Floats) -> None:
+    bought, sold = np.nan, np.nan
+    mids[0] = np.nan
+    for j in range(price.shape[0]):
+        if side[j] > 0:
+            bought = price[j]
+        else:
+            sold = price[j]
+        mids[j + 1] = 0.5 * (bought + sold)
 
 
 @dataclass(frozen=True)
@@ -149,60 +172,96 @@ def flow_of(sweeps: Sweeps, half_spread_bps: float, window_s: float = WINDOW_S) 
     Glosten, Milgrom 1985, Bid, Ask and Transaction Prices in a Specialist Market, Journal of Financial Economics 14.
     """
     mids = mids_of(sweeps)
-    before = mids[:-1]
-    depth = 1e4 * sweeps.side * (sweeps.price - before) / before
     grid = half_spread_bps * np.array(DEPTHS)
-    reach = depth[:, None] >= grid * (1.0 - _EXACT) - _EXACT
-    by_side = np.stack([(reach & (sweeps.side == side)[:, None]).sum(axis=0) for side in (1.0, -1.0)])
-    both = by_side.sum(axis=0)
-    known = both >= LEAST_SWEEPS
-    pooled = _fitted(grid, both / 2.0, window_s)
-    rates = tuple(_fitted(grid, counts, window_s) or pooled or Rate(-math.inf, 0.0) for counts in by_side)
+    reached = np.zeros((2, len(DEPTHS)))
+    _reached(sweeps.price, sweeps.side, mids, grid, reached)
+    depths, sides = grid.tolist(), reached.tolist()
+    both = [buyers + sellers for buyers, sellers in zip(*sides, strict=True)]
+    pooled = _fitted(depths, [count / 2.0 for count in both], window_s)
+    rates = [_fitted(depths, counts, window_s) or pooled or Rate(-math.inf, 0.0) for counts in sides]
     adverse, error = _adverse(sweeps, mids, window_s)
-    newest = slice(-TOXIC_TRADES, None)
-    volume = float(sweeps.size[newest].sum())
+    newest = sweeps.size[-TOXIC_TRADES:]
+    volume = float(newest.sum())
+    buys = int((sweeps.side > 0).sum())
     return Flow(
         count=sweeps.count,
-        buys=int((sweeps.side > 0).sum()),
-        sells=int((sweeps.side < 0).sum()),
-        points=int(known.sum()),
-        deepest_bps=float(grid[known].max(initial=0.0)),
+        buys=buys,
+        sells=sweeps.count - buys,
+        points=sum(count >= LEAST_SWEEPS for count in both),
+        deepest_bps=max(
+            (x for x, count in zip(depths, both, strict=True) if count >= LEAST_SWEEPS), default=0.0
+        ),
         k=math.nan if pooled is None else pooled.k,
         rates=(rates[0], rates[1]),
         adverse_bps=adverse,
         adverse_se_bps=error,
-        toxicity=abs(float((sweeps.side * sweeps.size)[newest].sum())) / volume if volume > 0 else math.nan,
+        toxicity=abs(float(newest @ sweeps.side[-TOXIC_TRADES:])) / volume if volume > 0 else math.nan,
         hourly=float(sweeps.size.sum()) * 3_600.0 / window_s,
     )
 
 
-def _fitted(grid: Floats, counts: Floats, window_s: float) -> Rate | None:
-    """The weighted line through the logarithms; None with fewer than three points or a flow that does not fall."""
-    known = counts >= LEAST_SWEEPS / 2.0
-    if int(known.sum()) < LEAST_POINTS:
+@compiled
+def _reached(price: Floats, side: Floats, mids: Floats, grid: Floats, reached: Floats) -> None:
+    # How many sweeps of each side reached each depth; binary rounding must not move one to the next depth.
+    for j in range(price.shape[0]):
+        depth = 1e4 * side[j] * (price[j] - mids[j]) / mids[j]
+        row = 0 if side[j] > 0 else 1
+        for g in range(grid.shape[0]):
+            if depth >= grid[g] * (1.0 - 1e-9) - 1e-9:
+                reached[row, g] += 1.0
+
+
+def _fitted(depths: Sequence[float], counts: Sequence[float], window_s: float) -> Rate | None:
+    """The line through the logarithms, weighted by counts; None with fewer than three points."""
+    known = [(x, n) for x, n in zip(depths, counts, strict=True) if n >= LEAST_SWEEPS / 2.0]
+    if len(known) < LEAST_POINTS:
         return None
-    x, w = grid[known], counts[known].astype(np.float64)
-    y = np.log(counts[known] / window_s)
-    mean_x, mean_y = float(np.average(x, weights=w)), float(np.average(y, weights=w))
-    slope = float(np.sum(w * (x - mean_x) * (y - mean_y)) / np.sum(w * (x - mean_x) ** 2))
+    total = sum(n for _, n in known)
+    mean_x = sum(n * x for x, n in known) / total
+    mean_y = sum(n * math.log(n / window_s) for _, n in known) / total
+    joint = sum(n * (x - mean_x) * (math.log(n / window_s) - mean_y) for x, n in known)
+    slope = joint / sum(n * (x - mean_x) ** 2 for x, n in known)
     return Rate(mean_y - slope * mean_x, -slope)
 
 
 def _adverse(sweeps: Sweeps, mids: Floats, window_s: float) -> tuple[float, float]:
     """The careful move against the maker and its standard error, basis points."""
     worst, error = 0.0, math.nan
-    if not sweeps.count:
-        return worst, error
     for horizon_s in HORIZONS_S:
-        later = sweeps.time_ns + round(horizon_s * SECOND_NS)
-        whole = later <= sweeps.time_ns[-1]
-        after = mids[np.searchsorted(sweeps.time_ns, later, side="right")]
-        moves = (1e4 * sweeps.side * (after - mids[:-1]) / mids[:-1])[whole]
-        moves = moves[np.isfinite(moves)]
-        if len(moves) < LEAST_PER_SIDE:
+        count, mean, sd = _moves(sweeps.time_ns, sweeps.side, mids, round(horizon_s * SECOND_NS))
+        if count < LEAST_PER_SIDE:
             continue
-        se = float(moves.std(ddof=1)) / math.sqrt(max(window_s / horizon_s, 1.0))
-        careful = float(moves.mean()) + CAUTION * se
+        se = sd / math.sqrt(max(window_s / horizon_s, 1.0))
+        careful = mean + CAUTION * se
         if math.isnan(error) or careful > worst:
             worst, error = max(careful, 0.0), se
     return worst, error
+
+
+@compiled
+def _moves(time_ns: Integers, side: Floats, mids: Floats, horizon_ns: int) -> tuple[int, float, float]:
+    # Count, mean and sample deviation of how far the mid stands on the aggressor's side after a time, in two
+    # passes over sweeps whose whole time lies in the window.
+    size = time_ns.shape[0]
+    count, total, squares = 0, 0.0, 0.0
+    mean = 0.0
+    for step in range(2):
+        k = 0
+        for j in range(size):
+            later = time_ns[j] + horizon_ns
+            if later > time_ns[size - 1]:
+                break
+            while k < size and time_ns[k] <= later:
+                k += 1
+            move = 1e4 * side[j] * (mids[k] - mids[j]) / mids[j]
+            if np.isnan(move):
+                continue
+            if step == 0:
+                count += 1
+                total += move
+            else:
+                squares += (move - mean) ** 2
+        if step == 0:
+            mean = total / count if count > 0 else np.nan
+    deviation = np.sqrt(squares / (count - 1)) if count > 1 else np.nan
+    return count, mean, deviation

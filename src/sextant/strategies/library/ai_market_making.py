@@ -58,13 +58,14 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     missing = list(missing_inputs(columns, tuple(need for need in NEEDS if need.column != "trades")))
     facts = {name: np.full((1, view.size), np.nan) for name in FACTS}
     _tell_prices(columns, facts)
-    for column, spec in enumerate(view.instruments):
+    facts["tick"][0] = [float(spec.tick) for spec in view.instruments]
+    ticks = np.round(2.0 * facts["half_spread_usd"] / facts["tick"], 6)
+    wide = ticks[0] >= params["spread_ticks"]  # the flow of a book that fails by its spread need not be read
+    for column in np.flatnonzero(wide).tolist():
         if missing[column] is None:
             missing[column] = _tell_flow(view, column, facts)
-        facts["tick"][0, column] = float(spec.tick)
     shape = (columns.frame(INTERVAL).rows, view.size)
     unknown = np.broadcast_to(np.float64(np.nan), shape)
-    ticks = 2.0 * facts["half_spread_usd"] / facts["tick"]
     # The book's own spread is what is earned; the common cap on it would refuse the very books that pay.
     common = tuple(gate for gate in first_gates(columns, INTERVAL) if gate.name != "spread_bps")
     signals = Signals(
@@ -75,7 +76,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         exit_flag=np.zeros((*shape, 2), dtype=np.bool_),
         horizon_rows=MINUTES,
     )
-    spread = Gate("spread_ticks", np.round(ticks, 6), params["spread_ticks"], 1, "ticks", live_only=True)
+    spread = Gate("spread_ticks", ticks, params["spread_ticks"], 1, "ticks", live_only=True)
     return Verdict(INTERVAL, signals, (*common, spread), tuple(missing), facts, params=params)
 
 
@@ -84,7 +85,8 @@ def _tell_prices(columns: Columns, facts: dict[str, Floats]) -> None:
     touch = columns.touch
     facts["half_spread_usd"][0] = 0.5 * (touch.ask - touch.bid)
     facts["half_spread"][0] = 0.5 * touch.spread_bps
-    returns = columns.log_return(INTERVAL)[-MINUTES:]
+    closes = columns.frame(INTERVAL).close[-MINUTES - 1 :]  # no other row is read
+    returns = np.diff(np.log(closes), axis=0)
     if len(returns) == MINUTES:
         sigma = returns.std(axis=0, ddof=1)
         facts["sigma_minute"][0] = sigma
