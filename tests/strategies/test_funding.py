@@ -102,12 +102,12 @@ def test_payments_add_up_to_the_forecast_and_lie_on_the_instruments_own_clock() 
     view = carrying((leg,), rows=60)
     forecast = funding_of(view, 0, 86_400.0)
     assert forecast is not None
-    seconds, sums = accrued(view, 0, 86_400.0, 1.0)
+    seconds, sums = accrued(view, 0, forecast, 1.0)
     assert seconds.tolist() == [4 * 3600.0 * k for k in range(1, 7)]
     assert sums[0] == pytest.approx(9e-4)
     assert sums[-1] == pytest.approx(forecast.sum_frac)
-    assert accrued(view, 0, 86_400.0, -1.0)[1].tolist() == (-sums).tolist()
-    assert len(accrued(carrying((Carried("bybit", "spot"),), rows=60), 0, 86_400.0, 1.0)[0]) == 0
+    assert accrued(view, 0, forecast, -1.0)[1].tolist() == (-sums).tolist()
+    assert len(accrued(view, 0, None, 1.0)[0]) == 0
 
 
 def test_a_constant_rate_has_no_autocorrelation() -> None:

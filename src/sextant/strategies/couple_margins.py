@@ -31,16 +31,18 @@ def margins(
     leverage, by which the maintenance margin is bounded, and then nothing is levered.
     """
     cap, sigmas = asked
-    times, distance = np.full(view.size, np.nan), np.full(sigma_day.shape, np.inf)
-    for column in np.unique(legs).tolist():
+    used, place = np.unique(legs, return_inverse=True)
+    times, least = np.full(len(used), np.nan), np.full(len(used), np.inf)
+    stops = sigmas * np.nan_to_num(sigma_day[-1, used]) / STOPS_AWAY
+    for number, (column, stop) in enumerate(zip(used.tolist(), stops.tolist(), strict=True)):
         spec = view.instruments[column]
         if spec.instrument.kind != "spot":
-            away = sigmas * float(np.nan_to_num(sigma_day[-1, column]))
-            levered = leverage_of(spec, cap, away / STOPS_AWAY)
-            times[column] = 1.0 if levered is None else levered.times
-            least = np.nan if spec.max_leverage is None else 1.0 - 1.0 / float(spec.max_leverage)
-            distance[:, column] = rolling.ratio(np.full(len(sigma_day), least), sigma_day[:, column])
-    return times[legs], np.minimum(distance[:, legs[:, 0]], distance[:, legs[:, 1]])
+            levered = leverage_of(spec, cap, stop)
+            times[number] = 1.0 if levered is None else levered.times
+            least[number] = np.nan if spec.max_leverage is None else 1.0 - 1.0 / float(spec.max_leverage)
+    distance = rolling.ratio(np.broadcast_to(least, (len(sigma_day), len(used))), sigma_day[:, used])
+    place = place.reshape(legs.shape)
+    return times[place], np.minimum(distance[:, place[:, 0]], distance[:, place[:, 1]])
 
 
 def shortable(couples: tuple[Couple, ...], direction: Floats) -> Gate:

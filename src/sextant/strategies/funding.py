@@ -131,8 +131,8 @@ def _autocorrelation(values: Floats) -> float:
     return min(max(phi, 0.0), PHI_HIGHEST)
 
 
-def accrued(view: View, column: int, horizon_s: float, sold: float) -> tuple[Floats, Floats]:
-    """What a position is expected to have received by each settlement within the horizon.
+def accrued(view: View, column: int, forecast: FundingForecast | None, sold: float) -> tuple[Floats, Floats]:
+    """What a position is expected to have received by each settlement of a forecast.
 
     Parameters
     ----------
@@ -142,10 +142,9 @@ def accrued(view: View, column: int, horizon_s: float, sold: float) -> tuple[Flo
     Returns
     -------
     tuple
-        Seconds from now and sums so far, fraction of the notional, float64 (n,) each; the last sum is that of
-        :func:`funding_of`. Empty where the forecast is unknown or nothing settles in time.
+        Seconds from now and sums so far, fraction of the notional, float64 (n,) each; the last sum is that of the
+        forecast. Empty where there is none or nothing settles in time.
     """
-    forecast = funding_of(view, column, horizon_s)
     if forecast is None or not forecast.count:
         return np.empty(0), np.empty(0)
     facts = view.derivatives

@@ -152,7 +152,7 @@ def _carry(view: View, columns: Columns, legs: Integers, rows: int) -> _Carry:
     def apart(values: Floats) -> Floats:
         # Spot settles nothing and lacks nothing.
         sold = np.where(place[:, 1] < 0, 0.0, values[:, place[:, 1]])
-        return sold - np.where(place[:, 0] < 0, 0.0, values[:, place[:, 0]])
+        return np.ascontiguousarray(sold - np.where(place[:, 0] < 0, 0.0, values[:, place[:, 0]]))
 
     counts = [np.where(place[:, side] < 0, np.inf, known.count[:, place[:, side]]) for side in (0, 1)]
     expected = apart(known.expected)
@@ -229,7 +229,7 @@ def _now(
         sides = ((first, -d[number]), (second, d[number]))
         known = [(column, side) for column, side in sides if not _is_spot(view, column)]
         if all(forecasts[column] is not None for column, _ in known):
-            path = _joined([accrued(view, column, horizon_s, side) for column, side in known])
+            path = _joined([accrued(view, column, forecasts[column], side) for column, side in known])
             income[number] = path[1][-1] if len(path[1]) else 0.0
             told = [_told(view, column, forecasts[column]) for column, _ in known]
         paths.append(path)

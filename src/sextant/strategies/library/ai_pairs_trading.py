@@ -126,7 +126,7 @@ def _fit_gates(refit: _Refit, rows: int, params: Mapping[str, float]) -> tuple[G
     beta = np.where(refit.now.beta > 0, np.minimum(refit.now.beta, 1.0 / refit.now.beta), refit.now.beta)
 
     def wide(values: Floats) -> Floats:
-        return np.broadcast_to(values, (rows, len(values)))
+        return np.ascontiguousarray(np.broadcast_to(values, (rows, len(values))))
 
     return (
         Gate("correlation", wide(refit.now.correlation), params["correlation"], 1),
