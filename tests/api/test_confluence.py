@@ -9,10 +9,14 @@ import pytest
 
 from sextant.api.confluence import ConfluenceRoutes
 from sextant.api.cursors import Cursors
+from sextant.confluence.decision import LONG, SHORT
 from sextant.errors import Stale
 from sextant.kit.clock import ManualClock
+from sextant.scans.entries import entry_of
 from sextant.scans.scoring import Scored, Scoring
+from support import lively
 from support.api import SCORED_ROWS, Api, scored, scored_market
+from support.lively import changed, quoted
 from support.people import KEY, START_NS
 
 LIST = "/api/v1/confluence"
@@ -173,3 +177,22 @@ async def test_list_goes_on_in_the_evaluation_it_began_with(api: Api) -> None:
     second = await get(api, LIST, limit=6, sort="coverage", cursor=first["next_cursor"])
     names = [row["instrument"] for row in (*first["rows"], *second["rows"])]
     assert len(set(names)) == 12
+
+
+async def test_last_change_is_told_with_its_plan_or_the_refusal(api: Api) -> None:
+    scoring = api.rooms.scoring
+    assert scoring is not None
+    assert (await get(api, f"{LIST}/{NAME}"))["entry"] is None
+    view, found = quoted(), lively.found()
+    name = scored().evaluation.instruments[4].instrument
+    for state, side in ((LONG, "long"), (SHORT, "short")):
+        entry = entry_of(view, found, replace(changed(state), instrument=view.instruments[4].instrument))
+        scoring._last[name] = entry
+        body = (await get(api, f"{LIST}/{name}"))["entry"]
+        assert (body["from"], body["to"]) == ("neutral", side)
+        assert body["plan"]["side"] == side
+        assert len(body["largest"]) == 5
+        assert [line["item"] for line in body["plan"]["waterfall"]][-1] == "net"
+    scoring._last[name] = entry_of(lively.market()[0], found, changed(LONG))
+    body = (await get(api, f"{LIST}/{name}"))["entry"]
+    assert (body["plan"], body["refused"]) == (None, "NO_MARK")

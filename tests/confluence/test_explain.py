@@ -9,36 +9,10 @@ import pytest
 from sextant.confluence.catalog import voices
 from sextant.confluence.decision import STATES
 from sextant.confluence.explain import Breakdown, breakdown, change_1h, levels, state_of, why_not
-from sextant.confluence.inputs import Extra
-from sextant.confluence.scorer import Evaluation, evaluate
+from sextant.confluence.scorer import evaluate
 from sextant.model.times import SECOND_NS
-from sextant.model.view import View
 from support import minutes
-from support.indicators import walk
-
-ROWS = 700
-SIZE = 12
-
-
-@cache
-def market() -> tuple[View, Extra]:
-    """Bars, and as many columns of trades and books as lift the coverage above the floor."""
-    bars = walk(ROWS, SIZE, 21)
-    view = minutes.view_of(bars, minutes.perpetuals(SIZE))
-    ones = np.ones((ROWS, SIZE))
-    rng = np.random.default_rng(3)
-    books = ("depth_imbalance", "top_imbalance", "touch_imbalance", "band_imbalance_50")
-    flow = ("buy_turnover", "sell_turnover", "buy_count", "sell_count", "large_buy", "large_sell")
-    more = {name: rng.uniform(-0.5, 0.5, (ROWS, SIZE)) for name in books}
-    more |= {name: bars[name] for name in flow}
-    more |= {"book_age_s": ones, "book_gap_frac": 0.0095 * ones, "seen_volume": bars["volume"]}
-    return view, Extra(more)
-
-
-@cache
-def found() -> Evaluation:
-    view, extra = market()
-    return evaluate(view, extra)
+from support.lively import SIZE, found, market
 
 
 @cache

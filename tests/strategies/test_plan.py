@@ -1,268 +1,216 @@
-"""Expected orders are worked by hand, or found by trying every combination of lots."""
-
 from __future__ import annotations
 
-import dataclasses
-import math
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
-import msgspec
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sextant.errors import InputError
-from sextant.strategies.plan import (
-    ORDER_FRAC,
-    Place,
-    Plan,
-    Task,
-    Wishes,
-    inputs_hash,
-    make_plan,
+from sextant.strategies.plan import Appetite, D, Funding, Market, Plan, Refusal, plan
+
+PINNED = Market(
+    side="long",
+    bid=D("100.00"),
+    ask=D("100.02"),
+    mark=D("100.01"),
+    atr=D("0.80"),
+    support=D("98.90"),
+    price_step=D("0.01"),
+    lot=D("0.001"),
+    minimum_notional=D(5),
+    rate=D("0.00055"),
+    equity=D(10_000),
+    depth=D(80_000),
+    hv=D(0),
+    ll=D(0),
 )
-from support.views import spec
-
-EQUITY = 100_000.0
+"""The case of the specification."""
 
 
-def place(asset: str, price: float = 100.0, held: str = "0", **changes: Any) -> Place:
-    """A place where one lot is 0.001 of an asset at a spread of nothing."""
-    venue = changes.pop("venue", "binance")
-    lot = Decimal(changes.pop("lot", "0.001"))
-    rules = msgspec.structs.replace(spec(asset, venue=venue), lot=lot, tick=Decimal("0.01"))
-    facts: dict[str, Any] = {
-        "asset": asset,
-        "spec": rules,
-        "bid": price,
-        "ask": price,
-        "usd": 1.0,
-        "free": Decimal(held),
-        "cost_frac": 0.001,
-    }
-    return Place(**facts | changes)
+def made(market: Market, appetite: Appetite | None = None) -> Plan:
+    found = plan(market) if appetite is None else plan(market, appetite)
+    assert isinstance(found, Plan), found
+    return found
 
 
-def task(now: list[float], target: list[float], places: list[Place], **changes: Any) -> Task:
-    facts: dict[str, Any] = {
-        "assets": tuple(dict.fromkeys(p.asset for p in places)),
-        "now": np.array(now),
-        "target": np.array(target),
-        "places": tuple(places),
-        "cash_usd": {"binance": EQUITY * (1 - sum(now))},
-        "equity_usd": EQUITY,
-    }
-    return Task(**facts | changes)
+def refused(market: Market) -> Refusal:
+    found = plan(market)
+    assert isinstance(found, Refusal), found
+    return found
 
 
-def told(plan: Plan) -> list[tuple[str, str, float]]:
-    return [(line.place.asset, line.side, round(line.notional_usd, 2)) for line in plan.lines]
+def test_pinned_case_is_planned_to_the_digit() -> None:
+    found = made(PINNED)
+    assert (found.entry, found.stop, found.distance) == (D("100.02"), D("98.70"), D("1.32"))
+    assert found.unit_risk == D("1.429296")
+    assert found.size == D("69.964")
+    assert round(found.risk, 6) == D("99.999265")
+    assert [target.price for target in found.targets] == [D("102.00"), D("103.32"), D("105.30")]
+    assert [target.size for target in found.targets] == [D("34.982"), D("20.989"), D("13.993")]
+    assert round(found.net_of_rates, 6) == D("204.596695")
 
 
-def test_weights_go_to_the_nearest_edge_of_their_bands() -> None:
-    """strategies.md 3.14: 0.70/0.20/0.10 with targets 0.45/0.45/0.10 sells 20 % and buys 20 %, up to costs."""
-    plan = make_plan(task([0.7, 0.2], [0.45, 0.45], [place("BTC", held="700"), place("ETH", held="200")]))
-    (_, first, sold), (_, second, bought) = told(plan)
-    assert (first, second) == ("sell", "buy")
-    assert sold == pytest.approx(20_000, abs=1)
-    assert bought == pytest.approx(20_000, abs=1)
-    np.testing.assert_allclose(plan.after, [0.5, 0.4], atol=1e-5)
-    assert plan.refusals == ()
-    assert plan.cost_usd == pytest.approx(40.0, abs=0.1)
-    assert [line.priority for line in plan.lines] == ["high", "high"]
-    assert "0.700 of equity, its band 0.400..0.500" in plan.lines[0].reason
+def test_all_targets_together_are_two_point_three_r_before_costs() -> None:
+    found = made(PINNED)
+    assert float(sum(line.in_r for line in found.waterfall[:3])) == pytest.approx(2.3, abs=1e-4)
+    assert found.waterfall[-1].amount == found.net == sum(line.amount for line in found.waterfall[:-1])
 
 
-def test_inside_all_bands_there_are_no_orders_and_a_reason() -> None:
-    plan = make_plan(task([0.46, 0.44], [0.45, 0.45], [place("BTC", held="460"), place("ETH", held="440")]))
-    assert plan.lines == ()
-    assert plan.refusals[0].reason == "no_orders_needed"
-    assert plan.refusals[0].facts == {"drift_frac": pytest.approx(0.01), "band_frac": pytest.approx(0.05)}
+def mirrored(market: Market) -> Market:
+    def turned(x: Decimal | None) -> Decimal | None:
+        return None if x is None else 200 - x
 
-
-def test_a_small_target_has_a_narrow_band() -> None:
-    bands = task([0.1, 0.0], [0.04, 0.01], [place("BTC"), place("ETH")]).bands
-    np.testing.assert_allclose(bands, [0.02, 0.01])
-
-
-def test_cash_outside_its_band_moves_assets_that_are_inside_theirs() -> None:
-    """Weights 0.41 of 0.45 are inside; cash 0.18 of 0.10 is 0.03 beyond its band of 0.05: the cheaper asset takes it."""
-    places = [place("BTC", cost_frac=0.002), place("ETH", cost_frac=0.001)]
-    plan = make_plan(task([0.41, 0.41], [0.45, 0.45], places))
-    ((asset, side, usd),) = told(plan)
-    assert (asset, side) == ("ETH", "buy")
-    assert usd == pytest.approx(3_000, rel=0.002)
-    assert "to bring cash into its band" in plan.lines[0].reason
-
-
-def test_an_order_goes_where_it_is_cheapest_and_sells_where_the_balance_lies() -> None:
-    places = [
-        place("BTC", held="10", cost_frac=0.004, venue="kraken"),
-        place("BTC", held="690", cost_frac=0.001),
-    ]
-    plan = make_plan(task([0.7], [0.5], places))
-    assert [(line.place.spec.instrument.venue, line.side) for line in plan.lines] == [("binance", "sell")]
-    only = [place("BTC", held="690", cost_frac=0.004, venue="kraken"), place("BTC", held="0")]
-    plan = make_plan(task([0.7], [0.5], only))
-    assert [line.place.spec.instrument.venue for line in plan.lines] == ["kraken"]
-
-
-def test_buys_are_paid_at_their_own_venue() -> None:
-    """Cash lies at Kraken only, where ETH is not traded: nothing can be bought with it, and that is said."""
-    plan = make_plan(task([0.0], [0.5], [place("ETH")], cash_usd={"kraken": EQUITY}))
-    assert plan.lines == ()
-    assert plan.refusals[0].reason == "infeasible"
-    assert plan.refusals[0].facts["asset"] == "ETH"
-
-
-def test_an_asset_that_trades_nowhere_is_named() -> None:
-    plan = make_plan(
-        task([0.4, 0.4], [0.4, 0.1], [place("BTC", held="400")], assets=("BTC", "XYZ"), cash_usd={})
+    return replace(
+        market,
+        side="short" if market.side == "long" else "long",
+        bid=turned(market.ask),
+        ask=turned(market.bid),
+        mark=turned(market.mark),
+        support=turned(market.resistance),
+        resistance=turned(market.support),
     )
-    assert [refusal.reason for refusal in plan.refusals] == ["no_instrument"]
-    assert plan.refusals[0].facts == {"asset": "XYZ"}
 
 
-def test_dust_cannot_be_sold_and_the_refusal_says_how_much_there_is() -> None:
-    """An account of 100 USD holds 4 USD of X, wanted 0: an order needs 10."""
-    plan = make_plan(
-        task([0.04, 0.5], [0.0, 0.5], [place("X", held="0.04"), place("BTC", held="0.5")], equity_usd=100.0)
-    )
-    assert plan.lines == ()
-    refusal = plan.refusals[0]
-    assert (refusal.reason, refusal.facts["asset"]) == ("below_min_notional", "X")
-    assert refusal.facts["have_usd"] == pytest.approx(4.0)
-    assert refusal.facts["need_usd"] == 10.0
+def test_short_mirrors_long() -> None:
+    long, short = made(PINNED), made(mirrored(PINNED))
+    assert short.entry == 200 - long.entry
+    assert short.stop == 200 - long.stop
+    assert short.distance == long.distance
+    assert [target.price for target in short.targets] == [200 - target.price for target in long.targets]
 
 
-def test_nothing_is_sold_where_only_buys_are_wanted() -> None:
-    places = [place("BTC", held="700"), place("ETH", held="200")]
-    plan = make_plan(task([0.7, 0.2], [0.45, 0.45], places, wishes=Wishes(buy_only=True)))
-    assert {line.side for line in plan.lines} == {"buy"}
-    assert any(refusal.facts.get("asset") == "BTC" for refusal in plan.refusals)
-
-
-def test_there_are_never_more_orders_than_wanted() -> None:
-    places = [place(name, held="200") for name in ("A", "B", "C", "D", "E")]
-    plan = make_plan(task([0.2] * 5, [0.3, 0.3, 0.3, 0.05, 0.05], places, wishes=Wishes(max_trades=2)))
-    assert len(plan.lines) <= 2
-    assert plan.refusals
-
-
-def test_a_share_that_must_not_move_does_not() -> None:
-    places = [place("BTC", held="700"), place("ETH", held="200")]
-    plan = make_plan(task([0.7, 0.2], [0.7, 0.2], places))
-    assert plan.lines == ()
-
-
-def test_equal_inputs_have_equal_hashes_and_equal_plans() -> None:
-    one, other = (
-        task([0.7, 0.2], [0.45, 0.45], [place("BTC", held="700"), place("ETH", held="200")]) for _ in range(2)
-    )
-    assert inputs_hash(one) == inputs_hash(other)
-    assert make_plan(one).lines == make_plan(other).lines
-    dearer = dataclasses.replace(one, equity_usd=EQUITY + 1)
-    assert inputs_hash(dearer) != inputs_hash(one)
-
-
-def test_out_of_time_a_simple_rule_plans_and_says_so() -> None:
-    places = [place("BTC", held="700"), place("ETH", held="200")]
-    plan = make_plan(task([0.7, 0.2], [0.45, 0.45], places), limit_s=0.0)
-    assert plan.greedy
-    np.testing.assert_allclose(plan.after, [0.5, 0.4], atol=1e-4)
-
-
-@pytest.mark.parametrize("broken", [{"now": np.array([np.nan])}, {"equity_usd": 0.0}])
-def test_unknown_weights_are_refused(broken: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="known weights"):
-        make_plan(dataclasses.replace(task([0.5], [0.2], [place("BTC")], cash_usd={}), **broken))
-
-
-@pytest.mark.parametrize("broken", [{"price": math.nan}, {"price": 0.0}, {"cost_frac": -1.0}, {"held": "-1"}])
-def test_a_place_without_a_price_cannot_exist(broken: dict[str, Any]) -> None:
-    with pytest.raises(InputError):
-        place("BTC", **broken)
-
-
-# ---- against every combination -------------------------------------------------------------------
-
-
-def _by_trying(asked: Task) -> float:
-    """Least cost, as a share of equity, over all whole lots of 2,000 USD at each place."""
-    cash_target = 1.0 - asked.target.sum()
-    cash_band = max(0.01, min(asked.wishes.band_frac, 0.5 * cash_target))
-    axes = [np.arange(-int(p.free), 48) for p in asked.places]
-    lots = np.stack([grid.ravel() for grid in np.meshgrid(*axes)], axis=1)
-    change = lots * 2_000.0 / asked.equity_usd
-    paid = np.abs(change) @ np.array([p.cost_frac for p in asked.places])
-    drift = np.abs(asked.now + change - asked.target)
-    cash = 1.0 - asked.now.sum() - change.sum(axis=1) - paid
-    good = (drift <= asked.bands + 1e-9).all(axis=1) & (cash >= -1e-9)
-    good &= np.abs(cash - cash_target) <= cash_band + 1e-9
-    total = paid + ORDER_FRAC * (lots != 0).sum(axis=1)
-    return float(total[good].min(initial=math.inf))
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_it_finds_what_trying_every_combination_finds(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    lots = rng.integers(1, 16, 3)
-    now = lots * 0.02
-    target = rng.dirichlet(np.ones(3)) * 0.9
-    places = [
-        place(name, price=2_000.0, held=str(held), lot="1", cost_frac=float(cost))
-        for name, held, cost in zip("ABC", lots, rng.uniform(0.0005, 0.003, 3), strict=True)
-    ]
-    asked = task(now.tolist(), target.tolist(), places)
-    plan = make_plan(asked)
-    expected = _by_trying(asked)
-    if math.isinf(expected):
-        assert plan.refusals
-    else:
-        mine = plan.cost_usd / EQUITY + ORDER_FRAC * len(plan.lines)
-        assert mine == pytest.approx(expected, abs=1e-9)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    seed=st.integers(0, 100_000),
-    size=st.integers(1, 5),
-    equity=st.sampled_from([50.0, 1_000.0, 250_000.0]),
+@pytest.mark.parametrize(
+    "name",
+    ["bid", "ask", "atr", "price_step", "lot", "minimum_notional", "rate", "equity", "depth", "hv", "ll"],
 )
-def test_no_line_is_nothing_and_every_weight_is_in_its_band_or_named(
-    seed: int, size: int, equity: float
+def test_missing_input_is_refused_and_named(name: str) -> None:
+    found = refused(replace(PINNED, **{name: None}))  # type: ignore[arg-type]  # what is refused
+    assert found.code == "MISSING"
+    assert name in found.text
+
+
+def test_mark_that_is_missing_or_apart_is_refused() -> None:
+    assert refused(replace(PINNED, mark=None)).code == "NO_MARK"
+    assert refused(replace(PINNED, mark=D("101.02"))).code == "MARK_APART"
+
+
+def test_mark_somewhat_apart_widens_the_stop_and_says_so() -> None:
+    found = made(replace(PINNED, mark=D("100.61")))
+    assert found.stop == D("98.37")  # 100.02 - 1.25 * 1.32
+    assert any("apart" in note for note in found.notes)
+
+
+def test_stale_input_is_refused() -> None:
+    found = refused(replace(PINNED, stale=("book",)))
+    assert (found.code, found.text) == ("STALE", "Too old: book.")
+
+
+@pytest.mark.parametrize(
+    ("support", "stop"),
+    [(None, "98.42"), ("99.30", "98.42"), ("97.00", "98.42"), ("99.22", "99.02"), ("97.62", "97.42")],
+)
+def test_stop_is_two_ranges_away_or_beyond_a_level_one_to_three_ranges_away(
+    support: str | None, stop: str
 ) -> None:
-    rng = np.random.default_rng(seed)
-    names = [f"A{i}" for i in range(size)]
-    now, target = rng.dirichlet(np.ones(size + 1))[:size], rng.dirichlet(np.ones(size + 1))[:size]
-    prices = rng.choice([0.0001, 1.0, 60_000.0], size)
-    places = [
-        place(
-            name,
-            price=float(price),
-            held=str(Decimal(float(weight * equity / price)).quantize(Decimal("1e-9"))),
-            lot="0.000001",
-        )
-        for name, price, weight in zip(names, prices, now, strict=True)
-    ]
-    asked = task(
-        now.tolist(),
-        target.tolist(),
-        places,
-        equity_usd=equity,
-        cash_usd={"binance": equity * (1 - now.sum())},
+    level = None if support is None else D(support)
+    assert made(replace(PINNED, support=level)).stop == D(stop)
+
+
+def test_stop_is_never_nearer_than_the_least_nor_beyond_six_per_cent() -> None:
+    near = made(replace(PINNED, atr=D("0.01"), support=None))
+    assert near.stop == D("99.71")  # .3 % of 100.02 is .30006, rounded away
+    wide = made(replace(PINNED, bid=D("99.80"), atr=D("0.01"), support=None, mark=D("99.91")))
+    assert wide.stop == D("98.92")  # five spreads of .22
+    assert refused(replace(PINNED, atr=D("3.1"), support=None)).code == "STOP_TOO_FAR"
+
+
+def test_size_is_bounded_by_notional_depth_and_stress() -> None:
+    tight = replace(PINNED, support=None, atr=D("0.15"))
+    assert made(tight).size == D("79.984")  # .10 * 80000 / 100.02
+    assert made(replace(tight, depth=D(10**7))).size == D("99.980")  # 10000 / 100.02
+    assert made(replace(PINNED, hv=D("0.4"), ll=D(1))).size == D("34.982")
+    assert made(PINNED, Appetite(risk_frac=D("0.005"))).size == D("34.982")
+
+
+def test_too_small_tells_the_equity_it_would_need() -> None:
+    small = replace(PINNED, equity=D(5), minimum_notional=D(10))
+    found = refused(small)
+    assert found.code == "TOO_SMALL"
+    needed = found.facts["equity_needed"]
+    assert needed is not None
+    assert made(replace(small, equity=needed + D("0.01"))).size >= D("0.1")
+    assert refused(replace(PINNED, depth=D(20))).facts["equity_needed"] is None
+
+
+def test_part_below_the_minimum_joins_the_nearer_target() -> None:
+    found = made(replace(PINNED, equity=D(100), minimum_notional=D(20)))
+    # 0.699 in all: 0.349, 0.209 and 0.141 of about 100 each; the last is below 20.
+    assert [target.size for target in found.targets] == [D("0.349"), D("0.350")]
+    assert sum(target.size for target in found.targets) == found.size
+
+
+def test_costs_that_eat_the_first_target_leave_no_plan() -> None:
+    found = refused(replace(PINNED, rate=D("0.02")))
+    assert found.code == "NO_EDGE"
+
+
+def test_funding_is_charged_at_its_true_interval_until_the_horizon() -> None:
+    hourly = Funding(D("0.0001"), D(3600), D(600))
+    assert hourly.settlements(D(14_400)) == 4
+    assert Funding(D("0.0001"), D(28_800), D(20_000)).settlements(D(14_400)) == 0
+    found = made(replace(PINNED, funding=hourly))
+    line = next(line for line in found.waterfall if line.item == "funding")
+    assert line.amount == -D("0.0004") * D("69.964") * D("100.01")
+    received = made(replace(mirrored(PINNED), funding=hourly))
+    assert next(line for line in received.waterfall if line.item == "funding").amount > 0
+
+
+def test_appetite_out_of_bounds_is_refused() -> None:
+    with pytest.raises(InputError, match="risk_frac"):
+        Appetite(risk_frac=D("0.05"))
+    with pytest.raises(InputError, match="notional_frac"):
+        Appetite(notional_frac=D("0.01"))
+
+
+cents = st.integers(1, 400).map(lambda x: D(x) / 100)
+
+
+@given(
+    atr=cents,
+    spread=st.integers(1, 30),
+    equity=st.integers(50, 10**6),
+    support=st.one_of(st.none(), st.integers(9500, 10100).map(lambda x: D(x) / 100)),
+    hv=st.integers(0, 10).map(lambda x: D(x) / 10),
+    side=st.sampled_from(["long", "short"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_every_plan_keeps_its_promises(
+    atr: Decimal, spread: int, equity: int, support: Decimal | None, hv: Decimal, side: str
+) -> None:
+    market = replace(
+        PINNED,
+        side=side,  # type: ignore[arg-type]  # one of the two
+        atr=atr,
+        ask=D(100) + D(spread) / 100,
+        mark=D(100) + D(spread) / 200,
+        equity=D(equity),
+        support=support,
+        resistance=None if support is None else 200 - support,
+        hv=hv,
     )
-    plan = make_plan(asked)
-    assert plan.lines or plan.refusals
-    for line in plan.lines:
-        assert line.quantity > 0
-        assert line.quantity % line.place.spec.lot == 0
-        assert line.notional_usd >= 10.0 - 1e-9
-        assert line.side == "buy" or line.quantity <= line.place.free
-    named = {refusal.facts.get("asset") for refusal in plan.refusals}
-    for i, name in enumerate(names):
-        assert abs(plan.after[i] - target[i]) <= asked.bands[i] + 1e-6 or name in named
-    spent = sum(x.notional_usd * (1 if x.side == "buy" else -1) + x.cost_usd for x in plan.lines)
-    assert spent <= equity * (1 - now.sum()) + 1e-6
+    found = plan(market)
+    if isinstance(found, Refusal):
+        assert found.text
+        return
+    sign = 1 if side == "long" else -1
+    assert found.risk <= D("0.01") * equity
+    assert sum(target.size for target in found.targets) == found.size
+    assert sign * (found.entry - found.stop) >= max(D("0.003") * found.entry, D(5) * D(spread) / 100)
+    previous = found.entry
+    for target in found.targets:
+        assert sign * (target.price - previous) > 0
+        assert target.in_r <= D(4)
+        previous = target.price
+    assert found.net <= found.net_of_rates

@@ -88,8 +88,11 @@ class ConfluenceRoutes:
         scored = self._newest(time_field(call.query.as_of, "as_of"))
         column = _column(scored, call.path["instrument"])
         origin = (scored.feed, scored.simulated)
+        entry = None
+        if self._scoring is not None and call.query.as_of is None:
+            entry = self._scoring.entry_of(scored.evaluation.instruments[column].instrument)
         body: BreakdownAnswer = await asyncio.to_thread(
-            breakdown_answer, scored.evaluation, column, self._clock.now_ns(), origin
+            breakdown_answer, scored.evaluation, column, self._clock.now_ns(), origin, entry
         )
         return _dated(body, scored, call.query.as_of)
 

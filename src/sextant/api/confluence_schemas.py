@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
@@ -172,6 +173,49 @@ class LevelsBody(msgspec.Struct, frozen=True, kw_only=True):
     val: float | None
 
 
+class IdeaTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A price at which a part is closed."""
+
+    price: Decimal
+    in_r: Decimal
+    size: Decimal
+
+
+class IdeaLine(msgspec.Struct, frozen=True, kw_only=True):
+    """From gross to net, in quote units and in R."""
+
+    item: str
+    amount: Decimal
+    in_r: Decimal
+
+
+class IdeaPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Entry, stop, targets, size and what is left after costs."""
+
+    side: Side
+    entry: Decimal
+    stop: Decimal
+    size: Decimal
+    risk: Decimal
+    net: Decimal
+    targets: list[IdeaTarget]
+    waterfall: list[IdeaLine]
+    notes: list[str]
+    illustrative: bool
+
+
+class EntryBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The last change of direction, and the plan that was made at it or why there was none."""
+
+    from_: Direction = msgspec.field(name="from")
+    to: Direction
+    at: Time
+    largest: dict[str, float]
+    plan: IdeaPlan | None
+    refused: str | None
+    refusal: str | None
+
+
 class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Everything behind the score of one instrument."""
 
@@ -194,6 +238,7 @@ class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     flips: list[FlipBody]
     why_not: str | None
     levels: LevelsBody
+    entry: EntryBody | None
     as_of: Time
     age_s: float
     feed: Feed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,11 @@ from sextant.api.confluence_schemas import (
     ConfluencePoint,
     ConfluenceRow,
     DimensionBody,
+    EntryBody,
     FlipBody,
+    IdeaLine,
+    IdeaPlan,
+    IdeaTarget,
     LevelsBody,
     PassportLine,
     QualityBody,
@@ -42,6 +47,8 @@ from sextant.confluence.score import agreement, words
 from sextant.confluence.scorer import Evaluation
 from sextant.model.times import iso_ms
 from sextant.model.view import Feed
+from sextant.scans.entries import Entry
+from sextant.strategies.plan import Plan, Refusal
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 WHOLE: Final = 1.0 - 1e-9
@@ -91,9 +98,9 @@ def state_word(found: Evaluation, column: int) -> StateWord:
 
 
 def breakdown_answer(
-    found: Evaluation, column: int, now_ns: int, origin: tuple[Feed, bool]
+    found: Evaluation, column: int, now_ns: int, origin: tuple[Feed, bool], entry: Entry | None = None
 ) -> BreakdownAnswer:
-    """Everything behind the score of one instrument."""
+    """Everything behind the score of one instrument, and its last change where one was seen."""
     one = breakdown(found, column)
     head = row(found, column, now_ns)
     long, short = lines_of(found, column)
@@ -120,6 +127,7 @@ def breakdown_answer(
         ],
         why_not=one.why_not,
         levels=LevelsBody(**one.levels),
+        entry=None if entry is None else entry_body(entry),
         as_of=head.as_of,
         age_s=head.age_s,
         feed=origin[0],
@@ -130,6 +138,44 @@ def breakdown_answer(
 def breakdown_body(found: Evaluation, column: int, origin: tuple[Feed, bool]) -> bytes:
     """The body of the API as JSON; ages count from the evaluation's own time."""
     return _ENCODER.encode(breakdown_answer(found, column, found.as_of_ns, origin))
+
+
+def entry_body(entry: Entry) -> EntryBody:
+    """A change of direction with its plan, or why there was none."""
+    change, made = entry.change, entry.plan
+    refused = made if isinstance(made, Refusal) else None
+    return EntryBody(
+        from_=change.before,  # type: ignore[arg-type]  # one of the four
+        to=change.after,  # type: ignore[arg-type]  # as above
+        at=iso_ms(change.at_ns),
+        largest=dict(change.largest),
+        plan=_plan(made, illustrative=entry.illustrative) if isinstance(made, Plan) else None,
+        refused=None if refused is None else refused.code,
+        refusal=None if refused is None else refused.text,
+    )
+
+
+def _plan(made: Plan, *, illustrative: bool) -> IdeaPlan:
+    return IdeaPlan(
+        side=made.side,
+        entry=made.entry,
+        stop=made.stop,
+        size=made.size,
+        risk=_short(made.risk),
+        net=_short(made.net),
+        targets=[IdeaTarget(price=one.price, in_r=_short(one.in_r), size=one.size) for one in made.targets],
+        waterfall=[
+            IdeaLine(item=line.item, amount=_short(line.amount), in_r=_short(line.in_r))
+            for line in made.waterfall
+        ],
+        notes=list(made.notes),
+        illustrative=illustrative,
+    )
+
+
+def _short(value: Decimal) -> Decimal:
+    """The number to eight places: the rest is what a division leaves."""
+    return round(value, 8)
 
 
 def history_points(found: Evaluation, column: int, rows: Sequence[int]) -> list[ConfluencePoint]:

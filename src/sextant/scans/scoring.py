@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sextant.confluence.changes import changes, is_repeat
 from sextant.confluence.scorer import Evaluation, Scorer
 from sextant.errors import Expired, InputError, NotFound, Stale
 from sextant.kit.clock import Clock
 from sextant.kit.health import Reading
 from sextant.model.instrument import Instrument
 from sextant.model.times import MINUTE_NS, iso_ms
-from sextant.model.view import Feed
+from sextant.model.view import Feed, View
+from sextant.scans.entries import Entry, entry_of
 from sextant.scans.run import MarketPart
 from sextant.scans.universe import matches
 
@@ -24,6 +26,7 @@ AGAIN_S: Final = 10.0
 """How often the ages are told anew while no minute closes."""
 KEEP: Final = 15
 """Evaluations kept to answer what was believed a few minutes ago."""
+KEEP_ENTRIES: Final = 500
 LATE_S: Final = 150.0
 SHOWN: Final = 5
 
@@ -54,6 +57,9 @@ class Scoring:
         self._scorer = Scorer()
         self._kept: deque[Scored] = deque(maxlen=KEEP)
         self._lacking: str | None = None
+        self._told_ns: dict[tuple[Instrument, str], int] = {}
+        self._entries: deque[Entry] = deque(maxlen=KEEP_ENTRIES)
+        self._last: dict[Instrument, Entry] = {}
 
     async def serve(self) -> None:
         """Score each closed minute until cancelled; a market without minutes is waited for."""
@@ -76,10 +82,20 @@ class Scoring:
             return False
         found = await asyncio.to_thread(self._scorer.update, view)
         same = self._kept and self._kept[-1].evaluation.history.close_ns[-1] == found.history.close_ns[-1]
+        if self._kept:
+            await asyncio.to_thread(self._note, view, self._kept[-1].evaluation, found)
         if same:
             self._kept.pop()
         self._kept.append(Scored(found, view.feed, view.simulated))
         return True
+
+    def entries(self) -> tuple[Entry, ...]:
+        """The newest changes of state that were worth telling, oldest first."""
+        return tuple(self._entries)
+
+    def entry_of(self, instrument: Instrument) -> Entry | None:
+        """The last change of an instrument; None where its state never changed here."""
+        return self._last.get(instrument)
 
     def newest(self, as_of_ns: int | None = None) -> Scored:
         """What is said now, or was said at a time.
@@ -121,6 +137,16 @@ class Scoring:
         if age_s <= LATE_S:
             return Reading("healthy")
         return Reading("degraded", f"The newest scores are {age_s:.0f} s old; {LATE_S:g} s are allowed.")
+
+    def _note(self, view: View, before: Evaluation, after: Evaluation) -> None:
+        """Keep what changed, with its plan; a repeat within five minutes is not told again."""
+        for change in changes(before, after):
+            entry = entry_of(view, after, change)
+            self._last[change.instrument] = entry
+            key = (change.instrument, change.after)
+            if not is_repeat(self._told_ns.get(key), change):
+                self._told_ns[key] = change.at_ns
+                self._entries.append(entry)
 
     def _is_due(self, as_of_ns: int, close_ns: int) -> bool:
         newest = self._kept[-1].evaluation
