@@ -87,3 +87,19 @@ def test_a_wrong_request_is_refused_by_name(
 def test_nobody_reads_without_a_token(demo: Demo) -> None:
     assert demo.ask("GET", "/api/v1/opportunities/status/latest", token=None).status == 401
     assert demo.ask("GET", "/api/v1/opportunities/status/latest", token="nonsense").status == 401
+
+
+def test_the_chains_of_the_second_simulated_venue_give_an_opportunity(demo: Demo) -> None:
+    end, found = time.monotonic() + 60, []
+    while not found and time.monotonic() < end:
+        wanted = {"strategy_ids": ["ai_options_trade"], "force_refresh": True}
+        accepted = demo.ask("POST", "/api/v1/opportunities/discover", wanted)
+        assert accepted.status == 200, accepted.body
+        _ended(demo, accepted.body["scan_id"])
+        found = demo.ask("GET", accepted.body["results_url"]).body["opportunities"]
+        time.sleep(2.5)  # thirty scans a minute are one person's
+    assert {row["strategy_id"] for row in found} == {"ai_options_trade"}
+    page = demo.ask("GET", f"/api/v1/opportunities/{found[0]['opportunity_id']}")
+    assert page.status == 200
+    assert page.body["metadata"]["size_illustrative"] is False  # the demo's person holds dollars at that venue too
+    assert {leg["kind"] for leg in page.body["legs"]} == {"option"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from sextant.model.account import Account
 from sextant.model.credentials import Credentials
 from sextant.monitoring.upstreams import reader_of
 from sextant.portfolio.accounts import AccountReader
+from sextant.portfolio.joined import joined
 from sextant.strategies.catalog import strategies
 from sextant.vault.records import User
 from sextant.vault.users import UserSpec
@@ -121,7 +122,7 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
     async with (
         _simulated(seed, instruments) as addresses,
         assemble(config, clock, "demo", code_version(), simulated=True) as bare,
-        _accounted(bare, addresses, clock) as (server, reader),
+        _accounted(bare, addresses, clock) as (server, readers),
     ):
         password = await _demo_user(server)
         with _Shown() as shown:
@@ -137,7 +138,7 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
             await serve(
                 server,
                 bound,
-                [feed.run, options.run, reader.watch],
+                [feed.run, options.run, *(reader.watch for reader in readers)],
                 lambda: _welcome(spoken(bound), password, config.data_dir),
             )
 
@@ -145,20 +146,32 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, 
 @asynccontextmanager
 async def _accounted(
     server: Server, addresses: Addresses, clock: Clock
-) -> AsyncIterator[tuple[Server, AccountReader]]:
-    """The server, in which the demo's person owns the account that the simulated venue holds, and what reads it."""
-    place = at(venue(LIVE), addresses.rest, addresses.sockets)
-    settings = HttpSettings(refusal=place.refusal, observe=partial(server.rooms.metrics.called, LIVE))
-    async with RestClient(place.rest, Retrying(clock=clock, fraction=new_fraction), settings) as client:
-        credentials = Credentials(LIVE, addresses.account_key, addresses.account_secret)
-        reader = AccountReader(place, credentials, client, clock)
+) -> AsyncIterator[tuple[Server, list[AccountReader]]]:
+    """The server, in which the demo's person owns the accounts that the simulated venues hold, and what reads them."""
+    async with AsyncExitStack() as stack:
+        readers = [
+            await stack.enter_async_context(_reading(server, name, addresses, clock))
+            for name in (LIVE, OPTIONS_VENUE)
+        ]
 
         async def account_of(user: User) -> Account:
             if user.email != DEMO_EMAIL:
                 return await account_without_venues(user)
-            return await reader.account(user.risk_profile)
+            return joined(await asyncio.gather(*(reader.account(user.risk_profile) for reader in readers)))
 
-        yield replace(server, rooms=replace(server.rooms, account_of=account_of)), reader
+        yield replace(server, rooms=replace(server.rooms, account_of=account_of)), readers
+
+
+@asynccontextmanager
+async def _reading(
+    server: Server, name: str, addresses: Addresses, clock: Clock
+) -> AsyncIterator[AccountReader]:
+    """What reads the account at one simulated venue."""
+    place = at(venue(name), addresses.rest, addresses.sockets)
+    settings = HttpSettings(refusal=place.refusal, observe=partial(server.rooms.metrics.called, name))
+    async with RestClient(place.rest, Retrying(clock=clock, fraction=new_fraction), settings) as client:
+        credentials = Credentials(name, addresses.account_key, addresses.account_secret)
+        yield AccountReader(place, credentials, client, clock)
 
 
 @asynccontextmanager

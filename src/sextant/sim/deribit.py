@@ -19,6 +19,8 @@ from aiohttp import web
 from sextant.errors import Rejected
 from sextant.kit.clock import Clock
 from sextant.sim.bybit import Scene
+from sextant.sim.bybit_account import Key, key_of
+from sextant.sim.deribit_account import AccountAnswers
 from sextant.sim.deribit_market import DerivativesModel
 from sextant.sim.deribit_rest import METHOD_NOT_FOUND, TOO_MANY, refused
 from sextant.sim.deribit_socket import CREDITS_A_MS, DeribitHub, envelope, error_body
@@ -51,12 +53,16 @@ class DeribitSimulation:
         What is listed and quoted.
     plan
         The script of faults.
+    key
+        Who owns the account that the venue holds.
     """
 
-    def __init__(self, clock: Clock, derivatives: DerivativesModel, plan: FaultPlan) -> None:
+    def __init__(self, clock: Clock, derivatives: DerivativesModel, plan: FaultPlan, key: Key) -> None:
         self._clock = clock
         self._plan = plan
         self._credits: dict[str, tuple[float, int]] = {}
+        self._account = AccountAnswers(key)
+        self.account_key = key
         self.derivatives = derivatives
         self.counters = Counters()
         self._hub = DeribitHub(derivatives, plan, self.counters, self.now_ms)
@@ -92,6 +98,10 @@ class DeribitSimulation:
             return await self._hub.serve(request)
         self.counters.requests += 1
         self.counters.paths[path] = self.counters.paths.get(path, 0) + 1
+        if path.removeprefix(_PREFIX) in self._account.methods and request.method == "GET":
+            for fault in self._plan.call(path):
+                return await spoilt(request, self._private(request), fault)
+            return self._private(request)
         if not path.startswith(_PREFIX + "public/") or request.method != "GET":
             self.counters.forbidden += 1
             return _reply(error_body(None, refused(13_009, "unauthorized"), self.now_ms()), 401)
@@ -112,6 +122,15 @@ class DeribitSimulation:
         except Rejected as refusal:
             status = 429 if refusal.facts["ret_code"] == TOO_MANY else 400
             return _reply(error_body(None, refusal, now_ms), status)
+
+    def _private(self, request: web.Request) -> web.Response:
+        now_ms = self.now_ms()
+        try:
+            self._account.check(request.headers.get("Authorization", ""), request.path_qs, now_ms)
+            result = self._account.methods[request.path.removeprefix(_PREFIX)](request.query, now_ms)
+        except Rejected as refusal:
+            return _reply(error_body(None, refusal, now_ms), 401)
+        return web.Response(text=envelope(None, result, now_ms), content_type="application/json")
 
     def _spend(self, address: str, now_ms: int) -> None:
         """Pay for a read: a hundred at once, twenty a second.
@@ -164,6 +183,7 @@ def made(clock: Clock, scene: Scene) -> DeribitSimulation:
     pace = scene.get("pace", 1.0)
     check_pace(pace)
     check_time(clock, _HISTORY_DAYS)
-    model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
+    seed = scene.get("seed", 7)
+    model = MarketModel(seed, scene.get("instruments", 240))
     plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // _MILLISECOND_NS)
-    return DeribitSimulation(clock, DerivativesModel(model, pace), plan)
+    return DeribitSimulation(clock, DerivativesModel(model, pace), plan, key_of(seed))

@@ -78,9 +78,11 @@ class Calls:
     def instruments(self, params: Mapping[str, Any], now_ms: int) -> list[dict[str, Any]]:
         """What is settled in a currency; in one that is not simulated nothing is."""
         kind = params.get("kind")
+        whose = CURRENCIES if params.get("currency") == "any" else (_currency(params),)
         return [
             self._row(contract, now_ms)
-            for contract in self._derivatives.contracts(_currency(params), now_ms)
+            for currency in whose
+            for contract in self._derivatives.contracts(currency, now_ms)
             if kind is None or kind == _kind(contract)
         ]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sextant.venues.library.deribit import frames, instruments, rest, talk
+from sextant.venues.library.deribit import account, frames, instruments, rest, talk
 from sextant.venues.library.deribit.wire import CATEGORIES, NAME, SOCKET
-from sextant.venues.port import Capabilities, History, Limits, Ping, Venue
+from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
 
 _STREAMS: Final = ("book", "trades", "quote", "derivatives", "liquidations")
 
@@ -59,11 +59,13 @@ VENUE: Final = Venue(
         parse_account_ratio=rest.no_account_ratio,
     ),
     refusal=rest.refusal,
+    variations=Variations(accounts=account.ACCOUNTS),
     known_gaps=(
         "Bars come from the history only: the venue's live bars do not say when they are final.",
         "Spot, combinations, and contracts settled in other currencies than BTC, ETH and USDC are not read.",
         "Books and trades of single options are read from recordings and not subscribed.",
         "A channel that the venue leaves out of its acknowledgement is noticed by its age.",
+        "An account whose currencies are collateral apart has no equity in dollars, and sizes are then illustrative.",
         "Options listed after the start are subscribed at the next start.",
     ),
 )

@@ -54,9 +54,14 @@ _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ROW: Final = msgspec.json.Decoder(_Row)
 
 
+EVERY: Final[Category] = "any"
+"""Stands for all currencies at once in a question for instruments."""
+
+
 def instruments_request(category: Category, cursor: str | None) -> Request:  # noqa: ARG001  # one page holds all
-    """The question for everything that is settled in a currency."""
-    return Request("/api/v2/public/get_instruments", (("currency", category.upper()), ("expired", "false")))
+    """The question for everything that is settled in a currency, or in any."""
+    currency = category if category == EVERY else category.upper()
+    return Request("/api/v2/public/get_instruments", (("currency", currency), ("expired", "false")))
 
 
 def parse_instruments(body: bytes, receive_ns: int) -> Listings:
