@@ -8,9 +8,10 @@ import pytest
 
 from sextant.errors import Stale
 from sextant.scans import crew as crew_module
+from sextant.scans import worker as worker_module
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import MarketPart
-from support.house import CALLER, VIEW, house, misbehaving
+from support.house import CALLER, VIEW, house, market, misbehaving
 
 _SECOND = "ai_spot_mean_reversion"
 
@@ -56,7 +57,11 @@ async def test_a_strategy_past_its_stop_is_late_and_the_others_keep_their_result
         assert results.strategies[0].dispositions["late"] == VIEW.size
 
 
-async def test_a_scan_without_a_market_fails_and_says_why(tmp_path: Path) -> None:
+async def test_a_scan_without_a_market_fails_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "MARKET_S", 0.0)
+
     def nothing() -> MarketPart:
         raise Stale("No instrument is known yet.")
 
@@ -99,3 +104,19 @@ async def test_an_observer_is_told_each_ending_once(tmp_path: Path) -> None:
         results = await home.scans.results("user-1", accepted.scan_id)
     assert sorted(told.strategies) == sorted((row.strategy_id, row.outcome) for row in results.strategies)
     assert told.scans == [(status.outcome, False)]
+
+
+async def test_a_process_without_a_market_leaves_scans_until_it_has_one(tmp_path: Path) -> None:
+    asked = 0
+
+    def late() -> MarketPart:
+        nonlocal asked
+        asked += 1
+        if asked < 4:
+            raise Stale("No instrument is known yet.")
+        return market()
+
+    async with house(tmp_path, market=late) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+        status = await home.ended(accepted.scan_id)
+        assert (status.status, status.outcome) == ("complete", "ok")

@@ -68,12 +68,19 @@ class Member:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait(STOP_S)
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def ended(self) -> int:
+        """Its exit status, once it has ended."""
+        return 0 if self.process is None else self.process.wait(STOP_S)
+
     def stop(self) -> int:
         """Ask it to end; its exit status."""
-        if self.process is None:
-            return 0
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(STOP_S)
+        self.terminate()
+        return self.ended()
 
 
 @dataclass
@@ -102,7 +109,7 @@ def cluster(
             "SEXTANT_DATABASE_URL": url,
             "SEXTANT_TOKEN_KEY": "a-signing-key-that-every-process-of-the-cluster-shares",
         }
-        made = Cluster(url, keys=asyncio.run(_people(url, people_count)))
+        made = Cluster(url, keys=asyncio.run(keys_of(url, people_count)))
         for number in range(workers):
             command = ("work", "--simulated", address)
             made.workers.append(Member(command, environ, folder / f"work-{number}.log"))
@@ -153,7 +160,7 @@ def _venue(folder: Path, instruments: int) -> Iterator[str]:
         process.stdout.close()
 
 
-async def _people(url: str, count: int) -> list[str]:
+async def keys_of(url: str, count: int) -> list[str]:
     """Personal API keys of as many people, each granted every strategy."""
     db, clock, passwords = open_engine(url), SystemClock(), Passwords(CHEAP)
     await migrate(db)

@@ -44,6 +44,8 @@ from sextant.strategies.ranking import ranked
 
 SCANS_AT_ONCE: Final = 2  # two cores
 STRATEGIES_AT_ONCE: Final = 2  # two cores; kernels release the interpreter lock
+MARKET_S: Final = 6.0  # a market that is not known this long after a scan was offered is told as unavailable
+OFFERED_KEPT: Final = 512  # scans that wait for a market; twice as many as may wait at all
 TAKE_S: Final = 2.0  # a database that cannot be asked for this long is asked again by the queue
 SETTLE_S: Final = 5.0  # a write is repeated at least this long, even after the scan's own deadline
 GRACE_S: Final = 5.0  # faults.md P2: of the 10 s of a stopping process, scans get the first half
@@ -109,6 +111,8 @@ class ScanWorker:
         self._slots = asyncio.Semaphore(STRATEGIES_AT_ONCE)
         self._stopping = asyncio.Event()
         self._grace_s = 0.0
+        self._has_market = False
+        self._offered_ns: dict[str, int] = {}
         self.name = new_id("worker")
         self.observer: Observer = Unobserved()
         self.seen: Callable[[MarketPart], None] = unseen
@@ -158,6 +162,8 @@ class ScanWorker:
         """
         deadline = Deadline(self._clock, TAKE_S)
         try:
+            if not await self._may_look(scan_id, deadline):
+                return not await self._ledger.leases.is_running(scan_id)
             taken = await patiently(
                 self._clock, deadline, lambda _: self._ledger.leases.take(scan_id, self.name)
             )
@@ -173,6 +179,25 @@ class ScanWorker:
                 await self._supervise(job, taken)
             finally:
                 keeping.cancel()
+        return True
+
+    async def _may_look(self, scan_id: str, deadline: Deadline) -> bool:
+        """Whether a scan may be taken: the market is known, or was waited for long enough.
+
+        Until then the scan is left to processes that know theirs; one that has just started would only fail it.
+        """
+        if self._has_market:
+            return True
+        try:
+            await self._crew.run(lambda _: self._market(), None, deadline, "view")
+        except MarketError:
+            now_ns = self._clock.monotonic_ns()
+            begun_ns = self._offered_ns.setdefault(scan_id, now_ns)
+            while len(self._offered_ns) > OFFERED_KEPT:
+                self._offered_ns.pop(next(iter(self._offered_ns)))
+            return now_ns - begun_ns >= MARKET_S * 1e9
+        self._has_market = True
+        self._offered_ns.clear()
         return True
 
     def _job(self, taken: Taken) -> _Job:
