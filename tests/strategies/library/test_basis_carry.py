@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import gzip
+import json
+import statistics
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -136,3 +141,39 @@ def test_a_halted_future_is_not_traded() -> None:
     item = answer(scanned(NAME, dataclasses.replace(view, instruments=(view.instruments[0], halted))))
     assert (item.kind, item.stage) == ("gate_failed", "status.second")
     assert (view.instruments[1].instrument.expiry_ns or 0) > FIRST_OPEN_NS + 90 * DAY_NS
+
+
+@pytest.mark.data
+def test_the_futures_of_a_recorded_morning(data_dir: Path) -> None:
+    """Deribit's futures as its option chain named them on 2026-06-27; only the instant was recorded, so bars stand still."""
+    packed = (data_dir / "deribit_options" / "btc_chain_20260627T0926Z.json.gz").read_bytes()
+    chain = json.loads(gzip.decompress(packed))
+    expiries = {item["instrument_name"]: item["expiration_timestamp"] for item in chain["instruments"]}
+    index = float(chain["index"]["index_price"])
+    named: dict[int, list[float]] = {}
+    for name, ticker in chain["tickers"].items():
+        if ticker["underlying_index"].startswith("BTC-"):  # others stand on an index of their own making
+            ratio = float(ticker["underlying_price"]) / float(ticker["index_price"])
+            named.setdefault(expiries[name], []).append(ratio)
+    futures = {expiry: index * statistics.median(ratios) for expiry, ratios in named.items()}
+    now_ms = datetime.datetime.fromisoformat(chain["captured_at"]).timestamp() * 1e3
+    legs = [Carried("binance", "spot", price=index, spread_bps=2.0)] + [
+        Carried(
+            "deribit", "future", price=price, spread_bps=2.0, days=(expiry - now_ms) / 86_400e3, index=index
+        )
+        for expiry, price in futures.items()
+    ]
+    run = scanned(NAME, carrying(legs, rows=90))
+    told = {
+        round(item.gates[next(i for i, g in enumerate(item.gates) if g.gate == "days")].value or 0.0): item
+        for item in run.dispositions
+    }
+    # By hand: (F - S)/S less 30.5 bps is 152.8 bps to December, 3.08 % a year, and 51.0 bps, 2.07 %, to September.
+    row = single(run)
+    assert row.horizon_s / 86_400 == pytest.approx(180.9, abs=0.1)
+    assert row.edge_bps == pytest.approx(152.8, abs=1.0)
+    assert told[90].stage == "best_of_group"
+    assert told[90].value == pytest.approx(51.0, abs=1.0)
+    assert told[272].stage == "days_cap"
+    assert told[6].stage == "days"
+    assert {told[20].kind, told[34].kind} == {"negative_net_edge"}
