@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from sextant.model.instrument import Instrument, InstrumentSpec, Kind
+from sextant.model.instrument import Instrument, InstrumentSpec, Kind, Style
 from sextant.venues.port import Listing, SymbolTable
 
 AT = 1_652_459_226_000_000_000
 MS = 1_000_000
 
 
-def listed(symbol: str, kind: Kind, unit: str = "1") -> Listing:
+def listed(symbol: str, kind: Kind, unit: str = "1", style: Style = "linear") -> Listing:
     expiry_ns = 1_653_638_400_000_000_000 if kind == "future" else None
     base, quote = symbol.split("-")[:2]
     spec = InstrumentSpec(
@@ -25,6 +25,7 @@ def listed(symbol: str, kind: Kind, unit: str = "1") -> Listing:
         funding_interval_s=None,
         max_leverage=None,
         as_of_ns=AT,
+        style=style,
     )
     return Listing("public", symbol, spec)
 
@@ -32,7 +33,8 @@ def listed(symbol: str, kind: Kind, unit: str = "1") -> Listing:
 SPOT = listed("BTC-USDT", "spot")
 SWAP = listed("BTC-USDT-SWAP", "perpetual", "0.01")
 DATED = listed("BTC-USDT-220527", "future", "0.01")
-TABLE = SymbolTable([SPOT, SWAP, DATED])
+INVERSE = listed("BTC-USD-SWAP", "perpetual", "100", "inverse")
+TABLE = SymbolTable([SPOT, SWAP, DATED, INVERSE])
 
 
 def books(

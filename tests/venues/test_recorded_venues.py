@@ -74,7 +74,7 @@ TABLE: dict[str, Recorded] = {
         books=9,
     ),
     V3.format("OKX"): Recorded(
-        410, {"books snapshot": 3, "books update": 287, "trades": 74, "tickers": 28}, books=1
+        410, {"books snapshot": 3, "books update": 287, "trades": 74, "tickers": 28}, books=3
     ),
     V3.format("DERIBIT"): Recorded(136, {"book snapshot": 10, "book change": 36, "ticker": 89}),
     V3.format("BITGET"): Recorded(

@@ -43,6 +43,20 @@ def test_sizes_of_contracts_become_base_units() -> None:
     ]
 
 
+def test_contracts_of_an_inverse_one_are_worth_quote_units() -> None:
+    levels = [["50000", "25", "0", "1"], ["49999", "0", "0", "0"]]
+    (event,) = read(books("update", levels, [], "BTC-USD-SWAP", seqId=105, prevSeqId=100))
+    assert isinstance(event, BookDelta)
+    assert event.bids == [(50000.0, 0.05), (49999.0, 0.0)]  # 25 contracts of 100 USD
+    row = {"tradeId": "1", "px": "50000", "sz": "5", "side": "buy", "ts": "1630048897897"}
+    (trade,) = read(message("trades", row, symbol="BTC-USD-SWAP"))
+    assert isinstance(trade, Trade)
+    assert trade.size == 0.01
+    (quoted, _) = read(message("tickers", {**TICKER, "askPx": "50000", "askSz": "10"}, symbol="BTC-USD-SWAP"))
+    assert isinstance(quoted, QuoteUpdate)
+    assert quoted.ask_size == 0.02
+
+
 def test_a_change_names_the_one_before_it() -> None:
     gone = ["30000.1", "0", "0", "0"]
     assert read(books("update", [BID], [gone], seqId=105, prevSeqId=100)) == [

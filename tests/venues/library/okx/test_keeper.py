@@ -100,7 +100,6 @@ def test_without_numbers_the_checksum_proves_and_a_wrong_one_ends_the_book() -> 
 @pytest.mark.data
 @pytest.mark.parametrize("lost", [None, 150])
 def test_every_recorded_checksum_agrees_until_a_message_is_lost(data_dir: Path, lost: int | None) -> None:
-    """Of all three books; the inverse contracts, which the product leaves out, are listed here for their digits."""
     symbols = SymbolTable([SPOT, listed("BTC-USD-220527", "future"), listed("UNI-USD-SWAP", "perpetual")])
     keeper, seen = OkxKeeper("public", symbols), Counter[type]()
     for at, frame in enumerate(read_recording(data_dir / "cryptofeed" / "v3" / "OKX.jsonl.zst")):

@@ -76,12 +76,26 @@ def test_types_are_pages_and_a_lot_is_in_base_units() -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"ctType": "inverse"}, {"instType": "OPTION"}, {"state": "odd"}, {"tickSz": "0"}]
+    "more", [{"ctType": "odd"}, {"instType": "OPTION"}, {"state": "odd"}, {"tickSz": "0"}]
 )
 def test_what_the_model_cannot_hold_is_left_out_with_the_reason(more: dict[str, object]) -> None:
     page = rest.parse_instruments(answer([{**INSTRUMENT, **more}, INSTRUMENT]), AT)
     assert (len(page.listings), len(page.left_out)) == (1, 1)
     assert page.left_out[0][1]
+
+
+def test_of_two_contracts_with_one_name_the_first_is_kept() -> None:
+    inverse = {**INSTRUMENT, "instId": "BTC-USD-SWAP", "ctType": "inverse", "ctVal": "100", "ctValCcy": "USD", "settleCcy": "BTC", "lotSz": "1"}  # fmt: skip
+    other = {**INSTRUMENT, "instId": "BTC-USD_UM-SWAP", "settleCcy": "USD"}
+    page = rest.parse_instruments(answer([inverse, other]), AT)
+    (listing,) = page.listings
+    assert (listing.symbol, str(listing.instrument), listing.spec.style) == (
+        "BTC-USD-SWAP",
+        "okx:BTC-USD:perpetual",
+        "inverse",
+    )
+    assert (str(listing.spec.contract_size), str(listing.spec.lot)) == ("100", "100")
+    assert [symbol for symbol, _ in page.left_out] == ["BTC-USD_UM-SWAP"]
 
 
 def test_a_book_begins_with_a_number_and_base_units() -> None:
@@ -148,7 +162,15 @@ def test_the_recorded_lists_are_read(data_dir: Path) -> None:
     listing = symbols.listing(found)
     assert listing is not None
     assert (str(listing.spec.contract_size), str(listing.spec.tick)) == ("0.01", "0.1")
-    assert symbols.instrument("public", "UNI-USD-SWAP") is None  # inverse
+    inverse = symbols.instrument("public", "UNI-USD-SWAP")
+    assert inverse is not None
+    listing = symbols.listing(inverse)
+    assert listing is not None
+    assert (str(inverse), listing.spec.style, str(listing.spec.contract_size)) == (
+        "okx:UNI-USD:perpetual",
+        "inverse",
+        "10",
+    )
     for body in recording.bodies.values():
         page = rest.parse_instruments(body, AT)
         assert len(page.listings) + len(page.left_out) == len(json.loads(body)["data"])

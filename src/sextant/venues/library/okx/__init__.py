@@ -1,4 +1,4 @@
-"""OKX, version 5 of its interface: spot, and perpetuals and futures whose worth is in base units.
+"""OKX, version 5 of its interface: spot, perpetuals and futures, linear and inverse.
 
 References
 ----------
@@ -67,7 +67,7 @@ VENUE: Final = Venue(
     ),
     refusal=rest.refusal,
     known_gaps=(
-        "Inverse contracts and options are not read.",
+        "Options are not read.",
         "Index prices and liquidations are not read.",
         "The turnover of spot and futures is not known before their first message.",
     ),

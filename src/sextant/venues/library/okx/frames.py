@@ -45,11 +45,16 @@ Rung = tuple[Price, Amount, msgspec.Raw, msgspec.Raw]
 
 
 class Of(NamedTuple):
-    """Whose frame it is: the instrument, base units of one unit of size, and the interval of a bar's channel."""
+    """Whose frame it is: the instrument, units of one of size, whether these are of the quote, and a bar's interval."""
 
     instrument: Instrument
     unit: float
+    in_quote: bool
     interval: Interval | None
+
+    def base(self, size: float, price: float) -> float:
+        """A size in base units: contracts of an inverse one are worth quote units."""
+        return size * self.unit / price if self.in_quote else size * self.unit
 
 
 class Arg(msgspec.Struct, gc=False):
@@ -157,8 +162,11 @@ class _Bars(msgspec.Struct, gc=False):
 HEAD: Final = msgspec.json.Decoder(_Head)
 
 
-def scaled(rungs: list[Rung], unit: float) -> list[Level]:
+def scaled(rungs: list[Rung], of: Of) -> list[Level]:
     """Prices and sizes in base units."""
+    unit = of.unit
+    if of.in_quote:
+        return [(rung[0], rung[1] * unit / rung[0]) for rung in rungs]
     if unit == 1.0:
         return [(rung[0], rung[1]) for rung in rungs]
     return [(rung[0], rung[1] * unit) for rung in rungs]
@@ -175,7 +183,7 @@ def _books(frame: _Books, of: Of, receive_ns: int) -> list[Event]:
     for row in frame.data:
         event_ns = row.ts * MILLISECOND_NS
         number = 0 if row.seqId is UNSET else row.seqId
-        bids, asks = scaled(row.bids, of.unit), scaled(row.asks, of.unit)
+        bids, asks = scaled(row.bids, of), scaled(row.asks, of)
         if frame.action == "update":
             before = None if row.prevSeqId is UNSET or not number else max(row.prevSeqId, 0)
             first = number if before is None else before + 1
@@ -200,7 +208,7 @@ def _trades(frame: _Trades, of: Of, receive_ns: int) -> list[Event]:
             receive_ns,
             row.tradeId,
             row.px,
-            row.sz * of.unit,
+            of.base(row.sz, row.px),
             1 if row.side == "buy" else -1,
         )
         for row in frame.data
@@ -233,9 +241,9 @@ def ticker_events(row: TickerRow, of: Of, receive_ns: int) -> list[Event]:
             event_ns,
             receive_ns,
             bid,
-            _size(bid, row.bidSz, of.unit),
+            _size(bid, row.bidSz, of),
             ask,
-            _size(ask, row.askSz, of.unit),
+            _size(ask, row.askSz, of),
         ),
         DerivativesUpdate(
             of.instrument,
@@ -249,8 +257,8 @@ def ticker_events(row: TickerRow, of: Of, receive_ns: int) -> list[Event]:
     ]
 
 
-def _size(price: float | None, size: float | Nothing, unit: float) -> float | None:
-    return None if price is None or size == "" else size * unit
+def _size(price: float | None, size: float | Nothing, of: Of) -> float | None:
+    return None if price is None or size == "" else of.base(size, price)
 
 
 def _funding(frame: _Funding, of: Of, receive_ns: int) -> list[Event]:
@@ -329,9 +337,12 @@ _MARK_BYTES: Final = len(_MARK)
 
 
 def of_listing(symbols: SymbolTable, instrument: Instrument, interval: Interval | None = None) -> Of:
-    """What is needed to read frames of an instrument: one contract of it is so many base units."""
+    """What is needed to read frames of an instrument: what one contract of it is worth."""
     listing = symbols.listing(instrument)
-    return Of(instrument, 1.0 if listing is None else float(listing.spec.contract_size), interval)
+    if listing is None:
+        return Of(instrument, 1.0, in_quote=False, interval=interval)
+    spec = listing.spec
+    return Of(instrument, float(spec.contract_size), in_quote=spec.style == "inverse", interval=interval)
 
 
 def parse_frame(category: Category, data: bytes, receive_ns: int, symbols: SymbolTable) -> list[Event]:

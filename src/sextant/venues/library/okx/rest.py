@@ -18,13 +18,14 @@ from sextant.model.events import (
     Listed,
     OpenInterestPoint,
 )
-from sextant.model.instrument import Instrument, InstrumentSpec, Kind, Status
+from sextant.model.instrument import Instrument, InstrumentSpec, Kind, Status, Style
 from sextant.model.times import MILLISECOND_NS, Interval
 from sextant.venues.bar_blocks import Past, bar_block, table_of
 from sextant.venues.library.okx.frames import (
     BOOK_LEVELS,
     INTERVAL_OF,
     BarRow,
+    Of,
     Rung,
     TickerRow,
     of_listing,
@@ -167,14 +168,21 @@ def parse_instruments(body: bytes, receive_ns: int) -> Listings:
     """
     listings: list[Listing] = []
     left_out: list[tuple[str, str]] = []
+    names: dict[Instrument, str] = {}
     kind = ""
     for raw in _answered(_ROWS, body, "instruments"):
         row = decode(_INSTRUMENT, raw, "instruments")
         kind = row.instType
         try:
-            listings.append(Listing(CATEGORY, row.instId, _spec(row, receive_ns)))
+            spec = _spec(row, receive_ns)
         except InputError as error:
             left_out.append((row.instId, error.message))
+            continue
+        if spec.instrument in names:
+            left_out.append((row.instId, f"It has the assets and the kind of {names[spec.instrument]}."))
+            continue
+        names[spec.instrument] = row.instId
+        listings.append(Listing(CATEGORY, row.instId, spec))
     after = list(KINDS)[list(KINDS).index(kind) + 1 :] if kind in KINDS else []
     return Listings(
         tuple(listings),
@@ -191,10 +199,14 @@ def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
     if row.state not in _STATUS:
         raise InputError(f"State '{row.state}' is not known.", field="state")
     base, quote, unit = row.baseCcy, row.quoteCcy, Decimal(1)
+    style: Style = "linear"
     if kind != "spot":
-        if row.ctType != "linear":
-            raise InputError("Contracts whose worth is not in base units are not read.", field="ctType")
-        base, quote = row.ctValCcy, row.settleCcy
+        if row.ctType not in ("linear", "inverse"):
+            raise InputError(f"Type of contract '{row.ctType}' is not known.", field="ctType")
+        style = "linear" if row.ctType == "linear" else "inverse"
+        # A linear contract is worth base units and settled in the quote; of an inverse one it is the other way.
+        linear, inverse = (row.ctValCcy, row.settleCcy), (row.settleCcy, row.ctValCcy)
+        base, quote = linear if style == "linear" else inverse
         unit = step(row.ctVal, _WHERE, "ctVal") * step(row.ctMult or "1", _WHERE, "ctMult")
     expiry_ns = row.expTime * MILLISECOND_NS if kind == "future" and isinstance(row.expTime, int) else None
     return InstrumentSpec(
@@ -207,6 +219,7 @@ def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
         funding_interval_s=None,
         max_leverage=step(row.lever, _WHERE, "lever") if row.lever and kind != "spot" else None,
         as_of_ns=as_of_ns,
+        style=style,
     )
 
 
@@ -249,8 +262,13 @@ def parse_book(body: bytes, receive_ns: int, listing: Listing) -> BookSnapshot:
     if len(books) != 1:
         raise WireError(f"OKX books: {len(books)} books, not one.", reason="value", field="data")
     (book,) = books
-    unit = float(listing.spec.contract_size)
-    bids, asks = scaled(book.bids, unit), scaled(book.asks, unit)
+    of = Of(
+        listing.instrument,
+        float(listing.spec.contract_size),
+        in_quote=listing.spec.style == "inverse",
+        interval=None,
+    )
+    bids, asks = scaled(book.bids, of), scaled(book.asks, of)
     if not bids and not asks:
         raise WireError("OKX books: no levels.", reason="value", field="data.bids")
     if any(size <= 0.0 for _, size in (*bids, *asks)):
