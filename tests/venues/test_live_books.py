@@ -41,12 +41,14 @@ BINANCE_ROW = {"symbol": "BTCUSDT", "status": "TRADING", "baseAsset": "BTC", "qu
 class Binance:
     """What the venue answers, and the number at which its books begin."""
 
-    def __init__(self) -> None:
+    def __init__(self, bases: Sequence[str] = ("BTC",)) -> None:
         self.number = 7
+        self.bases = bases
+        rows = [{**BINANCE_ROW, "symbol": f"{base}USDT", "baseAsset": base} for base in bases]
         self.speaking = Speaking(
             {
                 "/api/v3/exchangeInfo": lambda _: {"symbols": []},
-                "/fapi/v1/exchangeInfo": lambda _: {"symbols": [BINANCE_ROW]},
+                "/fapi/v1/exchangeInfo": lambda _: {"symbols": rows},
                 "/fapi/v1/ticker/24hr": lambda _: [],
                 "/fapi/v1/depth": lambda _: {
                     "lastUpdateId": self.number,
@@ -57,9 +59,9 @@ class Binance:
             lambda message: [{"result": None, "id": message["id"]}],
         )
 
-    async def change(self, first: int, last: int, before: int) -> None:
-        data = {"e": "depthUpdate", "E": 1786310817000, "T": 1786310817000, "s": "BTCUSDT", "U": first, "u": last, "pu": before, "b": [["100.5", "2"]], "a": []}  # fmt: skip
-        await self.speaking.say("/public/stream", {"stream": "btcusdt@depth@100ms", "data": data})
+    async def change(self, first: int, last: int, before: int, base: str = "BTC") -> None:
+        data = {"e": "depthUpdate", "E": 1786310817000, "T": 1786310817000, "s": f"{base}USDT", "U": first, "u": last, "pu": before, "b": [["100.5", "2"]], "a": []}  # fmt: skip
+        await self.speaking.say("/public/stream", {"stream": f"{base.lower()}usdt@depth@100ms", "data": data})
 
 
 async def test_a_book_of_binance_begins_by_rest_and_again_after_a_gap() -> None:
@@ -83,6 +85,20 @@ async def test_a_book_of_binance_begins_by_rest_and_again_after_a_gap() -> None:
         assert heard.state.counters["book_gaps"] == 1
         assert (heard.state.book(instrument).valid, heard.state.book(instrument).sequence) == (True, 30)
         assert told.speaking.asked.count("GET /fapi/v1/depth") == 2
+
+
+async def test_books_that_wait_for_their_turn_are_each_asked_for_once() -> None:
+    told = Binance(bases=[f"A{number}" for number in range(30)])
+    async with hearing(lambda _: binance.VENUE, told.speaking, USDT) as heard:
+        await until_up(heard)
+        for base in told.bases:
+            await told.change(5, 9, 4, base)
+        books = [parse_instrument(f"binance:{base}-USDT:perpetual") for base in told.bases]
+        begun_ns = heard.clock.monotonic_ns()
+        await advance_until(heard.clock, 0.5, lambda: all(heard.state.book(book).valid for book in books))
+        # Two a second are let through, so the last waits longer than the time after which a book is asked for again.
+        assert 14 <= (heard.clock.monotonic_ns() - begun_ns) / 1e9 <= 20
+        assert told.speaking.asked.count("GET /fapi/v1/depth") == 30
 
 
 async def test_a_recorded_session_replays_with_the_books_that_began_by_rest(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ class Link:
         self._url = part.url
         self._symbols = symbols
         self._keeper: Keeper | None = None
-        self._beginnings: set[asyncio.Task[None]] = set()
+        self._beginnings: dict[Instrument, asyncio.Task[None]] = {}
         self._carried: dict[str, tuple[Instrument, tuple[Stream, ...]]] = {}
         for subscription in part.subscriptions:
             for stream in subscription.streams:
@@ -227,9 +227,11 @@ class Link:
             self._ask("unsubscribe", (topic,))
             self._ask("subscribe", (topic,))
             return
-        task = asyncio.ensure_future(self._begin(instrument))
-        self._beginnings.add(task)
-        task.add_done_callback(self._beginnings.discard)
+        # At the start hundreds of books wait for their turn; asking for one twice would make all of them later.
+        if instrument not in self._beginnings:
+            task = asyncio.ensure_future(self._begin(instrument))
+            self._beginnings[instrument] = task
+            task.add_done_callback(lambda _: self._beginnings.pop(instrument, None))
 
     async def _begin(self, instrument: Instrument) -> None:
         """Ask for the beginning of a book; one that did not come is asked for again when it is late."""
@@ -280,7 +282,7 @@ class Link:
             raise
         finally:
             self._connection = None
-            tasks = (closed, keeping, *self._beginnings)
+            tasks = (closed, keeping, *self._beginnings.values())
             for task in tasks:
                 task.cancel()
             connection.abort()
