@@ -74,8 +74,9 @@ def shrunk_covariance(returns: Floats, weights: Floats | None = None) -> Covaria
     rbar = float((s / np.outer(sd, sd))[off].mean())
     target = rbar * np.outer(sd, sd)
     np.fill_diagonal(target, var)
-    pi = ((y**2) * share[:, None]).T @ (y**2) - s**2
-    skewed = ((y**3) * share[:, None]).T @ y - var[:, None] * s
+    square = y * y
+    pi = (square * share[:, None]).T @ square - s * s
+    skewed = (square * y * share[:, None]).T @ y - var[:, None] * s
     rho = float(np.diag(pi).sum() + rbar * (np.outer(1.0 / sd, sd) * skewed)[off].sum())
     gamma = float(((target - s) ** 2).sum())
     rows = 1.0 / float((share**2).sum())

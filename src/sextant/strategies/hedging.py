@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -115,8 +116,69 @@ def _perpetual(ground: Ground, base: str) -> int | None:
     return min(ranked)[-1] if ranked else None
 
 
-def fitted(ground: Ground, name: str, columns: Sequence[int]) -> Hedge | Lack:
+@dataclass(frozen=True, eq=False)
+class Fits:
+    """Covariances of a portfolio's assets and of everything that might hedge it, shared by all candidates.
+
+    Parameters
+    ----------
+    columns
+        H columns of perpetuals.
+    size
+        N, the assets, which come first.
+    returns
+        float64 (T, N + H): 4h log returns that all of them have.
+    """
+
+    columns: tuple[int, ...]
+    size: int
+    returns: Floats
+
+    @cached_property
+    def now(self) -> Floats:
+        """The covariance of all rows."""
+        return _matrix(self.returns)
+
+    @cached_property
+    def weekly(self) -> tuple[tuple[int, Floats], ...]:
+        """Where each week begins, and the covariance of the rows before it."""
+        starts = range(_FIRST_FIT, len(self.returns) - WEEK_ROWS + 1, WEEK_ROWS)
+        return tuple((start, _matrix(self.returns[:start])) for start in starts)
+
+    def ratio(self, matrix: Floats, exposure: Floats, columns: Sequence[int]) -> Floats:
+        """float64: USD of each of some perpetuals that, sold, leaves the least variance."""
+        places = self.places(columns)
+        joint = matrix[np.ix_(places, range(self.size))] @ exposure
+        return np.asarray(np.linalg.solve(matrix[np.ix_(places, places)], joint), dtype=np.float64)
+
+    def places(self, columns: Sequence[int]) -> list[int]:
+        """Where some perpetuals stand among all columns."""
+        return [self.size + self.columns.index(column) for column in columns]
+
+
+def fits_of(ground: Ground, columns: Sequence[int]) -> Fits | Lack:
+    """The shared covariances, or why there are none: old bars, too few, or one that does not move."""
+    frame = ground.pricing.view.bars.get(FRAME)
+    closed_ns = 0 if frame is None or frame.last_close_ns is None else frame.last_close_ns
+    age_s = (ground.pricing.view.as_of_ns - closed_ns) / SECOND_NS
+    if frame is not None and age_s > FRAME_AGE_S:
+        return (f"bars.{FRAME}.age_s", age_s, FRAME_AGE_S, "s")
+    own = [ground.holdings.columns[asset] for asset in ground.modelled]
+    returns = _returns(ground, FRAME, (*own, *columns), LEAST_FIT * 3)
+    if len(returns) < LEAST_FIT:
+        return (f"bars.{FRAME}", float(len(returns)), float(LEAST_FIT), "rows")
+    if not (returns[:_FIRST_FIT] != returns[:1]).any(axis=0).all():
+        return (f"bars.{FRAME}.moving", 0.0, 1.0, "columns")
+    return Fits(tuple(columns), len(own), returns)
+
+
+def fitted(ground: Ground, name: str, columns: Sequence[int], shared: Fits | None = None) -> Hedge | Lack:
     """A candidate with its ratio, scenarios and evidence, or the first input that is too short.
+
+    Parameters
+    ----------
+    shared
+        Covariances that hold its columns among others; None fits it on bars of its own.
 
     Notes
     -----
@@ -127,23 +189,18 @@ def fitted(ground: Ground, name: str, columns: Sequence[int]) -> Hedge | Lack:
     ----------
     Ederington 1979, The Hedging Performance of the New Futures Markets, Journal of Finance 34.
     """
+    fits = fits_of(ground, columns) if shared is None else shared
+    if isinstance(fits, tuple):
+        return (f"{fits[0]}.{name}", *fits[1:])
     own = [ground.holdings.columns[asset] for asset in ground.modelled]
-    frame = ground.pricing.view.bars.get(FRAME)
-    closed_ns = 0 if frame is None or frame.last_close_ns is None else frame.last_close_ns
-    age_s = (ground.pricing.view.as_of_ns - closed_ns) / SECOND_NS
-    if frame is not None and age_s > FRAME_AGE_S:
-        return (f"bars.{FRAME}.age_s", age_s, FRAME_AGE_S, "s")
-    short = _returns(ground, FRAME, (*own, *columns), LEAST_FIT * 3)
-    if len(short) < LEAST_FIT:
-        return (f"bars.{FRAME}.{name}", float(len(short)), float(LEAST_FIT), "rows")
     days = _returns(ground, "1d", (*own, *columns), MOST_ROWS + round(HALF_LIFE) + 1)
     if len(days) < LEAST_ROWS:
         return (f"bars.1d.{name}", float(len(days)), float(LEAST_ROWS), "rows")
     size = len(own)
-    if not ((short[:, size:] != 0).any(axis=0).all() and (days[-60:, size:] != 0).any(axis=0).all()):
-        return (f"bars.moving.{name}", 0.0, 1.0, "columns")
+    if not (days[-60:, size:] != 0).any(axis=0).all():
+        return (f"bars.1d.moving.{name}", 0.0, 1.0, "columns")
     exposure = ground.exposure
-    ratio = _ratio(short, exposure)
+    ratio = fits.ratio(fits.now, exposure, columns)
     rows = scenarios(days) * (1.0 if ground.tested is None else ground.tested.factor)
     gains, hedged = rows[:, :size] @ exposure, -(rows[:, size:] @ ratio)
     return Hedge(
@@ -152,7 +209,7 @@ def fitted(ground: Ground, name: str, columns: Sequence[int]) -> Hedge | Lack:
         now_usd=max(shortfall(gains), 0.0),
         gains=gains,
         hedged=hedged,
-        weeks=_weeks(short, exposure),
+        weeks=_weeks(fits, exposure, columns),
     )
 
 
@@ -166,24 +223,20 @@ def _returns(ground: Ground, interval: Interval, columns: Sequence[int], most: i
     return whole
 
 
-def _ratio(returns: Floats, exposure: Floats) -> Floats:
-    """float64 (H,): USD of each hedge that, sold, leaves the least variance."""
-    size = len(exposure)
-    matrix = shrunk_covariance(returns, recency(len(returns), HALF_LIFE)).matrix
-    with_portfolio = matrix[size:, :size] @ exposure
-    return np.asarray(np.linalg.solve(matrix[size:, size:], with_portfolio), dtype=np.float64)
+def _matrix(returns: Floats) -> Floats:
+    return shrunk_covariance(returns, recency(len(returns), HALF_LIFE)).matrix
 
 
-def _weeks(returns: Floats, exposure: Floats) -> Difference | None:
+def _weeks(fits: Fits, exposure: Floats, columns: Sequence[int]) -> Difference | None:
     """Variance reduction of the week after each weekly refit, with its 90 % interval."""
-    size, reductions = len(exposure), []
-    for start in range(_FIRST_FIT, len(returns) - WEEK_ROWS + 1, WEEK_ROWS):
-        ratio = _ratio(returns[:start], exposure)
-        week = returns[start : start + WEEK_ROWS]
-        plain = week[:, :size] @ exposure
-        left = plain - week[:, size:] @ ratio
-        if plain.var() > 0:
-            reductions.append(1.0 - float(left.var()) / float(plain.var()))
+    reductions: list[float] = []
+    plain = fits.returns[:, : fits.size] @ exposure
+    hedges = fits.returns[:, fits.places(columns)]
+    for start, matrix in fits.weekly:
+        week = slice(start, start + WEEK_ROWS)
+        left = plain[week] - hedges[week] @ fits.ratio(matrix, exposure, columns)
+        if plain[week].var() > 0:
+            reductions.append(1.0 - float(left.var()) / float(plain[week].var()))
     return interval_of(np.array(reductions)) if len(reductions) > 1 else None
 
 

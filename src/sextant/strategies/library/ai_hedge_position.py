@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from sextant.model.opportunity import Disposition, GateReading, Opportunity
@@ -20,7 +21,7 @@ from sextant.strategies.contract import Judged, Need, Param, Strategy, Verdict
 from sextant.strategies.costs import Pricing
 from sextant.strategies.dispositions import Economic, Named, economic, found, insufficient
 from sextant.strategies.ground import Ground, ground_of, unspoken
-from sextant.strategies.hedging import Priced, candidates_of, fitted, priced
+from sextant.strategies.hedging import Fits, Priced, candidates_of, fits_of, fitted, priced
 from sextant.strategies.protect import Protection, told
 
 NEEDS: Final = (
@@ -54,11 +55,11 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
     named = candidates_of(ground)
     if not named:
         return [], [economic(Named("portfolio"), Economic("instrument", 0.0, 1.0, 1), ())]
+    asker = _Asker(strategy, ground, verdict.params, tuple(dict.fromkeys(sum(named.values(), ()))))
     answers: list[_Case | Disposition] = []
     for name, columns in named.items():
         members = tuple(pricing.view.instruments[column].instrument for column in columns)
-        unit = Named(f"hedge with {name}", members)
-        answers.append(_tried(strategy, ground, verdict.params, unit, (name, columns)))
+        answers.append(_tried(asker, Named(f"hedge with {name}", members), (name, columns)))
     cases = [answer for answer in answers if isinstance(answer, _Case)]
     best = min(cases, key=lambda case: (case.price.per_usd, case.unit.name), default=None)
     if best is None:
@@ -77,14 +78,25 @@ def _disposed(answer: _Case | Disposition, best: _Case, row: Opportunity) -> Dis
     return economic(answer.unit, cheapest, answer.readings)
 
 
-def _tried(
-    strategy: Strategy,
-    ground: Ground,
-    params: Mapping[str, float],
-    unit: Named,
-    candidate: tuple[str, tuple[int, ...]],
-) -> _Case | Disposition:
+@dataclass(frozen=True, eq=False)
+class _Asker:
+    """A strategy, what it stands on, what it is asked with, and the perpetuals of all candidates."""
+
+    strategy: Strategy
+    ground: Ground
+    params: Mapping[str, float]
+    columns: tuple[int, ...]
+
+    @cached_property
+    def shared(self) -> Fits | None:
+        """Covariances of all at once; None where some lack the bars, and each is fitted alone."""
+        fits = fits_of(self.ground, self.columns)
+        return fits if isinstance(fits, Fits) else None
+
+
+def _tried(asker: _Asker, unit: Named, candidate: tuple[str, tuple[int, ...]]) -> _Case | Disposition:
     """A candidate that passed its gates, or the first that failed."""
+    strategy, ground, params = asker.strategy, asker.ground, asker.params
     capital = Economic("min_capital", ground.equity_usd, strategy.min_capital_usd, 1, "USD")
     breach = Economic("breach", ground.es_usd / ground.budget_usd, params["breach"], 1)
     readings: tuple[GateReading, ...] = ()
@@ -92,7 +104,7 @@ def _tried(
         if not gate.reading.passed:
             return economic(unit, gate, readings)
         readings = (*readings, gate.reading)
-    hedge = fitted(ground, *candidate)
+    hedge = fitted(ground, *candidate, asker.shared)
     if isinstance(hedge, tuple):
         return insufficient(unit, hedge, readings)
     weeks = hedge.weeks
