@@ -176,3 +176,32 @@ async def test_only_the_kinds_that_are_wanted_are_read_and_none_that_settles_too
     ends = {instrument.expiry_ns for instrument in listed}
     assert len(ends) > 1
     assert all(end is not None and NOW_NS < end <= NOW_NS + 5 * DAY_NS for end in ends)
+
+
+async def test_a_feed_without_a_past_listens_to_what_was_listed_since() -> None:
+    async with fed(Wanted(most=10, history=None)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: stage.count(StreamAlive) > 0)
+        stage.whole.bases.append("ADA")
+        await advance_until(stage.clock, 5.0, lambda: len(stage.listed) == 2)
+        assert stage.listed == [3, 4]
+        await advance_until(
+            stage.clock, 0.1, lambda: bool(topics_of(stage)) and "ADAUSDT" in topics_of(stage)
+        )
+        assert topics_of(stage) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT"}
+        assert len(stage.whole.spoken.open) == 1  # the former connection is closed
+
+
+def topics_of(stage: Stage) -> set[str]:
+    open_sockets = stage.whole.spoken.open
+    return {topic.rpartition(".")[2] for socket in open_sockets for topic in socket.topics()}
+
+
+async def test_a_feed_with_a_past_goes_on_with_what_it_began_with() -> None:
+    async with fed(Wanted(most=10, history=BARS)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: bool(stage.filled) and stage.count(StreamAlive) > 0)
+        stage.whole.bases.append("ADA")
+        began_ns = stage.clock.monotonic_ns()
+        await advance_until(
+            stage.clock, 5.0, lambda: stage.clock.monotonic_ns() - began_ns > 1300e9, most=400
+        )
+        assert stage.listed == [3]

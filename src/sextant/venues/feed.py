@@ -21,7 +21,7 @@ from sextant.model.times import DAY_NS
 from sextant.venues.asking import Asking, Asks
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
 from sextant.venues.broker import Broker, Priority
-from sextant.venues.directory import changes, read_directory, read_quotes
+from sextant.venues.directory import Directory, changes, read_directory, read_quotes
 from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
 from sextant.venues.port import Listing, Request, SymbolTable, Venue
 from sextant.venues.session import Session, runtime
@@ -137,13 +137,20 @@ class Feed:
         self._session: Session | None = None
         self._silence = Silence(clock)
         self._broker: Broker | None = None
+        self._seen: set[Instrument] = set()
 
     def within(self, broker: Broker | None) -> None:
         """Ask only what a broker lets pass, where there is one; before ``run``."""
         self._broker = broker
 
     async def run(self) -> None:
-        """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking."""
+        """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking.
+
+        Notes
+        -----
+        A feed without a past begins anew when the venue has listed more of what is wanted: options are listed every day.
+        One with a past tells what it began with, until its process starts again.
+        """
         retrying = Retrying(clock=self._clock, fraction=new_fraction)
         settings = HttpSettings(
             refusal=self._venue.refusal,
@@ -152,22 +159,27 @@ class Feed:
             observe=self._watcher.called,
         )
         async with RestClient(self._venue.rest, retrying, settings) as client:
-            listings = await self._listings(self._asks(client, "scan"))
-            symbols = SymbolTable(listings)
-            subscriptions = [Subscription(listing, STREAMS) for listing in listings]
-            outlet = Outlet(self._emit, self._watcher.tap)
-            shared = replace(
-                runtime(self._venue, self._clock, new_fraction, self._silence),
-                ask=self._asker(self._asks(client, "book")),
-            )
-            self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
-            self._watcher.listed(len(listings))
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._session.run())
-                group.create_task(self._refresh(self._asks(client, "scan"), listings))
-                if self._wanted.history is not None:
-                    past = self._asks(client, "backfill")
-                    group.create_task(self._fill(past, listings, self._wanted.history))
+            while True:
+                await self._until_more_is_listed(client)
+
+    async def _until_more_is_listed(self, client: RestClient) -> None:
+        listings = await self._listings(self._asks(client, "scan"))
+        symbols = SymbolTable(listings)
+        subscriptions = [Subscription(listing, STREAMS) for listing in listings]
+        outlet = Outlet(self._emit, self._watcher.tap)
+        shared = replace(
+            runtime(self._venue, self._clock, new_fraction, self._silence),
+            ask=self._asker(self._asks(client, "book")),
+        )
+        self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
+        self._watcher.listed(len(listings))
+        async with asyncio.TaskGroup() as group:
+            told = group.create_task(self._session.run())
+            if self._wanted.history is not None:
+                past = self._asks(client, "backfill")
+                group.create_task(self._fill(past, listings, self._wanted.history))
+            await self._refresh(self._asks(client, "scan"), listings)
+            told.cancel()
 
     def _asks(self, client: RestClient, priority: Priority) -> Asks:
         return client if self._broker is None else Asking(self._broker, client, priority)
@@ -228,6 +240,7 @@ class Feed:
         directory = await read_directory(self._venue, client, deadline)
         fitting = SymbolTable(listing for listing in directory.symbols if self._fits(listing))
         facts = await read_quotes(self._venue, client, deadline, fitting)
+        self._seen = {listing.instrument for listing in fitting}
         kept = largest(list(fitting), facts, self._wanted.most)
         stay = {listing.instrument for listing in kept}
         self._learn([event for event in directory.events if event.spec.instrument in stay])
@@ -235,7 +248,10 @@ class Feed:
         return kept
 
     async def _refresh(self, client: Asks, listings: Sequence[Listing]) -> None:
-        """Tell changed rules and delistings; a directory that cannot be read changes nothing."""
+        """Tell changed rules and delistings; a directory that cannot be read changes nothing.
+
+        Ends when a feed without a past has more to listen to.
+        """
         held = {listing.instrument: listing for listing in listings}
         conditions, name = Conditions(self._clock), self._venue.name
         while True:
@@ -252,6 +268,12 @@ class Feed:
             now_ns = self._clock.now_ns()
             if changed:
                 self._learn([Listed(listing.spec, now_ns, now_ns) for listing in changed])
+            if self._wanted.history is None and self._more(found):
+                return
+
+    def _more(self, found: Directory) -> bool:
+        """Whether something wanted is listed that was not, or not yet wanted, when the instruments were read."""
+        return any(listing.instrument not in self._seen and self._fits(listing) for listing in found.symbols)
 
     def _fits(self, listing: Listing) -> bool:
         instrument = listing.instrument

@@ -66,6 +66,5 @@ VENUE: Final = Venue(
         "Books and trades of single options are read from recordings and not subscribed.",
         "A channel that the venue leaves out of its acknowledgement is noticed by its age.",
         "An account whose currencies are collateral apart has no equity in dollars, and sizes are then illustrative.",
-        "Options listed after the start are subscribed at the next start.",
     ),
 )
