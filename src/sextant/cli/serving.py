@@ -28,7 +28,6 @@ from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.memory import limit_memory
 from sextant.kit.retry import Retrying
-from sextant.kit.silences import Silences
 from sextant.model.account import Account
 from sextant.model.credentials import Credentials
 from sextant.monitoring.upstreams import reader_of
@@ -37,9 +36,9 @@ from sextant.portfolio.joined import joined
 from sextant.strategies.catalog import strategies
 from sextant.vault.records import User
 from sextant.vault.users import UserSpec
+from sextant.venues.asking import broker_of
 from sextant.venues.backfill import Failure, Plan
 from sextant.venues.backfill import Progress as Filled
-from sextant.venues.broker import Broker
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Wanted, Watcher, at
 from sextant.venues.port import Venue
@@ -78,20 +77,12 @@ async def run_live(host: str | None, port: int | None) -> None:
 async def _live(config: Config, clock: Clock, bound: socket) -> None:
     async with assemble(config, clock, "live", code_version(), simulated=False) as server:
         feed = Feed(venue(LIVE), clock, server.source.learn, Wanted(), _counted(server, LIVE))
-        _keep_budgets(feed, venue(LIVE), config, clock)
+        feed.within(broker_of(venue(LIVE), clock, config.data_dir))
         server.rooms.watch.attach(reader_of(feed))
         options = _options(server, venue(OPTIONS_VENUE), clock)
         await serve(
             server, bound, [feed.run, options.run], lambda: say(f"Sextant answers on {spoken(bound)}")
         )
-
-
-def _keep_budgets(feed: Feed, place: Venue, config: Config, clock: Clock) -> None:
-    """Let a feed ask only within its venue's budgets; bans lie beside the data and hold for all processes there."""
-    policy = place.variations.policy
-    if policy is not None:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
-        feed.within(Broker(policy, clock, Silences(config.data_dir / "silences.json", clock)))
 
 
 def _options(server: Server, place: Venue, clock: Clock) -> Feed:
