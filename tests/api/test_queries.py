@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sextant.kit.db import open_engine
 from sextant.scans.ledger import open_ledger
-from support.api import api_on
+from support.api import Api, api_on
 from support.database import sqlite
 
 HOT: Final = 3
@@ -23,10 +25,31 @@ SMALL: Final = frozenset({"workers", "CONSTANT"})
 """Tables of a few rows, which are read whole."""
 
 
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a database that holds an ended scan, and its id; whoever ran it has gone."""
+    folder = tmp_path_factory.mktemp("scanned")
+
+    async def scan() -> str:
+        async with sqlite(folder) as db, api_on(db, working=True) as api:
+            user, bearer = await api.onboarded()
+            scan_id = await api.discover(bearer, strategy_ids=["ai_spot_momentum_strategy"])
+            await api.ended(user, scan_id)
+            return scan_id
+
+    return folder, asyncio.run(scan())
+
+
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    async with sqlite(tmp_path) as engine:
-        yield engine
+async def db(scanned: tuple[Path, str]) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(f"sqlite+aiosqlite:///{scanned[0] / 'sextant.db'}")
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def scan_id(scanned: tuple[Path, str]) -> str:
+    return scanned[1]
 
 
 @contextmanager
@@ -42,16 +65,6 @@ def counted(db: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
         yield sent
     finally:
         sa.event.remove(db.sync_engine, "before_cursor_execute", note)
-
-
-@pytest.fixture
-async def scan_id(db: AsyncEngine) -> str:
-    """A scan that has ended; whoever ran it has gone, so that only requests ask the database."""
-    async with api_on(db, working=True) as api:
-        user, bearer = await api.onboarded()
-        scan_id = await api.discover(bearer, strategy_ids=["ai_spot_momentum_strategy"])
-        await api.ended(user, scan_id)
-    return scan_id
 
 
 @pytest.mark.parametrize(
@@ -82,8 +95,9 @@ async def test_a_request_asks_the_database_few_times(
 
 async def test_a_poll_of_a_running_scan_is_a_hot_route_too(db: AsyncEngine) -> None:
     async with api_on(db) as api:
-        _, bearer = await api.onboarded()
-        answer = await api.client.post("/api/v1/opportunities/discover", json={}, headers=bearer)
+        _, bearer = await api.session()
+        force = {"force_refresh": True}
+        answer = await api.client.post("/api/v1/opportunities/discover", json=force, headers=bearer)
         for _ in range(3):
             api.clock.advance(10)
             with counted(db) as sent:
@@ -94,8 +108,9 @@ async def test_a_poll_of_a_running_scan_is_a_hot_route_too(db: AsyncEngine) -> N
 
 async def test_starting_a_scan_asks_few_times(db: AsyncEngine) -> None:
     async with api_on(db) as api:
-        _, bearer = await api.onboarded()
+        _, bearer = await api.session()
         headers = bearer | {"Idempotency-Key": "key-0123456789"}
+        await _cancelled(api, bearer)
         with counted(db) as sent:
             answer = await api.client.post("/api/v1/opportunities/discover", json={}, headers=headers)
         assert answer.status_code == 200
@@ -118,6 +133,7 @@ async def test_every_lookup_has_an_index(db: AsyncEngine, scan_id: str) -> None:
                 "/api/v1/opportunities/user-status",
             ):
                 assert (await api.client.get(path, headers=bearer)).status_code == 200
+            await _cancelled(api, bearer)
             running = await api.discover(bearer)
             leases = open_ledger(db).leases
             taken = await leases.take(running, "worker")
@@ -138,6 +154,12 @@ async def test_every_lookup_has_an_index(db: AsyncEngine, scan_id: str) -> None:
                 if found is not None and found[1] not in SMALL:
                     whole.append(f"{row.detail}: {text[:200]}")
     assert whole == []
+
+
+async def _cancelled(api: Api, bearer: dict[str, str]) -> None:
+    """End whatever runs."""
+    latest = (await api.client.get("/api/v1/opportunities/status/latest", headers=bearer)).json()
+    await api.client.post(f"/api/v1/scans/{latest['scan_id']}/cancel", headers=bearer)
 
 
 def _one(parameters: Any) -> Any:

@@ -178,3 +178,22 @@ async def test_a_scan_that_the_release_before_left_behind_is_ended(db: AsyncEngi
     status = await ledger.rows.status(RUNNING, "user-2")
     assert status.error is not None
     assert (status.status, status.error.reason) == ("failed", "worker_lost")
+
+
+async def test_a_migration_that_is_interrupted_leaves_nothing_behind(db: AsyncEngine) -> None:
+    await migrate(db, BEFORE)
+    async with db.begin() as connection:
+        await connection.execute(sa.text("CREATE TABLE workers (name TEXT)"))  # the third statement meets it
+    with pytest.raises(sa.exc.DBAPIError):
+        await migrate(db)
+    async with db.begin() as connection:
+        columns = await connection.run_sync(
+            lambda sync: {column["name"] for column in sa.inspect(sync).get_columns("scans")}
+        )
+        revision = (await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar_one()
+        await connection.execute(sa.text("DROP TABLE workers"))
+    assert "lease_token" not in columns
+    assert revision == BEFORE
+    await migrate(db)
+    await furnish(db)
+    assert (await open_ledger(db).rows.status(ENDED, "user-1")).version == 9
