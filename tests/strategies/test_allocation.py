@@ -12,6 +12,7 @@ from sextant.strategies.allocation import (
     Asked,
     allocate,
     expected_gain_usd,
+    reports_of,
 )
 from sextant.strategies.contest import NOTHING
 from sextant.strategies.ground import Ground, ground_of
@@ -125,3 +126,39 @@ def test_the_expected_gain_is_what_the_moved_weights_promise(view: View) -> None
     expected = sum(moved[name] * mu[name] for name in mu) * told.equity_usd * 90 / 365
     assert expected_gain_usd(answer, told.equity_usd, 90.0) == pytest.approx(expected)
     assert moved["XRP"] == pytest.approx(-0.05, abs=1e-4)  # to the upper edge of 0.10 +- 0.05
+
+
+def test_every_method_is_reported_on_the_same_problem(view: View) -> None:
+    told = four(view)
+    answer = allocated(told, cap=0.3)
+    reports = reports_of(told, answer)
+    assert {report.method for report in reports} == {
+        "equal_weight", "min_variance", "max_sharpe", "risk_parity", "kelly_criterion", "adaptive",
+    }  # fmt: skip
+    known = [report.certainty_frac for report in reports if report.weights is not None]
+    assert known == sorted(known, key=lambda value: -(value or 0.0))
+    equal = next(report for report in reports if report.method == "equal_weight")
+    assert equal.weights == pytest.approx(dict.fromkeys(("BTC", "ETH", "SOL", "XRP"), 0.225))
+    assert equal.risk_shares is not None
+    assert sum(equal.risk_shares.values()) == pytest.approx(1.0)
+    # From 0.2 to 0.225 of four assets is a tenth of equity, at 11 bps.
+    assert equal.turnover_frac == pytest.approx(0.1)
+    assert equal.cost_usd == pytest.approx(0.1 * told.equity_usd * 0.0011)
+    weights = np.full(4, 0.225)
+    sigma = float(np.sqrt(weights @ answer.problem.sigma @ weights))
+    assert equal.volatility_frac == pytest.approx(sigma)
+    assert equal.return_frac == pytest.approx(float(answer.problem.mu @ weights))
+    assert equal.return_high_frac == pytest.approx(float(answer.problem.mu @ weights) + 1.645 * sigma)
+    assert equal.es_usd == pytest.approx(told.es_usd * 0.225 / 0.2)
+    assert equal.difference is not None
+    assert equal.difference.n == 14
+
+
+def test_a_refused_method_is_last_and_says_why(view: View) -> None:
+    told = ground(view, balance(view, "binance", "BTC", 500), balance(view, "binance", "USDT", 1_000))
+    reports = reports_of(told, allocated(told, method="risk_parity"))
+    last = reports[-1]
+    assert last.weights is None
+    assert last.refusal is not None
+    assert last.refusal.reason == "infeasible"
+    assert next(report for report in reports if report.method == "kelly_criterion").weights is not None

@@ -11,16 +11,17 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from sextant.model.bar import Floats
-from sextant.strategies.contest import LEAST_ROWS, MONTH_ROWS, NOTHING, Contest, Difference, contest
+from sextant.strategies.contest import ENTRANTS, LEAST_ROWS, MONTH_ROWS, NOTHING, Contest, Difference, contest
 from sextant.strategies.covariance import DAYS, shrunk_covariance, shrunk_mean
 from sextant.strategies.ground import Ground
 from sextant.strategies.holdings import spot_columns
-from sextant.strategies.optimise import METHODS, Method, Mix, Problem, Refusal, solve
+from sextant.strategies.optimise import METHODS, Method, Mix, Problem, Refusal, risk_shares, solve, volatility
 from sextant.strategies.orders import QUOTE_AGE_S, order_of, unit_usd
 from sextant.strategies.prices import is_dollar
 from sextant.strategies.rebalance import Place, Plan, Task, Wishes, make_plan
 
 FITTED_ROWS: Final = 365
+NORMAL_90: Final = 1.645
 TYPICAL_FRAC: Final = 0.05  # of equity: the order whose cost stands for all sizes in the optimisers
 
 Choice = Method | Literal["auto"]
@@ -119,6 +120,97 @@ def allocate(ground: Ground, asked: Asked) -> Allocation | Refusal:
         return Allocation(problem, mix, name, tried, frozen, None, None)
     task = _task(ground, asked, problem, mix.weights, places)
     return Allocation(problem, mix, name, tried, frozen, task, make_plan(task))
+
+
+@dataclass(frozen=True, eq=False)
+class MethodReport:
+    """What one method would hold; all None but the refusal where it was refused.
+
+    Parameters
+    ----------
+    method
+        Which.
+    weights, risk_shares
+        By asset: share of equity, and share of the variance.
+    volatility_frac, return_frac
+        Of a year; the return is the shrunk one, over cash.
+    return_low_frac, return_high_frac
+        Its 90 % interval.
+    es_usd
+        ES97.5 of one day.
+    turnover_frac, cost_usd
+        From what is held to the weights at once, without bands.
+    certainty_frac
+        Certainty equivalent of a year in the walk-forward; None without one.
+    difference
+        Against doing nothing, month by month.
+    refusal
+        Why it has no weights.
+    """
+
+    method: Method
+    weights: Mapping[str, float] | None
+    risk_shares: Mapping[str, float] | None
+    volatility_frac: float | None
+    return_frac: float | None
+    return_low_frac: float | None
+    return_high_frac: float | None
+    es_usd: float | None
+    turnover_frac: float | None
+    cost_usd: float | None
+    certainty_frac: float | None
+    difference: Difference | None
+    refusal: Refusal | None
+
+
+def reports_of(ground: Ground, allocation: Allocation) -> tuple[MethodReport, ...]:
+    """Every method of the contest on the same problem, the best certainty equivalent first, refused ones last."""
+    found = [_report(ground, allocation, method) for method in ENTRANTS]
+    return tuple(
+        sorted(
+            found,
+            key=lambda row: (
+                row.weights is None,
+                -(row.certainty_frac if row.certainty_frac is not None else -math.inf),
+                row.method,
+            ),
+        )
+    )
+
+
+def _report(ground: Ground, allocation: Allocation, method: Method) -> MethodReport:
+    problem, tried = allocation.problem, allocation.tried
+    mix = solve(method, problem)
+    course = None if tried is None else tried.course(method)
+    certainty = None if course is None or math.isnan(course.certainty_frac) else course.certainty_frac
+    difference = None if tried is None else tried.against_nothing(method)
+    if mix.weights is None:
+        nothing = (None,) * 9
+        return MethodReport(method, *nothing, certainty, difference, mix.refusal)
+    weights = mix.weights
+    sigma = volatility(weights, problem.sigma)
+    excess = float((problem.mu - problem.rf) @ weights)
+    years = min(len(ground.returns), FITTED_ROWS) / DAYS
+    reach = NORMAL_90 * sigma / math.sqrt(years)
+    moved = np.abs(weights - problem.now)
+    exposure = ground.exposure.copy()
+    for asset, weight in zip(problem.assets, weights.tolist(), strict=True):
+        exposure[ground.modelled.index(asset)] = weight * ground.equity_usd
+    return MethodReport(
+        method=method,
+        weights=dict(zip(problem.assets, weights.tolist(), strict=True)),
+        risk_shares=dict(zip(problem.assets, risk_shares(weights, problem.sigma).tolist(), strict=True)),
+        volatility_frac=sigma,
+        return_frac=excess,
+        return_low_frac=excess - reach,
+        return_high_frac=excess + reach,
+        es_usd=ground.es_of(exposure),
+        turnover_frac=float(moved.sum()),
+        cost_usd=float(moved @ problem.cost_frac) * ground.equity_usd,
+        certainty_frac=certainty,
+        difference=difference,
+        refusal=None,
+    )
 
 
 def expected_gain_usd(allocation: Allocation, equity_usd: float, days: float) -> float:
