@@ -19,11 +19,13 @@ from sextant.scans.records import ScanRequest
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
+from support.carries import pairs_market
 from support.house import CALLER, House, house
 from support.markets import breakout_market
 
 MINUTE = INTERVAL_NS["1m"]
 BREAKOUT = "ai_spot_breakout_strategy"
+PAIRS = "ai_pairs_trading"
 
 
 def part_of(view: View, shelf: EvidenceShelf | None = None) -> MarketPart:
@@ -47,8 +49,8 @@ def later(view: View, *closes: float) -> View:
     )
 
 
-async def told(home: House) -> Opportunity:
-    accepted = await home.scans.discover(CALLER, ScanRequest(strategy_ids=(BREAKOUT,)))
+async def told(home: House, strategy_id: str = BREAKOUT) -> Opportunity:
+    accepted = await home.scans.discover(CALLER, ScanRequest(strategy_ids=(strategy_id,)))
     await home.ended(accepted.scan_id)
     (found,) = (await home.scans.results("user-1", accepted.scan_id)).found
     return found.opportunity
@@ -99,3 +101,34 @@ async def test_what_has_ended_never_changes(tmp_path: Path) -> None:
         assert first.result == "stop"
         await ideas.move([(idea, msgspec.structs.replace(first, result="target", net_bps=1e9))])
         assert await ideas.outcome(BREAKOUT, row.opportunity_key) == first
+
+
+async def test_a_told_couple_is_followed_with_both_legs(tmp_path: Path) -> None:
+    view = pairs_market()
+    catalogue = {PAIRS: strategies()[PAIRS]}
+    async with house(tmp_path, catalogue, lambda: part_of(view)) as home:
+        row = await told(home, PAIRS)
+        ideas = LiveIdeas(home.db)
+        follower = Follower(ideas, SystemClock(), catalogue, lambda: part_of(view), Conditions(SystemClock()))
+        assert await follower.round(part_of(view)) == 0
+        [(idea, held)] = await ideas.open()
+        assert (idea.second, held) == (str(row.legs[1].instrument), None)
+        last = view.bars["4h"].close[-1]
+
+        def minutes(*rises: float) -> View:
+            flat = later(view, *([1.0] * len(rises)))
+            close = last * np.exp(np.column_stack((rises, np.zeros(len(rises)))))
+            frame = flat.bars["1m"]
+            opened = np.vstack((close[:1], close[:-1]))
+            columns = {"open": opened, "high": np.maximum(opened, close), "low": np.minimum(opened, close)}
+            return dataclasses.replace(
+                flat, bars={**view.bars, "1m": bar_frame("1m", frame.open_ns, columns | {"close": close})}
+            )
+
+        assert await follower.round(part_of(minutes(0.0, 0.0, 0.0, 0.0))) == 0
+        # The bought leg rises by 5 %, beyond its target; both are left at the next open.
+        assert await follower.round(part_of(minutes(0.0, 0.0, 0.0, 0.0, 0.05, 0.05))) == 1
+        ended = await ideas.outcome(PAIRS, row.opportunity_key)
+        assert ended is not None
+        assert ended.result == "target"
+        assert ended.gross_bps == pytest.approx(0.05 / max(1.0, idea.ratio) * 1e4)

@@ -23,8 +23,8 @@ from sextant.strategies.costs import Pricing
 from sextant.strategies.couples import Couple, CoupleSet, PastSignals, weights_of
 from sextant.strategies.gates import without
 
-_PENDING: Final = 4
-_VOID: Final = 5
+PENDING: Final = 4
+VOID: Final = 5
 
 
 class _Walked(NamedTuple):
@@ -151,7 +151,8 @@ def _walked(frame: BarFrame, past: PastSignals) -> _Walked:
 
 
 @njit(cache=True, nogil=True)
-def _spread(prices: Floats, row: int, legs: Integers, ratio: float) -> float:
+def spread_at(prices: Floats, row: int, legs: Integers, ratio: float) -> float:
+    """``ln first - ratio ln second`` on a row; NaN where a price is unknown."""
     first, second = prices[row, legs[0]], prices[row, legs[1]]
     if not (first > 0 and second > 0):
         return np.nan
@@ -159,31 +160,40 @@ def _spread(prices: Floats, row: int, legs: Integers, ratio: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _follow(
+def left_of(
     bars: tuple[Floats, Floats],
     legs: Integers,
-    terms: tuple[float, float, float, float],
+    terms: tuple[float, float, float, float, float],
     rows: tuple[int, int, int],
 ) -> tuple[int, int, float, float, float]:
-    """(kind, row, change in favour, adverse, favourable) of a position entered at the open of the first row."""
+    """(kind, row, change in favour, adverse, favourable) of a position held from the open of the first row on.
+
+    Parameters
+    ----------
+    bars
+        Opens and closes, float64 (T, S).
+    legs
+        int64 (2,).
+    terms
+        Direction, ratio, stop and target (NaN for none) in the direction, and the spread that was paid.
+    rows
+        First row, row at whose close time is up, and row at whose close it is flagged (-1 for none).
+    """
     opens, closes = bars
-    d, ratio, stop, target = terms
+    d, ratio, stop, target, paid = terms
     first, last, leave = rows
-    paid = _spread(opens, first, legs, ratio)
-    if np.isnan(paid) or d * paid <= stop or d * paid >= target:
-        return _VOID, first, np.nan, 0.0, 0.0
     worst, best, reason = 0.0, 0.0, -1
     for u in range(first, last + 1):
         if u >= closes.shape[0]:
-            return _PENDING, u, np.nan, worst, best
+            return PENDING, u, np.nan, worst, best
         if reason >= 0:
-            begin = _spread(opens, u, legs, ratio)
+            begin = spread_at(opens, u, legs, ratio)
             if not np.isnan(begin):
                 move = d * (begin - paid)
                 return reason, u, move, max(worst, -move), max(best, move)
-        end = _spread(closes, u, legs, ratio)
+        end = spread_at(closes, u, legs, ratio)
         if np.isnan(end):
-            return _VOID, u, np.nan, worst, best
+            return VOID, u, np.nan, worst, best
         move = d * (end - paid)
         worst, best = max(worst, -move), max(best, move)
         if u == last:
@@ -195,7 +205,7 @@ def _follow(
                 reason = TARGET
             elif u == leave:
                 reason = FLAG
-    return _VOID, first, np.nan, worst, best
+    return VOID, first, np.nan, worst, best
 
 
 @njit(cache=True, nogil=True)
@@ -221,17 +231,21 @@ def _walk(
             pending += 1
             continue
         largest = max(1.0, ratio[n])
-        kind, end, move, worst, best = _follow(
-            bars,
-            legs[own],
-            (float(direction[n]), ratio[n], stop[n], target[n]),
-            (row[n] + 1, last_row[n], leave_row[n]),
-        )
+        d = float(direction[n])
+        paid = spread_at(bars[0], row[n] + 1, legs[own], ratio[n])
+        kind, end, move, worst, best = VOID, row[n] + 1, np.nan, 0.0, 0.0
+        if not (np.isnan(paid) or d * paid <= stop[n] or d * paid >= target[n]):
+            kind, end, move, worst, best = left_of(
+                bars,
+                legs[own],
+                (d, ratio[n], stop[n], target[n], paid),
+                (row[n] + 1, last_row[n], leave_row[n]),
+            )
         free_from[own] = end
-        if kind == _PENDING:
+        if kind == PENDING:
             pending += 1
             free_from[own] = rows
-        elif kind == _VOID:
+        elif kind == VOID:
             void[cell_of(direction[n], strength[n])] += 1
         else:
             where[found, 0], where[found, 1], where[found, 2], where[found, 3] = n, row[n] + 1, end, kind

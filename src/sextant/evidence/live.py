@@ -30,7 +30,14 @@ _MINUTE_NS: Final = INTERVAL_NS["1m"]
 
 
 class Idea(msgspec.Struct, frozen=True, kw_only=True):
-    """What was promised, as far as following it needs; costs and edge as stated to whoever saw it first."""
+    """What was promised, as far as following it needs; costs and edge as stated to whoever saw it first.
+
+    Parameters
+    ----------
+    second, ratio
+        The instrument that is held against the first and its notional per notional of the first, where a couple was told; stop
+        and target are then levels of ``direction * (ln first - ratio ln second)``, infinite where there is none.
+    """
 
     strategy_id: str
     opportunity_key: str
@@ -45,6 +52,8 @@ class Idea(msgspec.Struct, frozen=True, kw_only=True):
     edge_bps: float | None
     cost_bps: float
     confidence: float | None
+    second: str | None = None
+    ratio: float = 1.0
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -122,7 +131,7 @@ def follow(idea: Idea, held: Position | None, view: View, verdict: Verdict | Non
         (at for at, spec in enumerate(view.instruments) if str(spec.instrument) == idea.instrument), None
     )
     if frame is None or not frame.rows or column is None:
-        return _overdue(idea, held, view)
+        return overdue(idea, held, view)
     if held is None:
         entered = _entered(idea, frame, column)
         if not isinstance(entered, Position):
@@ -135,14 +144,14 @@ def _entered(idea: Idea, frame: BarFrame, column: int) -> Position | Ended | Non
     start_ns = -(-(idea.as_of_ns + ENTRY_DELAY_NS) // _MINUTE_NS) * _MINUTE_NS
     row = (start_ns - int(frame.open_ns[0])) // _MINUTE_NS
     if row < 0:
-        return _void("The minutes after the idea are no longer known.", start_ns)
+        return void("The minutes after the idea are no longer known.", start_ns)
     if row >= frame.rows:
         return None
     paid = float(frame.open[row, column])
     if math.isnan(paid):
-        return _void("The minute of entry has no price.", start_ns)
+        return void("The minute of entry has no price.", start_ns)
     if not (idea.direction * (paid - idea.stop) > 0 and idea.direction * (idea.target - paid) > 0):
-        return _void("The price had left the range between stop and target before entry.", start_ns)
+        return void("The price had left the range between stop and target before entry.", start_ns)
     return Position(start_ns, paid, start_ns)
 
 
@@ -150,7 +159,7 @@ def _walked(idea: Idea, held: Position, view: View, column: int, leave: Flags) -
     frame = view.bars["1m"]
     first = (held.from_ns - int(frame.open_ns[0])) // _MINUTE_NS
     if first < 0:
-        return _void("Minutes while the idea was open are no longer known.", held.from_ns)
+        return void("Minutes while the idea was open are no longer known.", held.from_ns)
     prices = Prices(
         *(
             np.ascontiguousarray(block[first:, column : column + 1])
@@ -163,7 +172,7 @@ def _walked(idea: Idea, held: Position, view: View, column: int, leave: Flags) -
     try:
         found = exit_of(prices, barriers, np.ascontiguousarray(leave[first:]), last)
     except Insufficient as error:
-        return _void(error.message, int(frame.open_ns[-1]) + _MINUTE_NS)
+        return void(error.message, int(frame.open_ns[-1]) + _MINUTE_NS)
     if found is None:
         moves = idea.direction * (np.concatenate((prices.low, prices.high)) - held.paid) / held.paid
         return Position(
@@ -179,7 +188,7 @@ def _walked(idea: Idea, held: Position, view: View, column: int, leave: Flags) -
         view, np.array([column]), np.array([held.entered_ns]), np.array([in_position_ns])
     )
     if not known[0]:
-        return _void("The funding settled while the idea was open is unknown.", left_ns)
+        return void("The funding settled while the idea was open is unknown.", left_ns)
     gross_bps = idea.direction * (found.price / held.paid - 1.0 - float(paid[0])) * 1e4
     return Ended(
         EXIT_NAMES[found.kind],
@@ -214,15 +223,16 @@ def _leaving(idea: Idea, frame: BarFrame, column: int, view: View, verdict: Verd
     return leave
 
 
-def _overdue(idea: Idea, held: Position | None, view: View) -> Position | Ended | None:
+def overdue(idea: Idea, held: Position | None, view: View) -> Position | Ended | None:
     """What to say of an idea whose instrument has no minutes: wait, but not for ever."""
     due_ns = idea.as_of_ns + ENTRY_DELAY_NS + math.ceil(idea.horizon_s) * SECOND_NS + DAY_NS
     if view.as_of_ns < due_ns:
         return held
-    return _void("The instrument has had no minutes until a day after the horizon.", view.as_of_ns)
+    return void("The instrument has had no minutes until a day after the horizon.", view.as_of_ns)
 
 
-def _void(reason: str, at_ns: int) -> Ended:
+def void(reason: str, at_ns: int) -> Ended:
+    """An idea of which nobody knows what became, and why."""
     return Ended("void", reason, at_ns, None, None, None)
 
 

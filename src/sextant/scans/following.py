@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.errors import MarketError
 from sextant.evidence.live import Ended, Idea, Known, Position, follow, idea_of, judged
+from sextant.evidence.live_couples import couple_idea_of, follow_couple
 from sextant.kit.clock import Clock
 from sextant.kit.conditions import Conditions
 from sextant.model.opportunity import Opportunity
@@ -197,7 +198,7 @@ class Follower:
         while True:
             told = await self._ideas.told_since(self._since_ns)
             made = [
-                idea_of(row, ticks[row.legs[0].instrument])
+                idea_of(row, ticks[row.legs[0].instrument]) or couple_idea_of(row)
                 for _, row in told
                 if row.legs and row.legs[0].instrument in ticks
             ]
@@ -224,8 +225,11 @@ class Follower:
         moved: list[tuple[Idea, Position | Ended]] = []
         for idea, held in batch:
             strategy = self._catalogue.get(idea.strategy_id)
-            verdict = None if strategy is None else part.verdict(strategy)
-            stand = follow(idea, held, part.view, verdict)
+            if idea.second is not None:
+                stand = follow_couple(idea, held, part.view)
+            else:
+                verdict = None if strategy is None else part.verdict(strategy)
+                stand = follow(idea, held, part.view, verdict)
             if stand is not None and _worth_writing(held, stand):
                 moved.append((idea, stand))
         return moved
