@@ -15,6 +15,7 @@ from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.api.server import Edge, Rooms
+from sextant.confluence.market_wide import Held
 from sextant.confluence.scorer import evaluate
 from sextant.errors import NotFound
 from sextant.kit.clock import ManualClock
@@ -33,6 +34,7 @@ from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
 from sextant.scans.replaying import Replayer
 from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.scans.overview import overview
 from sextant.scans.scoring import Scored, Scoring
 from sextant.scans.store import ScanDetails, ScanRows
 from sextant.scans.strategy_runs import StrategyRuns
@@ -146,7 +148,8 @@ def scored_market() -> MarketPart:
 def scored() -> Scored:
     """The scores of that market; computed once, as the loop of a server does each minute."""
     view = scored_market().view
-    return Scored(evaluate(view), view.feed, view.simulated)
+    found = evaluate(view)
+    return Scored(found, view.feed, view.simulated, overview(view, found, Held("unknown", 0)))
 
 
 @asynccontextmanager

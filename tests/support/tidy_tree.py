@@ -57,6 +57,7 @@ NO_OWN_TEST = {
     "api/monitoring_schemas.py": "shapes; tests/api/test_monitoring.py reads each",
     "api/opportunity_schemas.py": "shapes; tests/api/test_opportunities.py reads each",
     "api/confluence_schemas.py": "shapes; tests/api/test_confluence.py reads each",
+    "api/market_schemas.py": "shapes; tests/api/test_market.py reads each",
     "api/scan_schemas.py": "shapes; tests/api/test_scans.py reads each",
     "api/schemas.py": "shapes; tests/api/test_auth.py reads each",
     "api/server.py": "every test of a route runs it",

@@ -24,6 +24,7 @@ from sextant.api.diagnostics import DiagnosticRoutes
 from sextant.api.endpoint import Answer, Endpoint, EventStream, Result
 from sextant.api.gate import Gate, request_id_of
 from sextant.api.limits import RateLimits, Standing
+from sextant.api.market import MarketRoutes
 from sextant.api.monitoring import MonitoringRoutes
 from sextant.api.openapi import document
 from sextant.api.opportunities import AccountOf, OpportunityRoutes
@@ -186,6 +187,7 @@ class Edge:
             *AdminRoutes(rooms.users, rooms.trail, rooms.scans.catalogue, cursors, rooms.clock).endpoints(),
             *StrategyRoutes((rooms.scans, rooms.runs, rooms.users), rooms.board, rooms.clock).endpoints(),
             *ConfluenceRoutes(rooms.scoring, cursors, rooms.clock).endpoints(),
+            *MarketRoutes(rooms.scoring, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *MonitoringRoutes(rooms.watch, rooms.health, cursors, rooms.clock).endpoints(),
             *ops.endpoints(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sextant.confluence.changes import changes, is_repeat
+from sextant.confluence.market_wide import Held
 from sextant.confluence.scorer import Evaluation, Scorer
 from sextant.errors import Expired, InputError, NotFound, Stale
 from sextant.kit.clock import Clock
@@ -17,6 +18,7 @@ from sextant.model.instrument import Instrument
 from sextant.model.times import MINUTE_NS, iso_ms
 from sextant.model.view import Feed, View
 from sextant.scans.entries import Entry, entry_of
+from sextant.scans.overview import Overview, overview
 from sextant.scans.run import MarketPart
 from sextant.scans.universe import matches
 
@@ -33,11 +35,12 @@ SHOWN: Final = 5
 
 @dataclass(frozen=True)
 class Scored:
-    """An evaluation and where its facts came from."""
+    """An evaluation, where its facts came from, and the picture of the market beside it."""
 
     evaluation: Evaluation
     feed: Feed
     simulated: bool
+    overview: Overview | None = None
 
 
 class Scoring:
@@ -57,6 +60,7 @@ class Scoring:
         self._scorer = Scorer()
         self._kept: deque[Scored] = deque(maxlen=KEEP)
         self._lacking: str | None = None
+        self._regime = Held("unknown", 0)
         self._told_ns: dict[tuple[Instrument, str], int] = {}
         self._entries: deque[Entry] = deque(maxlen=KEEP_ENTRIES)
         self._last: dict[Instrument, Entry] = {}
@@ -86,7 +90,9 @@ class Scoring:
             await asyncio.to_thread(self._note, view, self._kept[-1].evaluation, found)
         if same:
             self._kept.pop()
-        self._kept.append(Scored(found, view.feed, view.simulated))
+        picture = await asyncio.to_thread(overview, view, found, self._regime)
+        self._regime = picture.held
+        self._kept.append(Scored(found, view.feed, view.simulated, picture))
         return True
 
     def entries(self) -> tuple[Entry, ...]:

@@ -1,0 +1,237 @@
+"""The whole market of a view in one picture: breadth, dispersion, regime, movers and the age of the streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from sextant.confluence.market_wide import (
+    Held,
+    Mood,
+    Pulse,
+    Share,
+    breadth,
+    dispersion,
+    lower_median,
+    pulse,
+    regime_of,
+)
+from sextant.confluence.nodes import read
+from sextant.confluence.passport import STREAMS
+from sextant.confluence.scorer import Evaluation
+from sextant.model.bar import Floats
+from sextant.model.instrument import STABLE_ASSETS, Instrument
+from sextant.model.times import Interval
+from sextant.model.view import Flags, View
+
+DAY_ROWS: Final = 288
+"""Bars of 5m in a day."""
+USUAL_DAYS: Final = 30
+LEAST_DAYS: Final = 10
+MINUTES_A_YEAR: Final = 525_600.0
+EIGHT_HOURS_S: Final = 28_800.0
+MOVERS: Final = 5
+DOLLARS: Final = ("USDT", "USDC", "USD")
+WHOLE: Final = 1.0 - 1e-9
+
+
+@dataclass(frozen=True)
+class Mover:
+    """An instrument with its return and turnover of 24 hours."""
+
+    instrument: Instrument
+    return_24h_frac: float | None
+    volume_24h: float | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The market at one time; each share carries of how many it was taken.
+
+    Parameters
+    ----------
+    mood
+        What the regime was read from.
+    held
+        The regime and since when.
+    up_1h, up_24h, up_24h_by_turnover, above_day_vwap
+        Shares of the universe.
+    highs_minus_lows
+        How many stand at their high of 24 hours, less those at their low; None where nothing is known.
+    apart
+        Dispersion of the returns of 24 hours.
+    volatility_annual
+        The leader's, fraction per year.
+    perpetuals
+        How they are paid.
+    streams
+        How many pairs of stream and instrument are live, late, stale or given by no feed.
+    """
+
+    mood: Mood
+    held: Held
+    up_1h: Share
+    up_24h: Share
+    up_24h_by_turnover: Share
+    above_day_vwap: Share
+    highs_minus_lows: int | None
+    apart: Share
+    volatility_annual: float | None
+    perpetuals: Pulse
+    up: tuple[Mover, ...]
+    down: tuple[Mover, ...]
+    volume: tuple[Mover, ...]
+    streams: Mapping[str, int]
+
+
+def overview(view: View, found: Evaluation, held: Held) -> Overview:
+    """The market of a view.
+
+    Parameters
+    ----------
+    view, found
+        The market and its scores.
+    held
+        The regime of the picture before.
+    """
+    universe = _universe(view)
+    day, hour = _moved(view, "5m", DAY_ROWS), _moved(view, "1m", 60)
+    turnover = _turnover(view)
+    leader = _leader(view)
+    apart = dispersion(day, universe)
+    known = day[universe & ~np.isnan(day)]
+    mood = Mood(
+        up_24h=breadth(day, universe).frac,
+        median_24h=lower_median(known) if len(known) else None,
+        leader_24h=None if leader is None else _number(float(day[leader])),
+        dispersion=apart.frac,
+        usual_dispersion=_usual(view, universe),
+        leader_hv=None if leader is None else float(found.now.rows.weather["hv"][0, leader]),
+    )
+    distance = found.values["1m"].get(read("vwap", "distance", anchor="day"))
+    above = np.full(view.size, np.nan) if distance is None else distance[0]
+    return Overview(
+        mood=mood,
+        held=regime_of(mood, held, view.as_of_ns),
+        up_1h=breadth(hour, universe),
+        up_24h=breadth(day, universe),
+        up_24h_by_turnover=breadth(day, universe, turnover),
+        above_day_vwap=breadth(above, universe),
+        highs_minus_lows=_extremes(view, universe),
+        apart=apart,
+        volatility_annual=_volatility(found, leader),
+        perpetuals=_pulse(view, universe),
+        up=_movers(view, day, turnover, -day),
+        down=_movers(view, day, turnover, day),
+        volume=_movers(view, day, turnover, -turnover),
+        streams=_streams(found),
+    )
+
+
+def _universe(view: View) -> Flags:
+    names = [spec.instrument for spec in view.instruments]
+    return np.array(
+        [
+            name.kind in ("spot", "perpetual") and name.quote in DOLLARS and name.base not in STABLE_ASSETS
+            for name in names
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _leader(view: View) -> int | None:
+    ranked = sorted(
+        (spec.instrument.kind != "perpetual", at)
+        for at, spec in enumerate(view.instruments)
+        if spec.instrument.base == "BTC" and spec.instrument.kind in ("perpetual", "spot")
+    )
+    return ranked[0][1] if ranked else None
+
+
+def _moved(view: View, interval: Interval, rows: int) -> Floats:
+    """Returns over some rows up to the newest, (S,); NaN where either close is unknown."""
+    bars = view.bars.get(interval)
+    if bars is None or bars.rows <= rows:
+        return np.full(view.size, np.nan)
+    out: Floats = bars.close[-1] / bars.close[-1 - rows] - 1.0
+    return out
+
+
+def _turnover(view: View) -> Floats:
+    """Turnover of 24 hours in quote units, as the venue states it, else of the kept bars."""
+    stated = view.derivatives.turnover_24h
+    bars = view.bars.get("5m")
+    if bars is None or bars.rows < DAY_ROWS:
+        return stated
+    return np.where(np.isnan(stated), bars.quote_volume[-DAY_ROWS:].sum(axis=0), stated)
+
+
+def _usual(view: View, universe: Flags) -> float | None:
+    """Lower median of the dispersion of the last 30 days; None below ten."""
+    bars = view.bars.get("1d")
+    if bars is None:
+        return None
+    rows = range(max(1, bars.rows - USUAL_DAYS), bars.rows)
+    found = [dispersion(bars.close[row] / bars.close[row - 1] - 1.0, universe).frac for row in rows]
+    known = [value for value in found if value is not None]
+    return lower_median(np.array(known)) if len(known) >= LEAST_DAYS else None
+
+
+def _extremes(view: View, universe: Flags) -> int | None:
+    bars = view.bars.get("5m")
+    if bars is None or bars.rows < DAY_ROWS:
+        return None
+    high, low = bars.high[-DAY_ROWS:], bars.low[-DAY_ROWS:]
+    top, bottom = high[-1] >= high.max(axis=0), low[-1] <= low.min(axis=0)
+    return int(np.count_nonzero(top & universe)) - int(np.count_nonzero(bottom & universe))
+
+
+def _volatility(found: Evaluation, leader: int | None) -> float | None:
+    value = found.values["1m"].get(read("realized_volatility"))
+    if leader is None or value is None:
+        return None
+    return _number(float(value[0, leader] * np.sqrt(MINUTES_A_YEAR)))
+
+
+def _pulse(view: View, universe: Flags) -> Pulse:
+    facts = view.derivatives
+    perpetual = np.array([spec.instrument.kind == "perpetual" for spec in view.instruments], dtype=np.bool_)
+    f8 = facts.funding_rate * EIGHT_HOURS_S / facts.funding_interval_s
+    return pulse(
+        f8,
+        facts.open_interest * facts.mark,
+        (facts.mark - facts.index) / facts.index,
+        universe & perpetual,
+    )
+
+
+def _movers(view: View, day: Floats, turnover: Floats, order: Floats) -> tuple[Mover, ...]:
+    """The first by an order, smallest first; what is unknown is left out."""
+    first = [int(at) for at in np.argsort(order, kind="stable") if not np.isnan(order[at])][:MOVERS]
+    return tuple(
+        Mover(view.instruments[at].instrument, _number(float(day[at])), _number(float(turnover[at])))
+        for at in first
+    )
+
+
+def _streams(found: Evaluation) -> dict[str, int]:
+    counts = dict.fromkeys(("live", "late", "stale", "unsupported"), 0)
+    size = len(found.instruments)
+    for name in STREAMS:
+        quality = found.now.stream_quality.get(name)
+        if quality is None:
+            counts["unsupported"] += size
+            continue
+        live = int(np.count_nonzero(quality >= WHOLE))
+        stale = int(np.count_nonzero(quality <= 0))
+        counts["live"] += live
+        counts["stale"] += stale
+        counts["late"] += size - live - stale
+    return counts
+
+
+def _number(x: float) -> float | None:
+    return x if np.isfinite(x) else None

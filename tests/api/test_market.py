@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sextant.api.market import MarketRoutes
+from sextant.confluence.market_wide import Held
+from sextant.errors import Stale
+from sextant.kit.clock import ManualClock
+from sextant.scans.overview import overview
+from support.api import Api, scored, scored_market
+from support.people import START_NS
+
+PATH = "/api/v1/market/overview"
+
+
+async def test_market_is_told_in_one_picture(api: Api) -> None:
+    scoring = api.rooms.scoring
+    assert scoring is not None
+    _, bearer = await api.session()
+    made = overview(scored_market().view, scored().evaluation, Held("unknown", 0))
+    body = (await api.client.get(PATH, headers=bearer)).json()
+    assert (body["feed"], body["simulated"]) == ("demo", True)
+    assert body["breadth"]["universe"] == 12
+    assert body["breadth"]["up_1h_frac"] == made.up_1h.frac
+    assert body["breadth"]["up_24h_frac"] is None  # seven hours are known
+    assert body["regime"]["label"] == "unknown"
+    assert body["regime"]["since"] is None
+    assert {item["name"] for item in body["regime"]["inputs"]} >= {"up_24h", "dispersion", "leader_hv"}
+    assert body["streams"]["live"] + body["streams"]["unsupported"] > 0
+    scoring._kept.append(replace(scored(), overview=None))
+    assert (await api.client.get(PATH, headers=bearer)).status_code == 503
+    assert body["as_of"] == "2026-03-01T12:00:00.000Z"
+
+
+async def test_process_without_a_market_says_so() -> None:
+    routes = MarketRoutes(None, ManualClock(START_NS))
+    with pytest.raises(Stale, match="no market"):
+        await routes.overview(None)  # type: ignore[arg-type]  # it is refused before the call is read

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sextant.confluence.market_wide import Held
+from sextant.confluence.scorer import evaluate
+from sextant.scans.overview import DAY_ROWS, Overview, overview
+from support import minutes
+from support.indicators import walk
+from support.lively import quoted
+from support.views import spec
+
+NONE = Held("unknown", 0)
+
+
+def picture(rows: int = 1_500, size: int = 6) -> Overview:
+    view = minutes.walked(rows, size)
+    return overview(view, evaluate(view), NONE)
+
+
+def test_shares_equal_what_counting_gives() -> None:
+    view = minutes.walked(1_500, 6)
+    found = overview(view, evaluate(view), NONE)
+    five = view.bars["5m"].close
+    day = five[-1] / five[-1 - DAY_ROWS] - 1
+    assert found.up_24h.frac == pytest.approx(np.count_nonzero(day > 0) / 6)
+    assert (found.up_24h.n, found.up_24h.of) == (6, 6)
+    one = view.bars["1m"].close
+    assert found.up_1h.frac == pytest.approx(np.mean(0.5 + 0.5 * np.sign(one[-1] / one[-61] - 1)))
+    assert found.mood.median_24h == sorted(day.tolist())[2]
+
+
+def test_movers_are_told_by_what_they_did() -> None:
+    found = picture()
+    rose = [item.return_24h_frac for item in found.up]
+    fell = [item.return_24h_frac for item in found.down]
+    traded = [item.volume_24h for item in found.volume]
+    assert rose == sorted(rose, key=lambda x: -(x or 0))
+    assert fell == sorted(fell, key=lambda x: x or 0)
+    assert traded == sorted(traded, key=lambda x: -(x or 0))
+    assert len(rose) == 5
+
+
+def test_too_little_past_is_unknown_and_not_a_half() -> None:
+    found = picture(rows=40)
+    assert (found.up_24h.frac, found.up_24h.n) == (None, 0)
+    assert found.up_1h.frac is None
+    assert found.apart.frac is None
+    assert found.highs_minus_lows is None
+    assert found.held == NONE
+    assert found.up == ()
+
+
+def test_regime_is_held_from_picture_to_picture() -> None:
+    view = minutes.walked(1_500, 6)
+    scores = evaluate(view)
+    first = overview(view, scores, NONE)
+    assert first.held.label != "unknown"
+    assert overview(view, scores, first.held).held == first.held
+
+
+def test_dollars_and_dated_instruments_are_no_part_of_the_universe() -> None:
+    bars = walk(400, 3, 2)
+    view = minutes.view_of(bars, [spec("USDC"), spec("ADA"), spec("BTC", "perpetual")])
+    found = overview(view, evaluate(view), NONE)
+    assert found.up_1h.of == 2
+
+
+def test_perpetuals_are_measured_where_their_facts_are_known() -> None:
+    view = quoted()
+    facts = replace(
+        view.derivatives,
+        open_interest=np.full(view.size, 10.0),
+        index=view.derivatives.mark * 0.999,
+    )
+    view = replace(view, derivatives=facts)
+    found = overview(view, evaluate(view), NONE).perpetuals
+    assert found.f8_median.frac == pytest.approx(0.0001)
+    assert found.f8_positive.frac == 1.0
+    assert found.basis_median.frac == pytest.approx(1 / 0.999 - 1)
+    assert found.open_interest_usd.frac == pytest.approx(10 * float(facts.mark.sum()))
+    assert picture(rows=100).perpetuals.f8_median.frac is None
+
+
+def test_streams_are_counted_by_state() -> None:
+    found = picture(rows=100)
+    assert sum(found.streams.values()) == 7 * 6
+    assert found.streams["live"] == 2 * 6  # the bars, and the volume of takers that they state
+    assert found.streams["unsupported"] == 3 * 6  # books, accounts and liquidations
