@@ -53,8 +53,9 @@ def test_each_failure_has_its_meaning(error: Exception, passes: bool, reason: st
     assert meaning is None or meaning.facts["retry_after_s"] > 0
 
 
-def test_a_full_pool_is_worth_another_wait_for_work_that_has_time() -> None:
+def test_a_full_pool_and_a_slow_statement_are_worth_another_wait_for_work_that_has_time() -> None:
     assert passing_or_full(sa.exc.TimeoutError())
+    assert passing_or_full(wrapped(_Stated("57014")))
     assert not passing_or_full(ZeroDivisionError())
 
 

@@ -66,8 +66,8 @@ def named(error: BaseException) -> SextantError | None:
 
 
 def passing_or_full(error: BaseException) -> bool:
-    """As ``passing``, and a pool without a free connection too: for work that has time to ask again."""
-    return isinstance(error, sa.exc.TimeoutError) or passing(error)
+    """As ``passing``, and a full pool or a statement that took too long: for work that has time to ask again."""
+    return isinstance(error, sa.exc.TimeoutError) or _state(error) == _CANCELLED or passing(error)
 
 
 async def patiently(
