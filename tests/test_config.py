@@ -25,6 +25,7 @@ def test_each_setting_has_effect() -> None:
         "database_url": "postgresql+asyncpg://u:p@host/db",
         "replica_url": "postgresql+asyncpg://u:p@replica/db",
         "memory_limit_mb": "2048",
+        "api_processes": "3",
         "host": "0.0.0.0",  # noqa: S104  # a value, nothing is bound
         "port": "0",
         "cors_origins": "https://a.example, https://b.example",

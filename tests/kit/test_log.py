@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -132,3 +133,15 @@ def test_no_character_begins_another_line(capsys: pytest.CaptureFixture[str], ma
     [line] = _lines(capsys)
     assert str(line["detail"]).replace("[2J", "").split() == ["a", "b"]
     assert len(str(line["rows"]).splitlines()) == 1
+
+
+def test_a_logger_outlives_the_stream_it_first_wrote_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    log.configure()
+    logger = log.get("scans")
+    first, second = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stderr", first)
+    logger.info("one")
+    first.close()
+    monkeypatch.setattr("sys.stderr", second)
+    logger.info("two")
+    assert json.loads(second.getvalue())["event"] == "two"

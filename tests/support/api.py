@@ -32,9 +32,9 @@ from sextant.scans.archive import ViewArchive
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
+from sextant.scans.overview import overview
 from sextant.scans.replaying import Replayer
 from sextant.scans.run import EvidenceShelf, MarketPart
-from sextant.scans.overview import overview
 from sextant.scans.scoring import Scored, Scoring
 from sextant.scans.store import ScanDetails, ScanRows
 from sextant.scans.strategy_runs import StrategyRuns

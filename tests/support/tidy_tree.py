@@ -59,6 +59,7 @@ NO_OWN_TEST = {
     "api/confluence_schemas.py": "shapes; tests/api/test_confluence.py reads each",
     "api/market_schemas.py": "shapes; tests/api/test_market.py reads each",
     "api/scan_schemas.py": "shapes; tests/api/test_scans.py reads each",
+    "api/strategy_schemas.py": "shapes; tests/api/test_strategies.py reads each",
     "api/schemas.py": "shapes; tests/api/test_auth.py reads each",
     "api/server.py": "every test of a route runs it",
     "indicators/contract.py": "tests/conformance/test_indicators.py runs each of its ways on every indicator",

@@ -56,16 +56,17 @@ def _to_json(event: Any, **_: Any) -> str:
     return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
-class _Tee:
-    """Writes each line to standard error and to a sink."""
+class _Lines:
+    """Writes each line to whatever standard error is at that moment, and to a sink where there is one."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink | None) -> None:
         self._sink = sink
-        self._printed = structlog.PrintLogger(sys.stderr)
 
     def msg(self, line: str) -> None:
-        self._printed.msg(line)
-        self._sink(line)
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+        if self._sink is not None:
+            self._sink(line)
 
     log = debug = info = warn = warning = msg
     fatal = failure = err = error = critical = exception = msg
@@ -120,11 +121,7 @@ def configure(
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=(
-            structlog.PrintLoggerFactory(sys.stderr)
-            if sink is None or log_format == "text"
-            else lambda *_: _Tee(sink)
-        ),
+        logger_factory=lambda *_: _Lines(None if log_format == "text" else sink),
         cache_logger_on_first_use=True,
     )
 
