@@ -60,11 +60,11 @@ def counted(db: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
     def note(*facts: Any) -> None:
         sent.append((facts[2], facts[3]))
 
-    sa.event.listen(db.sync_engine, "before_cursor_execute", note)
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        sa.event.remove(db.sync_engine, "before_cursor_execute", note)
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from sextant.errors import Unauthenticated
 from sextant.vault.signing import key_of
-from sextant.vault.tokens import issue, read
+from sextant.vault.tokens import VERIFIED_KEPT, TokenReader, issue
 from support.people import KEY, START_NS
 
 NOW_S = START_NS // 1_000_000_000
@@ -41,7 +41,7 @@ def unsigned() -> str:
 
 def test_a_token_is_read_back_and_carries_the_documented_claims() -> None:
     token = issue(KEY, "user", "ses", NOW_S)
-    assert read(KEY, token, NOW_S) == ("user", "ses", NOW_S + 900)
+    assert TokenReader(KEY).read(token, NOW_S) == ("user", "ses", NOW_S + 900)
     assert jwt.get_unverified_header(token) == {"alg": "HS256", **HEADER}
     claims = jwt.decode(token, options={"verify_signature": False})
     assert set(claims) == {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"}
@@ -69,13 +69,36 @@ FORGED: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED.keys())
 def test_a_token_that_is_not_ours_is_invalid(forged: Callable[[], str]) -> None:
     with pytest.raises(Unauthenticated) as refused:
-        read(KEY, forged(), NOW_S)
+        TokenReader(KEY).read(forged(), NOW_S)
     assert refused.value.reason == "token_invalid"
 
 
 def test_clocks_may_differ_by_a_minute() -> None:
-    assert read(KEY, encode(CLAIMS | {"iat": NOW_S + 60, "nbf": NOW_S + 60}), NOW_S)
-    assert read(KEY, issue(KEY, "user", "ses", NOW_S), NOW_S + 959)
+    assert TokenReader(KEY).read(encode(CLAIMS | {"iat": NOW_S + 60, "nbf": NOW_S + 60}), NOW_S)
+    assert TokenReader(KEY).read(issue(KEY, "user", "ses", NOW_S), NOW_S + 959)
     with pytest.raises(Unauthenticated) as refused:
-        read(KEY, issue(KEY, "user", "ses", NOW_S), NOW_S + 960)
+        TokenReader(KEY).read(issue(KEY, "user", "ses", NOW_S), NOW_S + 960)
     assert refused.value.reason == "token_expired"
+
+
+def test_a_token_that_comes_again_is_judged_by_the_time_again() -> None:
+    reader = TokenReader(KEY)
+    token = issue(KEY, "user", "ses", NOW_S)
+    for now_s in (NOW_S, NOW_S + 959):
+        assert reader.read(token, now_s) == ("user", "ses", NOW_S + 900)
+    for now_s, reason in ((NOW_S + 960, "token_expired"), (NOW_S - 61, "token_invalid")):
+        with pytest.raises(Unauthenticated) as refused:
+            reader.read(token, now_s)
+        assert refused.value.reason == reason
+
+
+def test_what_was_refused_is_refused_again_and_little_is_remembered() -> None:
+    reader = TokenReader(KEY)
+    forged = encode(CLAIMS | {"aud": "somebody"})
+    for _ in range(2):
+        with pytest.raises(Unauthenticated):
+            reader.read(forged, NOW_S)
+    for number in range(VERIFIED_KEPT + 5):
+        reader._verified[number.to_bytes(4)] = None  # type: ignore[assignment]  # only how many counts
+    reader.read(issue(KEY, "user", "ses", NOW_S), NOW_S)
+    assert len(reader._verified) <= VERIFIED_KEPT + 5

@@ -20,6 +20,7 @@ CRITICAL_S: Final = 2.0
 _LOG: Final = log.get("db")
 _TABLE: Final = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+\"?(\w+)", re.IGNORECASE)
 _BEGUN: Final = "sextant_begun_ns"
+_TIMED: Final = "sextant_timed"
 
 Observe = Callable[[str, float, bool], None]
 """Takes ``(op, seconds, failed)`` of a statement; must return at once."""
@@ -40,7 +41,19 @@ def op_of(statement: str) -> str:
 
 
 def time_statements(db: AsyncEngine, clock: Clock, observe: Observe) -> None:
-    """Tell every statement of an engine from now on."""
+    """Tell every statement of an engine from now on, and what is read for it by another."""
+    db.sync_engine.update_execution_options(**{_TIMED: (clock, observe)})
+    _listen(db.sync_engine, clock, observe)
+
+
+def time_as(db: AsyncEngine, reader: sa.Engine) -> None:
+    """Tell the statements of an engine that reads for another as that one's are told."""
+    timed = db.sync_engine.get_execution_options().get(_TIMED)
+    if timed is not None:
+        _listen(reader, *timed)
+
+
+def _listen(engine: sa.Engine, clock: Clock, observe: Observe) -> None:
 
     def begin(*facts: Any) -> None:
         facts[0].info[_BEGUN] = clock.monotonic_ns()
@@ -57,9 +70,9 @@ def time_statements(db: AsyncEngine, clock: Clock, observe: Observe) -> None:
         if begun_ns is not None:
             observe(op_of(statement), (clock.monotonic_ns() - begun_ns) / 1e9, failed)
 
-    sa.event.listen(db.sync_engine, "before_cursor_execute", begin)
-    sa.event.listen(db.sync_engine, "after_cursor_execute", end)
-    sa.event.listen(db.sync_engine, "handle_error", fail)
+    sa.event.listen(engine, "before_cursor_execute", begin)
+    sa.event.listen(engine, "after_cursor_execute", end)
+    sa.event.listen(engine, "handle_error", fail)
 
 
 def telling(observe: Observe) -> Observe:

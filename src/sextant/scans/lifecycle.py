@@ -377,6 +377,8 @@ class Scans:
         """The median duration of the newest complete scans; None before the first."""
         now_ns = self._clock.monotonic_ns()
         if self._usual is None or now_ns - self._usual[0] > USUAL_FOR_S * 1e9:
+            # Whoever asks meanwhile is told what was usual before; hundreds of polls shall not read it at once.
+            self._usual = now_ns, None if self._usual is None else self._usual[1]
             durations = await self._rows.durations_s(DURATIONS_KEPT)
             self._usual = now_ns, statistics.median(durations) if durations else None
         return self._usual[1]

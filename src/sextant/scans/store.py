@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.errors import Conflict, NotFound
 from sextant.kit.db import DatabaseNow
+from sextant.kit.hot_reads import HotReads
 from sextant.kit.queue import WorkQueue
 from sextant.model.opportunity import Disposition, Opportunity
 from sextant.scans.records import (
@@ -98,6 +99,10 @@ class HistoryFilter(msgspec.Struct, frozen=True):
     until_ns: int | None = None
 
 
+_STATUS: Final = sa.select(*STATUS_COLUMNS).where(SCANS.c.scan_id == sa.bindparam("scan_id"))
+"""The state of a scan, as every poll asks; made once, because making a statement costs more than running it."""
+
+
 class ScanRows:
     """Reads and moves the state of scans.
 
@@ -115,6 +120,7 @@ class ScanRows:
         self, db: AsyncEngine, queue: WorkQueue | None = None, signals: Signals | None = None
     ) -> None:
         self._db = db
+        self._reads = HotReads(db)
         self._queue = queue
         self._signals = Signals() if signals is None else signals
 
@@ -258,8 +264,10 @@ class ScanRows:
         NotFound
             If there is no such scan, or it is somebody else's.
         """
-        where = [SCANS.c.scan_id == scan_id] + ([] if user_id is None else [SCANS.c.user_id == user_id])
-        return await self._one(sa.select(*STATUS_COLUMNS).where(*where), scan_id)
+        row = await self._reads.first(_STATUS, scan_id=scan_id)
+        if row is None or user_id not in (None, row.user_id):
+            raise NotFound(f"There is no scan '{scan_id}'.")
+        return status_of(row)
 
     async def latest(self, user_id: str) -> ScanStatus:
         """The newest scan of a user.
@@ -319,9 +327,7 @@ class ScanRows:
             .order_by(SCANS.c.started_ns.desc())
             .limit(limit)
         )
-        async with self._db.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        return [(row.finished_ns - row.started_ns) / 1e9 for row in rows]
+        return [(row.finished_ns - row.started_ns) / 1e9 for row in await self._reads.all(query)]
 
     async def since(self, time_ns: int) -> list[ScanStatus]:
         """Scans started at or after a time, newest first."""
@@ -332,8 +338,7 @@ class ScanRows:
         )
 
     async def _one(self, query: sa.Select[Any], wanted: str) -> ScanStatus:
-        async with self._db.connect() as connection:
-            row = (await connection.execute(query)).first()
+        row = await self._reads.first(query)
         if row is None:
             raise NotFound(f"There is no scan '{wanted}'.")
         return status_of(row)

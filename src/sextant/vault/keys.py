@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sextant.errors import Conflict, Denied, InputError, NotFound, Unauthenticated
 from sextant.kit.clock import Clock
 from sextant.kit.db import exclusive
+from sextant.kit.hot_reads import HotReads
 from sextant.kit.ids import is_id, new_id, new_secret
 from sextant.model.times import DAY_NS, SECOND_NS
 from sextant.vault.audit import Entry, Origin, append
@@ -41,6 +42,7 @@ class ApiKeys:
     def __init__(self, db: AsyncEngine, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._reads = HotReads(db)
 
     async def create(self, identity: Identity, spec: KeySpec, origin: Origin) -> tuple[ApiKey, str]:
         """A key and its full text, which is shown once.
@@ -103,8 +105,7 @@ class ApiKeys:
             .join_from(API_KEYS, USERS, API_KEYS.c.user_id == USERS.c.user_id)
             .where(API_KEYS.c.key_id == key_id)
         )
-        async with self._db.connect() as connection:
-            row = (await connection.execute(query)).first()
+        row = await self._reads.first(query)
         now_ns = self._clock.now_ns()
         if row is None or not hmac.compare_digest(row.secret_hash, _hashed(secret)):
             raise _invalid()
