@@ -22,7 +22,7 @@ from schemathesis.specs.openapi import checks as openapi_checks
 from support.api import Api, api_on
 from support.database import sqlite
 
-CASES: Final = int(os.environ.get("FUZZ_CASES", "8"))  # a mode and operation; `make fuzz` asks for far more
+CASES: Final = int(os.environ.get("FUZZ_CASES", "5"))  # a mode and operation; `make fuzz` asks for far more
 STEP_S: Final = 7.0  # of the injected clock between two requests, so that no limit is met
 LOCKED_S: Final = 901.0  # wrong passwords of a case are forgotten after it
 AGAIN: Final = 100  # requests after which the session is renewed

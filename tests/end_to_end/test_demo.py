@@ -101,5 +101,7 @@ def test_the_chains_of_the_second_simulated_venue_give_an_opportunity(demo: Demo
     assert {row["strategy_id"] for row in found} == {"ai_options_trade"}
     page = demo.ask("GET", f"/api/v1/opportunities/{found[0]['opportunity_id']}")
     assert page.status == 200
-    assert page.body["metadata"]["size_illustrative"] is False  # the demo's person holds dollars at that venue too
+    assert (
+        page.body["metadata"]["size_illustrative"] is False
+    )  # the demo's person holds dollars at that venue too
     assert {leg["kind"] for leg in page.body["legs"]} == {"option"}

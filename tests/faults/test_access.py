@@ -24,8 +24,8 @@ from support.api import Api, api_on
 from support.database import sqlite
 from support.people import KEY, PASSWORD
 
-GUESSES: Final = int(os.environ.get("GUESSES", "200"))  # `make campaign` asks for 10,000
-SCANS: Final = int(os.environ.get("SCANS", "120"))  # and for 1,000
+GUESSES: Final = int(os.environ.get("GUESSES", "100"))  # `make campaign` asks for 10,000
+SCANS: Final = int(os.environ.get("SCANS", "60"))  # and for 1,000
 ME: Final = "/api/v1/auth/me"
 LOGIN: Final = "/api/v1/auth/login"
 DISCOVER: Final = "/api/v1/opportunities/discover"

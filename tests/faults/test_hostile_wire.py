@@ -24,7 +24,7 @@ from support.database import sqlite
 from support.people import PASSWORD
 from support.served import Served, served
 
-READERS: Final = int(os.environ.get("READERS", "40"))  # `make campaign` asks for 200
+READERS: Final = int(os.environ.get("READERS", "20"))  # `make campaign` asks for 200
 LOGIN: Final = "/api/v1/auth/login"
 SOON_S: Final = 1.0  # the promise is 0.1 s on an idle machine; a shared one is given ten times that
 GROWN_KIB: Final = 20 * 1024
