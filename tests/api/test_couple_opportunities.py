@@ -57,9 +57,19 @@ async def scanned(api: Api) -> tuple[dict[str, str], str, list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("api", [FUNDED_DAY], indirect=True)
 async def test_a_crowded_perpetual_is_found_with_both_legs_and_its_waterfall(api: Api) -> None:
-    bearer, _, rows = await scanned(api)
+    bearer, scan_id, rows = await scanned(api)
     mine = [row for row in rows if row["strategy_id"] == "ai_funding_arbitrage"]
-    assert {row["symbol"] for row in mine} == {"BCH/USDT", "BNB/USDT"}
+    # Nobody's account: 1,000 USD, a quarter of 0.5 % of it may be lost. BNB would lose 4.2 % of its size in a bad week, so
+    # 29.7 USD are allowed, and its legs share lots of 0.1 BNB, 50.7 USD. BCH risks 3.4 % and shares lots of 28.6 USD.
+    assert {row["symbol"] for row in mine} == {"BCH/USDT"}
+    coverage = await api.client.get(
+        f"/api/v1/scans/{scan_id}/coverage",
+        params={"strategy_id": "ai_funding_arbitrage", "disposition": "below_min_notional"},
+        headers=bearer,
+    )
+    (small,) = coverage.json()["candidates"]
+    assert small["unit"] == "bybit:BNB-USDT:spot / bybit:BNB-USDT:perpetual"
+    assert (small["value"], small["limit"]) == (0.0, pytest.approx(50.7, abs=0.1))
     row = mine[0]
     assert row["direction"] == "neutral"
     assert row["opportunity_type"] == "funding_arbitrage"

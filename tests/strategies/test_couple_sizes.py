@@ -86,9 +86,10 @@ def test_legs_of_one_asset_take_the_same_quantity_on_both_lots() -> None:
 
 def test_less_than_one_common_lot_is_below_the_least_order() -> None:
     item = answer(scanned(NAME, lots("7", "1000")))
+    # Both lots divide 7,000 units of 100 USD and nothing smaller: with less, neither leg can be filled.
     assert (item.kind, item.value) == ("below_min_notional", 0.0)
-    assert item.flips_if is not None
-    assert item.flips_if.startswith("position_cap allows")
+    assert item.limit == pytest.approx(700_000.0)
+    assert item.flips_if == "position_cap allows 700000.00 USD instead of 0.00"
 
 
 def test_a_stop_of_a_few_basis_points_does_not_make_a_couple_large() -> None:

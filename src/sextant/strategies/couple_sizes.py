@@ -181,10 +181,12 @@ def common_lot(first: Decimal, second: Decimal) -> Decimal:
 
 
 def least_of(offer: CoupleOffer, filled: Filled) -> tuple[float, float]:
-    """Notional and the venue's least order of the leg that is closest to it, USD."""
+    """Notional and the least order of the leg that is closest to it, USD: its venue's least, and one lot that both legs take."""
+    specs, mids = offer.specs, offer.mids
+    shared = float(common_lot(specs[0].lot, specs[1].lot)) if offer.said.same_asset else 0.0
     legs = [
-        (usd, least_usd(spec, mid, 1.0))
-        for usd, spec, mid in zip(filled.leg_usd, offer.specs, offer.mids, strict=True)
+        (usd, max(least_usd(spec, mid, 1.0), shared * mid))
+        for usd, spec, mid in zip(filled.leg_usd, specs, mids, strict=True)
     ]
     return min(legs, key=lambda leg: leg[0] / leg[1] if leg[1] > 0 else math.inf)
 
