@@ -117,3 +117,11 @@ async def test_freshness_of_feeds_is_counted_at_each_look(made: Made) -> None:
     await made.watch.look()
     rows = {row.name: row for row in made.watch.objectives(300)}
     assert rows["feed-freshness"].achieved == 0.5
+
+
+async def test_who_asks_often_does_not_make_anybody_look_more_often(made: Made) -> None:
+    assert await made.watch.recent() == []
+    made.metrics.queried("select scans", 1.5)
+    assert await made.watch.recent() == []
+    made.clock.advance(1)
+    assert len(await made.watch.recent()) == 1

@@ -70,7 +70,7 @@ class MonitoringRoutes:
 
     async def alerts(self, call: Call[NoBody, NoQuery]) -> AlertsAnswer:
         """What is wrong now; operators are told the figures too."""
-        alerts = [_alert(item) for item in await self._watch.look()]
+        alerts = [_alert(item) for item in await self._watch.recent()]
         status = self._watch.status()
         if call.who is None or not call.may("ops:read"):
             return AlertsAnswer(alerts=alerts, system_status=status)
@@ -80,7 +80,7 @@ class MonitoringRoutes:
         """How each part did in a window."""
         window = call.query.window
         window_s = WINDOWS_S[window]
-        alerts = await self._watch.look()
+        alerts = await self._watch.recent()
         used = log_budget.use(LOG_WINDOW_S)
         return SystemHealthAnswer(
             window=window,
@@ -110,7 +110,7 @@ class MonitoringRoutes:
         by_venue = {reading.venue: reading for reading in self._watch.upstreams()}
         for venue in self._watch.metrics.parts("venue:"):
             by_venue.setdefault(venue, UpstreamReading(venue=venue))
-        alerts = await self._watch.look()
+        alerts = await self._watch.recent()
         wanted = call.query.venue
         return UpstreamsAnswer(
             [

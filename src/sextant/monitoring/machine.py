@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
 
 from sextant.monitoring.records import MachineReading
 
+LEAST_S: Final = 30.0  # shorter spans are all peaks
+TICKS_PER_S: Final = 100  # proc(5): what the kernel counts in, whatever the machine
 _IDLE_FIELDS: Final = (3, 4)  # proc(5): idle and waiting for the disk
 
 
@@ -20,12 +23,16 @@ class Machine:
         On the disk that is looked at.
     system
         Where the system tells of itself.
+    least_s
+        A share of the processors counts over at least so many seconds; until then the last one is told.
     """
 
-    def __init__(self, folder: Path, system: Path = Path("/proc")) -> None:
+    def __init__(self, folder: Path, system: Path = Path("/proc"), least_s: float = LEAST_S) -> None:
         self._folder = folder
         self._system = system
+        self._least_ticks = least_s * TICKS_PER_S * (os.cpu_count() or 1)
         self._before: tuple[int, int] | None = None
+        self._share_pct: float | None = None
 
     def read(self) -> MachineReading:
         """The shares in use now."""
@@ -37,10 +44,13 @@ class Machine:
             return None
         ticks = [int(word) for word in line.split()[1:]]
         total, idle = sum(ticks), sum(ticks[place] for place in _IDLE_FIELDS)
-        before, self._before = self._before, (total, idle)
-        if before is None or total <= before[0]:
-            return None
-        return round(100 * (1 - (idle - before[1]) / (total - before[0])), 1)
+        before = self._before
+        if before is None:
+            self._before = (total, idle)
+        elif total - before[0] > self._least_ticks:
+            self._share_pct = round(100 * (1 - (idle - before[1]) / (total - before[0])), 1)
+            self._before = (total, idle)
+        return self._share_pct
 
     def _memory_pct(self) -> float | None:
         try:

@@ -23,6 +23,7 @@ from sextant.monitoring.records import (
 )
 
 LOOK_S: Final = 2.0  # a stuck scan is told within 15 s and one look
+RECENT_NS: Final = 1_000_000_000
 TARGETS: Final = {
     "scan-latency": 0.99,
     "scan-complete": 0.95,
@@ -69,6 +70,7 @@ class Watch:
         self._alerts: dict[str, Alert] = {}
         self._seen: MachineReading = MachineReading(None, None, None)
         self._still_s: tuple[float, ...] = ()
+        self._looked_ns: int | None = None
 
     def attach(
         self, upstream: Callable[[], UpstreamReading] | None = None, still_scans: StillScans | None = None
@@ -86,8 +88,15 @@ class Watch:
             await self.incidents.keep()
             await self._clock.sleep(LOOK_S)
 
+    async def recent(self) -> list[Alert]:
+        """The alerts of the last second; who asks often does not make anybody look more often."""
+        if self._looked_ns is None or self._clock.monotonic_ns() - self._looked_ns >= RECENT_NS:
+            await self.look()
+        return self.alerts()
+
     async def look(self) -> list[Alert]:
         """The alerts of now; incidents are opened and closed with them."""
+        self._looked_ns = self._clock.monotonic_ns()
         self._seen = self._machine.read()
         self._still_s = await self._still()
         checks = self._checks = await self._health.checks()
