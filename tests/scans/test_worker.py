@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from sextant.scans import crew as crew_module
 from sextant.scans import worker as worker_module
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import MarketPart
-from support.house import CALLER, VIEW, house, market, misbehaving
+from support.house import CALLER, MOMENTUM, VIEW, house, market, misbehaving, three
 
 _SECOND = "ai_spot_mean_reversion"
 
@@ -46,7 +47,7 @@ async def test_a_strategy_past_its_stop_is_late_and_the_others_keep_their_result
     def stuck(*_: object) -> Any:
         gate.wait(10)
 
-    monkeypatch.setattr(crew_module, "STRATEGY_HARD_STOP_S", 0.2)
+    monkeypatch.setattr(crew_module, "STRATEGY_HARD_STOP_S", 1.0)
     async with house(tmp_path, misbehaving(evaluate=stuck)) as home:
         accepted = await home.scans.discover(CALLER, ScanRequest())
         status = await home.ended(accepted.scan_id)
@@ -120,3 +121,49 @@ async def test_a_process_without_a_market_leaves_scans_until_it_has_one(tmp_path
         accepted = await home.scans.discover(CALLER, ScanRequest())
         status = await home.ended(accepted.scan_id)
         assert (status.status, status.outcome) == ("complete", "ok")
+
+
+async def test_a_stopping_process_lets_its_scan_end_and_takes_no_other(tmp_path: Path) -> None:
+    gate = threading.Event()
+    begun = threading.Event()
+    whole = three()[MOMENTUM].evaluate
+
+    def slow(*facts: Any) -> Any:
+        begun.set()
+        gate.wait(10)
+        return whole(*facts)
+
+    async with house(tmp_path, misbehaving(evaluate=slow), working=False) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+        serving = asyncio.create_task(home.worker.serve())
+        await asyncio.to_thread(begun.wait, 10)
+        home.worker.stop()
+        gate.set()
+        async with asyncio.timeout(20):
+            await serving
+        assert (await home.scans.status("user-1", accepted.scan_id)).status == "complete"
+        following = await home.scans.discover(CALLER, ScanRequest())
+        assert await home.ledger.leases.waiting() == [following.scan_id]
+
+
+async def test_a_stopped_process_gives_back_a_scan_that_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "GRACE_S", 0.0)
+    gate = threading.Event()
+    begun = threading.Event()
+
+    def stuck(*_: object) -> Any:
+        begun.set()
+        gate.wait(10)
+
+    async with house(tmp_path, misbehaving(evaluate=stuck), working=False) as home:
+        accepted = await home.scans.discover(CALLER, ScanRequest())
+        serving = asyncio.create_task(home.worker.serve())
+        await asyncio.to_thread(begun.wait, 10)
+        home.worker.stop()
+        async with asyncio.timeout(20):
+            await serving
+        gate.set()
+        assert await home.ledger.leases.waiting() == [accepted.scan_id]
+        assert (await home.scans.status("user-1", accepted.scan_id)).status == "scanning"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
+from sqlalchemy.exc import SQLAlchemyError
 
 from sextant.errors import BudgetExceeded, Conflict, MarketError, SextantError
 from sextant.kit import log
@@ -59,7 +60,10 @@ _LOG: Final = log.get("scans")
 
 @dataclass
 class _Job:
-    """A scan being run: its newest status, what it found, and the lock that orders its changes."""
+    """A scan being run: its newest status, what it found, and the lock that orders its changes.
+
+    ``ended`` is set when somebody else ends it or takes it, ``over`` when nothing more is done about it here.
+    """
 
     status: ScanStatus
     lease: Lease
@@ -71,6 +75,7 @@ class _Job:
     phase_ms: dict[PhaseName, float] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def unseen(part: MarketPart) -> None:
@@ -162,13 +167,15 @@ class ScanWorker:
         """
         deadline = Deadline(self._clock, TAKE_S)
         try:
-            if not await self._may_look(scan_id, deadline):
-                return not await self._ledger.leases.is_running(scan_id)
-            taken = await patiently(
-                self._clock, deadline, lambda _: self._ledger.leases.take(scan_id, self.name)
-            )
+            taken = None
+            if await self._may_look(scan_id, deadline):
+                taken = await patiently(
+                    self._clock, deadline, lambda _: self._ledger.leases.take(scan_id, self.name)
+                )
             if taken is None:
-                return not await self._ledger.leases.is_running(scan_id)
+                return not await patiently(
+                    self._clock, deadline, lambda _: self._ledger.leases.is_running(scan_id)
+                )
         except SextantError as error:
             _LOG.warning("scan.not_taken", scan_id=scan_id, reason=error.reason)
             return False
@@ -178,7 +185,8 @@ class ScanWorker:
             try:
                 await self._supervise(job, taken)
             finally:
-                keeping.cancel()
+                job.over.set()
+                await keeping
         return True
 
     async def _may_look(self, scan_id: str, deadline: Deadline) -> bool:
@@ -216,22 +224,28 @@ class ScanWorker:
         )
 
     async def _keep_lease(self, job: _Job) -> None:
-        """Renew the lease until it is lost, or until this process stops and has waited for the scan."""
+        """Renew the lease until the scan is over or the lease is lost, or this process stops and has waited.
+
+        It is told that the scan is over and never cancelled, for the reason that ``Crew.run`` gives.
+        """
         stopping = asyncio.ensure_future(self._stopping.wait())
-        left_s = self._grace_s
+        over = asyncio.ensure_future(job.over.wait())
+        left_s: float | None = None
         try:
-            while not (stopping.done() and left_s <= 0):
+            while True:
+                waited_for = {over} if stopping.done() else {over, stopping}
+                pause_s = RENEW_S if left_s is None else min(RENEW_S, left_s)
+                await asyncio.wait(waited_for, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
+                if over.done():
+                    return
                 if stopping.done():
-                    await asyncio.sleep(min(RENEW_S, left_s))
-                    left_s -= RENEW_S
-                else:
-                    await asyncio.wait({stopping}, timeout=RENEW_S)
-                    left_s = self._grace_s
-                if not await self._renewed(job):
-                    break
-            job.ended.set()
+                    left_s = self._grace_s if left_s is None else left_s - pause_s
+                if (left_s is not None and left_s <= 0) or not await self._renewed(job):
+                    job.ended.set()
+                    return
         finally:
             stopping.cancel()
+            over.cancel()
 
     async def _renewed(self, job: _Job) -> bool:
         """Whether the lease still stands, as far as is known: the database may be back before it runs out."""
@@ -239,7 +253,7 @@ class ScanWorker:
         deadline = Deadline(self._clock, RENEW_S)
         try:
             return await patiently(self._clock, deadline, lambda _: leases.renew(scan_id, job.lease))
-        except SextantError:
+        except (SextantError, SQLAlchemyError):
             return True
 
     async def _supervise(self, job: _Job, taken: Taken) -> None:
