@@ -18,7 +18,7 @@ from sextant.api.confluence_schemas import (
     ConfluenceRow,
     Sort,
 )
-from sextant.api.confluence_wire import breakdown_answer, history_points, row
+from sextant.api.confluence_wire import NOTHING, Beside, breakdown_answer, history_points, row
 from sextant.api.cursors import Cursors
 from sextant.api.endpoint import Answer, Call, Endpoint, NoBody
 from sextant.api.scan_wire import BASE
@@ -88,11 +88,12 @@ class ConfluenceRoutes:
         scored = self._newest(time_field(call.query.as_of, "as_of"))
         column = _column(scored, call.path["instrument"])
         origin = (scored.feed, scored.simulated)
-        entry = None
+        beside = NOTHING
         if self._scoring is not None and call.query.as_of is None:
-            entry = self._scoring.entry_of(scored.evaluation.instruments[column].instrument)
+            name = scored.evaluation.instruments[column].instrument
+            beside = Beside(self._scoring.entry_of(name), self._scoring.facts_of(name))
         body: BreakdownAnswer = await asyncio.to_thread(
-            breakdown_answer, scored.evaluation, column, self._clock.now_ns(), origin, entry
+            breakdown_answer, scored.evaluation, column, self._clock.now_ns(), origin, beside
         )
         return _dated(body, scored, call.query.as_of)
 

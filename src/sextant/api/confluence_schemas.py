@@ -11,6 +11,7 @@ from msgspec import Meta
 from sextant.api.scan_schemas import Cursor, PageSize
 from sextant.api.schemas import Time
 from sextant.confluence.contract import Reason
+from sextant.confluence.detectors import FactKind
 from sextant.model.instrument import Kind
 from sextant.model.view import Feed
 
@@ -216,6 +217,20 @@ class EntryBody(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str | None
 
 
+class FactBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is the case beside the score; it touches no number."""
+
+    kind: FactKind
+    cause: str
+    word: str
+    direction: Literal["up", "down"] | None
+    value: float
+    peak: float
+    since: Time
+    count: int
+    facts: dict[str, float]
+
+
 class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Everything behind the score of one instrument."""
 
@@ -239,6 +254,7 @@ class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     why_not: str | None
     levels: LevelsBody
     entry: EntryBody | None
+    facts: list[FactBody]
     as_of: Time
     age_s: float
     feed: Feed

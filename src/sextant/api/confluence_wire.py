@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from sextant.api.confluence_schemas import (
     ConfluenceRow,
     DimensionBody,
     EntryBody,
+    FactBody,
     FlipBody,
     IdeaLine,
     IdeaPlan,
@@ -29,6 +31,7 @@ from sextant.api.confluence_schemas import (
 from sextant.api.opportunity_wire import age_s
 from sextant.confluence.catalog import voices
 from sextant.confluence.decision import LOSE, STATES
+from sextant.confluence.detectors import Fact
 from sextant.confluence.explain import (
     Breakdown,
     Input,
@@ -97,10 +100,21 @@ def state_word(found: Evaluation, column: int) -> StateWord:
     return "warming" if waiting else "insufficient"
 
 
+@dataclass(frozen=True)
+class Beside:
+    """What stands beside a score: the last change of direction, and what is the case just now."""
+
+    entry: Entry | None = None
+    facts: tuple[Fact, ...] = ()
+
+
+NOTHING: Final = Beside()
+
+
 def breakdown_answer(
-    found: Evaluation, column: int, now_ns: int, origin: tuple[Feed, bool], entry: Entry | None = None
+    found: Evaluation, column: int, now_ns: int, origin: tuple[Feed, bool], beside: Beside = NOTHING
 ) -> BreakdownAnswer:
-    """Everything behind the score of one instrument, and its last change where one was seen."""
+    """Everything behind the score of one instrument, and what stands beside it."""
     one = breakdown(found, column)
     head = row(found, column, now_ns)
     long, short = lines_of(found, column)
@@ -127,7 +141,8 @@ def breakdown_answer(
         ],
         why_not=one.why_not,
         levels=LevelsBody(**one.levels),
-        entry=None if entry is None else entry_body(entry),
+        entry=None if beside.entry is None else entry_body(beside.entry),
+        facts=[_fact(fact) for fact in beside.facts],
         as_of=head.as_of,
         age_s=head.age_s,
         feed=origin[0],
@@ -138,6 +153,21 @@ def breakdown_answer(
 def breakdown_body(found: Evaluation, column: int, origin: tuple[Feed, bool]) -> bytes:
     """The body of the API as JSON; ages count from the evaluation's own time."""
     return _ENCODER.encode(breakdown_answer(found, column, found.as_of_ns, origin))
+
+
+def _fact(fact: Fact) -> FactBody:
+    seen = fact.seen
+    return FactBody(
+        kind=seen.kind,
+        cause=seen.cause,
+        word=seen.word,
+        direction=None if not seen.direction else "up" if seen.direction > 0 else "down",
+        value=seen.value,
+        peak=fact.peak,
+        since=iso_ms(fact.since_ns),
+        count=fact.count,
+        facts=dict(seen.facts),
+    )
 
 
 def entry_body(entry: Entry) -> EntryBody:

@@ -122,6 +122,10 @@ class Seen(_Hashed):
 Node = Column | Reading | Rolled | Mapped | Seen
 
 
+BAR: Final = tuple(Column(name) for name in ("high", "low", "close", "volume", "taker_buy_volume"))
+"""What the direction of a single bar is read from."""
+
+
 def read(name: str, output: str | None = None, **params: Any) -> Reading:
     """An output of an indicator; the one named like it where none is named."""
     return Reading(name, output or name, tuple(sorted(params.items())))

@@ -65,6 +65,18 @@ def together(*columns: Floats) -> Floats:
     return out
 
 
+def bar_direction(high: Floats, low: Floats, close: Floats, volume: Floats, bought: Floats) -> Floats:
+    """Where a bar closed in its range and who took; where takers are unknown the first alone.
+
+    Notes
+    -----
+    d = .6*clv + .4*(bought - sold)/volume, in [-1, 1]; a bar without range or volume says 0.
+    """
+    place = ratio((close - low) - (high - close), high - low)
+    taken = ratio(2.0 * bought - volume, volume)
+    return np.where(np.isnan(bought), place, 0.6 * place + 0.4 * taken)
+
+
 @dataclass(frozen=True)
 class Per:
     """The map ``sq(x / unit)``: where x is one unit the signal is 0.707."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sextant.confluence.changes import changes, is_repeat
+from sextant.confluence.detectors import Fact, FactBook, readings
 from sextant.confluence.market_wide import Held
 from sextant.confluence.scorer import Evaluation, Scorer
 from sextant.errors import Expired, InputError, NotFound, Stale
@@ -17,7 +18,7 @@ from sextant.kit.health import Reading
 from sextant.model.instrument import Instrument
 from sextant.model.times import MINUTE_NS, iso_ms
 from sextant.model.view import Feed, View
-from sextant.scans.entries import Entry, entry_of
+from sextant.scans.entries import Entry, entry_of, recent_whales
 from sextant.scans.overview import Overview, overview
 from sextant.scans.run import MarketPart
 from sextant.scans.universe import matches
@@ -64,6 +65,7 @@ class Scoring:
         self._told_ns: dict[tuple[Instrument, str], int] = {}
         self._entries: deque[Entry] = deque(maxlen=KEEP_ENTRIES)
         self._last: dict[Instrument, Entry] = {}
+        self._facts = FactBook()
 
     async def serve(self) -> None:
         """Score each closed minute until cancelled; a market without minutes is waited for."""
@@ -85,6 +87,7 @@ class Scoring:
         if self._kept and not self._is_due(view.as_of_ns, int(minutes.open_ns[-1]) + MINUTE_NS):
             return False
         found = await asyncio.to_thread(self._scorer.update, view)
+        await asyncio.to_thread(self._detect, view, found)
         same = self._kept and self._kept[-1].evaluation.history.close_ns[-1] == found.history.close_ns[-1]
         if self._kept:
             await asyncio.to_thread(self._note, view, self._kept[-1].evaluation, found)
@@ -102,6 +105,10 @@ class Scoring:
     def entry_of(self, instrument: Instrument) -> Entry | None:
         """The last change of an instrument; None where its state never changed here."""
         return self._last.get(instrument)
+
+    def facts_of(self, instrument: Instrument) -> tuple[Fact, ...]:
+        """What is the case with an instrument just now beside its score."""
+        return self._facts.of(instrument)
 
     def newest(self, as_of_ns: int | None = None) -> Scored:
         """What is said now, or was said at a time.
@@ -153,6 +160,12 @@ class Scoring:
             if not is_repeat(self._told_ns.get(key), change):
                 self._told_ns[key] = change.at_ns
                 self._entries.append(entry)
+
+    def _detect(self, view: View, found: Evaluation) -> None:
+        """Open, move on and close the facts of all instruments."""
+        seen = [one for column in range(view.size) for one in readings(found, column)]
+        seen += [one for column in range(view.size) for one in recent_whales(view, column)]
+        self._facts.update(seen, view.as_of_ns)
 
     def _is_due(self, as_of_ns: int, close_ns: int) -> bool:
         newest = self._kept[-1].evaluation

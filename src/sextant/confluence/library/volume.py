@@ -7,23 +7,11 @@ from typing import Final
 import numpy as np
 
 from sextant.confluence.contract import ALL, Dimension, Need, SubScore
-from sextant.confluence.nodes import HOURLY, Column, Reading, Rolled, mapped, read
-from sextant.confluence.normalise import Per, ratio, sq
+from sextant.confluence.nodes import BAR, HOURLY, Column, Reading, Rolled, mapped, read
+from sextant.confluence.normalise import Per, bar_direction, sq
 from sextant.model.bar import Floats
 
 _YOUNG_DAY_ROWS: Final = 30
-
-
-def bar_direction(high: Floats, low: Floats, close: Floats, volume: Floats, bought: Floats) -> Floats:
-    """Where a bar closed in its range and who took; where takers are unknown the first alone.
-
-    Notes
-    -----
-    d = .6*clv + .4*(bought - sold)/volume, in [-1, 1]; a bar without range or volume says 0.
-    """
-    place = ratio((close - low) - (high - close), high - low)
-    taken = ratio(2.0 * bought - volume, volume)
-    return np.where(np.isnan(bought), place, 0.6 * place + 0.4 * taken)
 
 
 def _voted(direction: Floats, times: Floats) -> Floats:
@@ -44,13 +32,6 @@ def _means(day: Floats, week: Floats, row: Floats) -> Floats:
 
 _ADL: Final = read("volume_balance", "adl_ratio")
 _OBV: Final = read("volume_balance", "obv_ratio")
-_BAR: Final = (
-    Column("high"),
-    Column("low"),
-    Column("close"),
-    Column("volume"),
-    Column("taker_buy_volume"),
-)
 
 
 def _hours(of: Reading) -> tuple[Need, ...]:
@@ -103,7 +84,7 @@ DIMENSION = Dimension(
             family="flow",
             signal=mapped(
                 Per(0.6),
-                Rolled("mean", mapped(_voted, mapped(bar_direction, *_BAR), read("relative_volume")), 3),
+                Rolled("mean", mapped(_voted, mapped(bar_direction, *BAR), read("relative_volume")), 3),
             ),
             rows=212,
             intervals=ALL,

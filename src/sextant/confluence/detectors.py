@@ -1,0 +1,446 @@
+"""Facts of the market, not votes: pure rules over columns and events, opened, told and closed once per cause.
+
+``X(usd, p)`` is the larger of an amount and a share of the trailing turnover of 24 hours. No fact touches a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+
+from sextant.confluence.absence import last_of
+from sextant.confluence.levels import LEVELS
+from sextant.confluence.nodes import BAR, Column, Frame, Rolled, mapped, read
+from sextant.confluence.normalise import bar_direction
+from sextant.confluence.scorer import Evaluation
+from sextant.model.instrument import Instrument
+
+FactKind = Literal[
+    "level_near",
+    "structure_break",
+    "liquidation_zone",
+    "liquidation_large",
+    "cascade",
+    "whale_trade",
+    "wash_suspected",
+    "volume_spike",
+    "leverage_build",
+]
+
+COOLDOWN_S: Final[Mapping[FactKind, float]] = {
+    "level_near": 900,
+    "structure_break": 0,
+    "liquidation_zone": 1800,
+    "liquidation_large": 300,
+    "cascade": 600,
+    "whale_trade": 600,
+    "wash_suspected": 600,
+    "volume_spike": 900,
+    "leverage_build": 3600,
+}
+"""How long after it was told a fact of the same cause is told again at the earliest."""
+
+NEAR_ATR: Final = 0.5
+AWAY_ATR: Final = 1.0
+LEVEL_STRENGTH: Final = 0.5
+SPIKES: Final = ((4.0, "extreme"), (3.0, "strong"), (2.0, "notable"))
+SPIKE_OVER: Final = 1.5
+CONFIRMING_VOLUME: Final = 1.5
+BUILDS: Final = ((0.18, 0.0015, "extreme"), (0.12, 0.0010, "strong"), (0.08, 0.0005, "notable"))
+STILL_PRICE: Final = 0.02
+BUILD_OVER: Final = 0.8
+WHALES: Final = ((10e6, "mega"), (1e6, "large"))
+ZONE_WIDTH: Final = 0.02
+CASCADE_LEVELS: Final = ((190.0, "extreme"), (50.0, "strong"), (10.0, "notable"))
+WASH_NS: Final = 1_000_000_000
+WASH_PRICE: Final = 1e-4
+WASH_SIZE: Final = 1e-3
+
+
+_CLOSE: Final = Column("close")
+_CLOSE_4H: Final = Rolled("lag", _CLOSE, 48)
+_VOLUME: Final = read("relative_volume")
+_DIRECTION: Final = mapped(bar_direction, *BAR)
+_F8: Final = read("funding", "f8")
+BREAK: Final = read("structure_breaks", "event")
+GROWTH: Final = Rolled("hold", read("open_interest_change", steps=48))
+"""Of four hours."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a rule read at one time.
+
+    Parameters
+    ----------
+    kind, instrument, cause
+        A fact is one per these three; ``cause`` tells two levels or two sides apart.
+    value
+        Its size, for the peak.
+    opens, closes
+        Whether the rule holds, and whether it is over; between the two an open fact stays open.
+    direction
+        1, -1, or 0 where it has none.
+    word
+        How strong it is.
+    facts
+        The numbers behind it.
+    """
+
+    kind: FactKind
+    instrument: Instrument
+    cause: str
+    value: float
+    opens: bool
+    closes: bool
+    direction: int = 0
+    word: str = ""
+    facts: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that is, or was, the case.
+
+    Parameters
+    ----------
+    since_ns, until_ns
+        When it opened and closed; None while it is open.
+    count
+        Evaluations in which it held.
+    peak
+        The largest value so far.
+    seen
+        What was read last.
+    """
+
+    seen: Seen
+    since_ns: int
+    until_ns: int | None
+    count: int
+    peak: float
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it one fact."""
+        return self.seen.kind, str(self.seen.instrument), self.seen.cause
+
+
+class FactBook:
+    """Open facts, and when each cause was last told.
+
+    Parameters
+    ----------
+    most
+        How many causes are remembered; the oldest are forgotten first.
+    """
+
+    def __init__(self, most: int = 10_000) -> None:
+        self._most = most
+        self._open: dict[tuple[str, str, str], Fact] = {}
+        self._told_ns: dict[tuple[str, str, str], int] = {}
+
+    def update(self, read_now: Iterable[Seen], now_ns: int) -> tuple[Fact, ...]:
+        """The facts that opened now and are worth telling; a cause that was told lately is opened in silence.
+
+        A cause of which nothing was read is over.
+        """
+        told = []
+        known = {(seen.kind, str(seen.instrument), seen.cause): seen for seen in read_now}
+        for key in self._open.keys() - known.keys():
+            del self._open[key]
+        for key, seen in known.items():
+            before = self._open.get(key)
+            if before is not None and seen.closes:
+                del self._open[key]
+            elif before is not None:
+                self._open[key] = replace(
+                    before, seen=seen, count=before.count + 1, peak=max(before.peak, seen.value)
+                )
+            elif seen.opens:
+                fact = Fact(seen, now_ns, None, 1, seen.value)
+                self._open[key] = fact
+                if self._is_due(key, seen.kind, now_ns):
+                    self._remember(key, now_ns)
+                    told.append(fact)
+        return tuple(told)
+
+    def of(self, instrument: Instrument) -> tuple[Fact, ...]:
+        """The open facts of an instrument, by kind and cause."""
+        name = str(instrument)
+        return tuple(fact for key, fact in sorted(self._open.items()) if key[1] == name)
+
+    def _is_due(self, key: tuple[str, str, str], kind: FactKind, now_ns: int) -> bool:
+        told_ns = self._told_ns.get(key)
+        return told_ns is None or now_ns - told_ns >= COOLDOWN_S[kind] * 1e9
+
+    def _remember(self, key: tuple[str, str, str], now_ns: int) -> None:
+        self._told_ns.pop(key, None)
+        self._told_ns[key] = now_ns
+        while len(self._told_ns) > self._most:
+            del self._told_ns[next(iter(self._told_ns))]
+
+
+def at_least(usd: float, frac: float, turnover: float) -> float:
+    """X(usd, p): the larger of an amount and a share of the turnover of 24 hours; the amount where that is unknown."""
+    return max(usd, frac * turnover) if np.isfinite(turnover) else usd
+
+
+def readings(found: Evaluation, column: int) -> list[Seen]:
+    """What the rules that read columns say of one instrument."""
+    return [
+        *levels_near(found, column),
+        *structure_breaks(found, column),
+        *volume_spike(found, column),
+        *leverage_build(found, column),
+    ]
+
+
+def levels_near(found: Evaluation, column: int) -> list[Seen]:
+    """A 5m close within half an average range of a strong level; over a whole range away, or when it is broken."""
+    nodes = LEVELS["5m"]
+    price, atr = (last_of(found, "5m", node, column) for node in (_CLOSE, nodes["atr"]))
+    told = []
+    for side, sign in (("support", 1), ("resistance", -1)):
+        level = last_of(found, "5m", nodes[side], column)
+        strength = last_of(found, "5m", nodes[f"{side}_strength"], column)
+        if price is None or not atr or level is None or strength is None or not np.isfinite(level):
+            continue
+        gap = sign * (price - level) / atr
+        told.append(
+            Seen(
+                kind="level_near",
+                instrument=found.instruments[column].instrument,
+                cause=f"{side} {level:.6g}",
+                value=strength,
+                opens=strength >= LEVEL_STRENGTH and 0 <= gap <= NEAR_ATR,
+                closes=gap > AWAY_ATR or gap < 0,
+                direction=sign,
+                word=side,
+                facts=(("level", level), ("distance_atr", gap)),
+            )
+        )
+    return told
+
+
+def structure_breaks(found: Evaluation, column: int) -> list[Seen]:
+    """A break of the last turn on 5m, 30m or 4h, confirmed where much was traded; told once and over at once."""
+    told = []
+    frames: tuple[Frame, ...] = ("5m", "30m", "4h")
+    for frame in frames:
+        event = last_of(found, frame, BREAK, column)
+        volume = last_of(found, frame, _VOLUME, column)
+        if event is None:
+            continue
+        against = abs(event) > 1
+        word = f"{'CHoCH' if against else 'BOS'}{' confirmed' if (volume or 0) >= CONFIRMING_VOLUME else ''}"
+        told.append(
+            Seen(
+                kind="structure_break",
+                instrument=found.instruments[column].instrument,
+                cause=f"{frame} {found.closes_ns.get(frame, 0)}",
+                value=abs(event),
+                opens=event != 0,
+                closes=event == 0,
+                direction=int(np.sign(event)),
+                word=word,
+            )
+        )
+    return told
+
+
+def volume_spike(found: Evaluation, column: int) -> list[Seen]:
+    """A 5m bar of twice the usual volume and more."""
+    times = last_of(found, "5m", _VOLUME, column)
+    direction = last_of(found, "5m", _DIRECTION, column)
+    if times is None:
+        return []
+    return [
+        Seen(
+            kind="volume_spike",
+            instrument=found.instruments[column].instrument,
+            cause="5m",
+            value=times,
+            opens=times >= SPIKES[-1][0],
+            closes=times < SPIKE_OVER,
+            direction=0 if direction is None else int(np.sign(direction)),
+            word=next((word for least, word in SPIKES if times >= least), ""),
+        )
+    ]
+
+
+def leverage_build(found: Evaluation, column: int) -> list[Seen]:
+    """Open interest that grew in four hours while the price stood, or funding far from its middle."""
+    grown = last_of(found, "grid", GROWTH, column)
+    now, before = (last_of(found, "5m", node, column) for node in (_CLOSE, _CLOSE_4H))
+    f8 = last_of(found, "1m", _F8, column)
+    still = now is not None and bool(before) and abs(now / (before or 1.0) - 1.0) < STILL_PRICE
+    by_interest = grown if grown is not None and still else 0.0
+    by_funding = abs(f8) if f8 is not None else 0.0
+    if grown is None and f8 is None:
+        return []
+    share = max(by_interest / BUILDS[-1][0], by_funding / BUILDS[-1][1])
+    word = next(
+        (word for oi, rate, word in BUILDS if by_interest >= oi or by_funding >= rate),
+        "",
+    )
+    return [
+        Seen(
+            kind="leverage_build",
+            instrument=found.instruments[column].instrument,
+            cause="4h",
+            value=share,
+            opens=share >= 1.0,
+            closes=share < BUILD_OVER,
+            word=word,
+            facts=(("open_interest_change_4h", by_interest), ("abs_f8", by_funding)),
+        )
+    ]
+
+
+# -- events ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Print:
+    """A trade or a forced close: its time, notional in USD, and side, 1 bought or a short closed, -1 the other."""
+
+    event_ns: int
+    usd: float
+    side: int
+    price: float = 0.0
+    size: float = 0.0
+
+
+def whale_trades(instrument: Instrument, prints: Sequence[Print], turnover: float) -> list[Seen]:
+    """The largest trade of each side, where it is large for the instrument."""
+    limit = at_least(750e3, 0.0002, turnover)
+    return [
+        _single("whale_trade", instrument, largest, limit)
+        for side in (1, -1)
+        if (largest := max((one for one in prints if one.side == side), key=lambda x: x.usd, default=None))
+    ]
+
+
+def large_liquidations(instrument: Instrument, prints: Sequence[Print], turnover: float) -> list[Seen]:
+    """The largest forced close of each side, where it is large for the instrument."""
+    limit = at_least(250e3, 0.0001, turnover)
+    return [
+        _single("liquidation_large", instrument, largest, limit)
+        for side in (1, -1)
+        if (largest := max((one for one in prints if one.side == side), key=lambda x: x.usd, default=None))
+    ]
+
+
+def _single(kind: FactKind, instrument: Instrument, one: Print, limit: float) -> Seen:
+    return Seen(
+        kind=kind,
+        instrument=instrument,
+        cause="buy" if one.side > 0 else "sell",
+        value=one.usd,
+        opens=one.usd > limit,
+        closes=one.usd <= limit,
+        direction=one.side,
+        word=next((word for least, word in WHALES if one.usd >= least), ""),
+        facts=(("usd", one.usd), ("limit_usd", limit)),
+    )
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Forced closes of five minutes, what is usual, and how the price moved meanwhile.
+
+    Parameters
+    ----------
+    usual_usd
+        Lower median of such sums.
+    moved, atr
+        Change of the price in those five minutes and the average range of 5m bars, quote units.
+    peak_usd
+        The largest sum since the cascade began; 0 before.
+    """
+
+    prints: tuple[Print, ...]
+    usual_usd: float
+    moved: float
+    atr: float
+    peak_usd: float = 0.0
+
+
+def cascade(instrument: Instrument, burst: Burst) -> list[Seen]:
+    """Many forced closes of one side that take the price with them; over below a quarter of the peak."""
+    sums = {side: sum(one.usd for one in burst.prints if one.side == side) for side in (1, -1)}
+    side = 1 if sums[1] >= sums[-1] else -1
+    total, count = sums[1] + sums[-1], sum(one.side == side for one in burst.prints)
+    holds = (
+        sums[side] > max(1e6, 20.0 * burst.usual_usd)
+        and count >= 10
+        and sums[side] >= 0.8 * total
+        and side * burst.moved >= 1.5 * burst.atr > 0
+    )
+    rate = count / 5.0
+    return [
+        Seen(
+            kind="cascade",
+            instrument=instrument,
+            cause="shorts" if side > 0 else "longs",
+            value=sums[side],
+            opens=holds,
+            closes=sums[side] < 0.25 * burst.peak_usd,
+            direction=side,
+            word=next((word for least, word in CASCADE_LEVELS if rate >= least), ""),
+            facts=(("usd", sums[side]), ("events_per_minute", rate)),
+        )
+    ]
+
+
+@dataclass(frozen=True)
+class Zone:
+    """Prices at which positions were closed by force: weighted price, sum in USD and side of the positions."""
+
+    price: float
+    usd: float
+    side: int
+
+
+def liquidation_zones(prints: Sequence[Print], turnover: float) -> tuple[Zone, ...]:
+    """Forced closes of 24 hours joined within 2 % of their weighted price, those that are large, largest first."""
+    limit = at_least(500e3, 0.0005, turnover)
+    found: list[Zone] = []
+    for side in (1, -1):
+        zones: list[Zone] = []
+        for one in sorted((one for one in prints if one.side == side), key=lambda x: (x.price, x.event_ns)):
+            last = zones[-1] if zones else None
+            if last is not None and one.price <= last.price * (1.0 + ZONE_WIDTH):
+                usd = last.usd + one.usd
+                zones[-1] = Zone((last.price * last.usd + one.price * one.usd) / usd, usd, side)
+            else:
+                zones.append(Zone(one.price, one.usd, side))
+        found += [zone for zone in zones if zone.usd > limit]
+    return tuple(sorted(found, key=lambda zone: (-zone.usd, zone.price)))
+
+
+def wash_pairs(prints: Sequence[Print]) -> int:
+    """How many pairs of opposite trades of one size at one price follow one another within a second."""
+    open_: list[Print] = []
+    pairs = 0
+    for one in sorted(prints, key=lambda x: x.event_ns):
+        open_ = [other for other in open_ if one.event_ns - other.event_ns <= WASH_NS]
+        match = next((other for other in open_ if _matches(one, other)), None)
+        if match is None:
+            open_.append(one)
+        else:
+            open_.remove(match)
+            pairs += 1
+    return pairs
+
+
+def _matches(one: Print, other: Print) -> bool:
+    return (
+        one.side == -other.side != 0
+        and abs(one.price / other.price - 1.0) <= WASH_PRICE
+        and abs(one.size / other.size - 1.0) <= WASH_SIZE
+    )

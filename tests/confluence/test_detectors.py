@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sextant.confluence.detectors import (
+    BREAK,
+    GROWTH,
+    Burst,
+    FactBook,
+    Print,
+    Seen,
+    at_least,
+    cascade,
+    large_liquidations,
+    levels_near,
+    leverage_build,
+    liquidation_zones,
+    readings,
+    structure_breaks,
+    volume_spike,
+    wash_pairs,
+    whale_trades,
+)
+from sextant.confluence.levels import LEVELS
+from sextant.confluence.nodes import Column, Frame, Node, Rolled, read
+from sextant.confluence.scorer import Evaluation
+from sextant.model.instrument import Instrument
+from support.lively import found
+
+S = 1_000_000_000
+NAME = Instrument("bybit", "ADA", "USDT", "perpetual")
+CLOSE = Column("close")
+
+
+def given(frame: Frame, **values: float) -> Evaluation:
+    """The lively evaluation with some newest values of one frame changed for its first instrument."""
+    nodes: dict[str, Node] = {
+        "close": CLOSE,
+        "close_4h": Rolled("lag", CLOSE, 48),
+        "volume": read("relative_volume"),
+        "event": BREAK,
+        "f8": read("funding", "f8"),
+        "growth": GROWTH,
+        **{name: node for name, node in LEVELS["5m"].items() if name not in ("close_4h", "break")},
+    }
+    kept = dict(found().values.get(frame, {}))
+    for name, value in values.items():
+        kept[nodes[name]] = np.full((1, 12), value)
+    return replace(found(), values={**found().values, frame: kept})
+
+
+def seen(kind: str = "volume_spike", **changes: object) -> Seen:
+    return replace(Seen(kind, NAME, "5m", 2.0, True, False), **changes)  # type: ignore[arg-type]  # as a test needs
+
+
+def test_fact_opens_once_is_counted_and_closes() -> None:
+    book = FactBook()
+    [fact] = book.update([seen()], 10 * S)
+    assert (fact.since_ns, fact.count, fact.peak) == (10 * S, 1, 2.0)
+    assert book.update([seen(value=5.0)], 20 * S) == ()
+    [open_] = book.of(NAME)
+    assert (open_.count, open_.peak, open_.since_ns) == (2, 5.0, 10 * S)
+    assert book.update([seen(opens=False, value=1.6)], 30 * S) == ()
+    assert len(book.of(NAME)) == 1  # between opening and closing it stays
+    book.update([seen(opens=False, closes=True)], 40 * S)
+    assert book.of(NAME) == ()
+
+
+def test_cause_is_told_again_only_after_its_cooldown() -> None:
+    book = FactBook()
+    over = seen(opens=False, closes=True)
+    assert len(book.update([seen()], 0)) == 1
+    book.update([over], S)
+    assert book.update([seen()], 899 * S) == ()
+    assert len(book.of(NAME)) == 1
+    book.update([over], 899 * S)
+    assert len(book.update([seen()], 900 * S)) == 1
+    assert len(book.update([seen(cause="30m")], 900 * S)) == 1
+
+
+def test_cause_that_is_read_no_more_is_over() -> None:
+    book = FactBook()
+    book.update([seen(), seen(cause="30m")], 0)
+    book.update([seen()], S)
+    assert [fact.seen.cause for fact in book.of(NAME)] == ["5m"]
+
+
+def test_told_causes_are_bounded() -> None:
+    book = FactBook(most=3)
+    for at in range(10):
+        book.update([seen(cause=str(at))], at)
+    assert len(book._told_ns) == 3
+
+
+def test_limit_is_the_larger_of_amount_and_share() -> None:
+    assert at_least(750e3, 0.0002, 1e9) == 750e3
+    assert at_least(750e3, 0.0002, 1e10) == 2e6
+    assert at_least(750e3, 0.0002, float("nan")) == 750e3
+
+
+@pytest.mark.parametrize(
+    ("close", "strength", "opens", "closes"),
+    [
+        (100.4, 0.5, True, False),
+        (100.6, 0.5, False, False),
+        (101.1, 0.5, False, True),
+        (99.9, 0.5, False, True),
+        (100.4, 0.4, False, False),
+    ],
+)
+def test_level_is_near_within_half_a_range_and_left_beyond_one(
+    close: float, strength: float, opens: bool, closes: bool
+) -> None:
+    one = given(
+        "5m",
+        close=close,
+        atr=1.0,
+        support=100.0,
+        support_strength=strength,
+        resistance=np.inf,
+        resistance_strength=0.0,
+    )
+    [level] = levels_near(one, 0)
+    assert (level.opens, level.closes, level.direction) == (opens, closes, 1)
+
+
+def test_break_is_confirmed_by_volume_and_has_a_direction() -> None:
+    [down] = [
+        one for one in structure_breaks(given("5m", event=-2.0, volume=1.5), 0) if one.cause.startswith("5m")
+    ]
+    assert (down.opens, down.direction, down.word) == (True, -1, "CHoCH confirmed")
+    [none] = [
+        one for one in structure_breaks(given("5m", event=0.0, volume=1.5), 0) if one.cause.startswith("5m")
+    ]
+    assert (none.opens, none.closes) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("times", "word", "opens", "closes"),
+    [
+        (4.0, "extreme", True, False),
+        (3.5, "strong", True, False),
+        (2.0, "notable", True, False),
+        (1.7, "", False, False),
+        (1.4, "", False, True),
+    ],
+)
+def test_volume_spikes_have_three_words(times: float, word: str, opens: bool, closes: bool) -> None:
+    [one] = volume_spike(given("5m", volume=times), 0)
+    assert (one.word, one.opens, one.closes) == (word, opens, closes)
+
+
+def test_leverage_builds_while_the_price_stands_or_funding_is_far_off() -> None:
+    def both(growth: float, close: float, f8: float) -> Seen:
+        one = given("5m", close=close, close_4h=100.0)
+        grid = {**one.values.get("grid", {}), GROWTH: np.full((1, 12), growth)}
+        minute = {**one.values["1m"], read("funding", "f8"): np.full((1, 12), f8)}
+        [told] = leverage_build(replace(one, values={**one.values, "grid": grid, "1m": minute}), 0)
+        return told
+
+    assert both(0.12, 101.0, 0.0).word == "strong"
+    assert not both(0.12, 103.0, 0.0).opens
+    assert both(0.0, 103.0, -0.0016).word == "extreme"
+    assert both(0.065, 100.0, 0.0).closes is False
+    assert both(0.063, 100.0, 0.0).closes is True
+
+
+def test_every_rule_over_columns_is_read_for_every_instrument() -> None:
+    for column in range(12):
+        assert {"volume_spike"} <= {one.kind for one in readings(found(), column)}
+
+
+def test_single_large_prints_are_told_by_side() -> None:
+    prints = [Print(1, 8e5, 1), Print(2, 2e6, -1), Print(3, 1e3, 1)]
+    up, down = whale_trades(NAME, prints, 1e9)
+    assert (up.opens, up.word, up.direction) == (True, "", 1)
+    assert (down.opens, down.word, down.direction) == (True, "large", -1)
+    assert not whale_trades(NAME, prints, 1e10)[0].opens
+    assert large_liquidations(NAME, [Print(1, 260e3, -1)], 1e9)[0].opens
+    assert whale_trades(NAME, [], 1e9) == []
+
+
+def test_cascade_needs_size_number_one_side_and_the_price() -> None:
+    prints = tuple(Print(at, 150e3, -1) for at in range(60))
+    burst = Burst(prints, usual_usd=1e4, moved=-3.0, atr=2.0)
+    [one] = cascade(NAME, burst)
+    assert (one.opens, one.direction, one.word, one.cause) == (True, -1, "notable", "longs")
+    assert not cascade(NAME, replace(burst, moved=3.0))[0].opens
+    assert not cascade(NAME, replace(burst, prints=prints[:9]))[0].opens
+    mixed = (*prints, *(Print(at, 150e3, 1) for at in range(20)))
+    assert not cascade(NAME, replace(burst, prints=mixed))[0].opens
+    assert cascade(NAME, replace(burst, prints=prints[:6], peak_usd=9e6))[0].closes
+
+
+def test_zones_join_prices_within_two_per_cent_of_their_mean() -> None:
+    prints = [Print(at, 300e3, -1, price) for at, price in enumerate([100.0, 101.0, 101.5, 110.0])]
+    [zone] = liquidation_zones(prints, 1e8)
+    assert zone.usd == 900e3
+    assert zone.price == pytest.approx((100 + 101 + 101.5) / 3)
+    assert zone.side == -1
+
+
+def test_wash_pairs_are_equal_opposite_and_close_in_time() -> None:
+    def trade(at_s: float, side: int, size: float = 5.0, price: float = 100.0) -> Print:
+        return Print(int(at_s * S), size * price, side, price, size)
+
+    assert wash_pairs([trade(0, 1), trade(0.5, -1), trade(3, 1), trade(3.9, -1)]) == 2
+    assert wash_pairs([trade(0, 1), trade(1.5, -1)]) == 0
+    assert wash_pairs([trade(0, 1), trade(0.5, 1)]) == 0
+    assert wash_pairs([trade(0, 1), trade(0.5, -1, size=5.1)]) == 0
+    assert wash_pairs([trade(0, 1), trade(0.5, -1, price=100.1)]) == 0
