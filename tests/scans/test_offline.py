@@ -3,16 +3,20 @@ from __future__ import annotations
 import dataclasses
 
 import msgspec
+import numpy as np
 import pytest
 
 from sextant.errors import InputError, Insufficient
 from sextant.model.account import Account
+from sextant.model.times import INTERVAL_NS
+from sextant.model.view import View
 from sextant.scans.offline import Question, scan_view
 from sextant.scans.records import ScanRequest, StrategyReport
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
 from support.house import VIEW
+from support.markets import known_at
 from support.views import empty_view
 
 _QUESTION = Question(ScanRequest(), Account(), strategies(), "test")
@@ -72,3 +76,28 @@ def test_a_view_without_instruments_is_insufficient() -> None:
 def test_a_request_that_names_nothing_is_refused() -> None:
     with pytest.raises(InputError, match="NOPE"):
         scan_view(_part(), dataclasses.replace(_QUESTION, request=ScanRequest(instruments=("NOPE",))))
+
+
+def test_views_that_share_what_was_made_of_bars_scan_to_the_same_bytes_as_fresh_ones() -> None:
+    """Quotes move, the clock goes on, bars are added and come back: a warm shelf never shows."""
+    shelf = EvidenceShelf()
+    shorter = known_at(VIEW, VIEW.as_of_ns - 4 * INTERVAL_NS["1h"])
+    views = [VIEW, _later(VIEW, 1), _later(VIEW, 2), shorter, _later(VIEW, 3), _later(VIEW, 60)]
+    for view in views:
+        warm, fresh = (
+            msgspec.json.encode(scan_view(MarketPart(view, CostAssumptions(), kept), _QUESTION))
+            for kept in (shelf, EvidenceShelf())
+        )
+        assert warm == fresh
+
+
+def _later(view: View, seconds: int) -> View:
+    """The same closed bars, some seconds later and with every quote a little higher and wider."""
+    quotes, factor = view.quotes, 1.0 + 1e-5 * seconds
+    moved = dataclasses.replace(
+        quotes,
+        bid=quotes.bid * factor,
+        ask=quotes.ask * factor**2,
+        event_ns=np.where(quotes.event_ns > 0, quotes.event_ns + seconds * 10**9, 0),
+    )
+    return dataclasses.replace(view, as_of_ns=view.as_of_ns + seconds * 10**9, quotes=moved)

@@ -77,7 +77,7 @@ def test_a_longer_frame_is_seen_only_once_its_bar_has_closed() -> None:
 def test_a_lasting_column_is_made_once_for_all_views_of_the_same_bars() -> None:
     made: list[int] = []
     frame = framed("1h", bars_of(closes_of([np.zeros(5)])))
-    lasting = BarColumns(most=1)
+    lasting = BarColumns()
 
     def asked(view: View, key: str = "a", kept: BarColumns | None = lasting) -> None:
         Columns(view, lasting=kept).once((key,), lambda: made.append(1), lasting="1h")
@@ -88,7 +88,7 @@ def test_a_lasting_column_is_made_once_for_all_views_of_the_same_bars() -> None:
     assert len(made) == 1
     asked(view_of(framed("1h", bars_of(closes_of([np.zeros(6)])))))
     assert len(made) == 2
-    asked(view)  # dropped beyond the bound of one
+    asked(view)  # only the newest bars of an interval are kept
     assert len(made) == 3
     asked(view, kept=None)
     assert len(made) == 4

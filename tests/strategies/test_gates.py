@@ -19,6 +19,7 @@ from sextant.strategies.gates import (
     failing_since_ns,
     first_gates,
     flips_if,
+    fold,
     historic_pass,
     passed,
     trigger_age,
@@ -92,7 +93,7 @@ def test_an_unreadable_required_gate_is_told_apart_from_a_failed_one() -> None:
     assert read.unreadable[:, 0].tolist() == [True, False, False]
     assert [reading.value for reading in read.readings(0)] == [None, None, 0.1]
     assert [reading.passed for reading in read.readings(0)] == [False, True, False]
-    assert read.first(read.unreadable, 0) == 0
+    assert read.blind[0] == 0
 
 
 def test_a_gate_has_failed_since_the_close_of_the_first_row_of_its_present_run() -> None:
@@ -111,10 +112,12 @@ def test_what_would_flip_a_gate_is_said_in_words() -> None:
 def test_the_trigger_ages_from_the_row_where_all_gates_first_passed_in_one_direction() -> None:
     probe = gate(0.6, 0.6, 0.4, 0.6, 0.6, 0.6)
     direction = np.array([1.0, 1.0, 1.0, 1.0, 1.0, -1.0])[:, None]
-    age = trigger_age((probe,), direction, 30)
+    age = trigger_age(fold((probe,), np.ones(direction.shape, dtype=np.bool_)), direction, 30)
     assert age.values[:, 0].tolist() == [0, 1, 0, 0, 1, 0]
     assert age.threshold == 5.0
-    assert trigger_age((probe,), direction, 6).threshold == 2.0
+    assert (
+        trigger_age(fold((probe,), np.ones(direction.shape, dtype=np.bool_)), direction, 6).threshold == 2.0
+    )
 
 
 def test_common_gates_hold_kind_status_volume_spread_and_stable_quotes() -> None:

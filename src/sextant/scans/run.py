@@ -19,9 +19,10 @@ from sextant.evidence.live import LiveRecord
 from sextant.evidence.scorecard import Scorer
 from sextant.model.account import Account
 from sextant.model.bar import Floats
-from sextant.model.instrument import Instrument
+from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.opportunity import Disposition, DispositionKind, Opportunity, Outcome
 from sextant.model.scorecard import Scorecard
+from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.scans.coverage import funnel_of, near_misses_of, tally
 from sextant.scans.filters import filtered, refusal
@@ -38,30 +39,30 @@ _OUTCOME_OF: Final[dict[DispositionKind, Outcome]] = {"late": "late", "failed": 
 NO_PORTFOLIO: Final = "no portfolio"
 V = TypeVar("V")
 
-BAR_COLUMNS_KEPT: Final = 8  # some tens of MiB each on a thousand instruments
 EVENT_TABLES_KEPT: Final = 64  # fourteen strategies, and some views behind the newest
 
 
 class BarColumns:
-    """Columns that depend on nothing but bars, kept from view to view; the one made first is dropped beyond a bound."""
+    """Columns that depend on nothing but bars and instruments, kept from view to view.
 
-    def __init__(self, most: int = BAR_COLUMNS_KEPT) -> None:
-        self._most = most
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+    Notes
+    -----
+    Of each interval only what was made of the bars asked for last is kept: never more than the verdicts of one view
+    hold. Views of other bars asked in turn make theirs anew; a view in use keeps its own until it is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Interval, tuple[bytes, tuple[InstrumentSpec, ...], dict[Hashable, Any]]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """What ``make`` gave the first time this key was asked for."""
+    def of(self, view: View, interval: Interval) -> dict[Hashable, Any]:
+        """What has been made of the bars of this interval, by key; empty for bars or instruments not seen before."""
+        digest = view.bars[interval].content_digest
         with self._lock:
-            if key in self._kept:
-                known: V = self._kept[key]
-                return known
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        return made
+            known = self._kept.get(interval)
+            if known is None or known[0] != digest or known[1] != view.instruments:
+                known = self._kept[interval] = (digest, view.instruments, {})
+            return known[2]
 
 
 class EvidenceShelf:

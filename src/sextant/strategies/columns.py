@@ -23,8 +23,8 @@ _NOTHING_ASSUMED = CostAssumptions()
 class Lasting(Protocol):
     """Where columns that depend on nothing but bars are kept from view to view."""
 
-    def get(self, key: Hashable, make: Callable[[], V]) -> V:
-        """What ``make`` gave the first time this key was asked for."""
+    def of(self, view: View, interval: Interval) -> dict[Hashable, Any]:
+        """What has been made of the bars of this interval, by key; empty for bars or instruments not seen before."""
 
 
 class Columns:
@@ -49,7 +49,8 @@ class Columns:
         self.view = view
         self.assumptions = assumptions
         self._lasting = lasting
-        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._kept: dict[Hashable, Any] = {}
+        self._shared: dict[Interval, dict[Hashable, Any]] = {}
 
     def once(self, key: tuple[Any, ...], make: Callable[[], V], *, lasting: Interval | None = None) -> V:
         """What ``make`` gave the first time this key was asked for.
@@ -59,13 +60,19 @@ class Columns:
         lasting
             The interval on whose bars alone it depends: it is then shared by all views of the same bars.
         """
-        if key not in self._kept and lasting is not None and self._lasting is not None:
-            whole = (key, self.frame(lasting).content_digest, self.view.instruments)
-            self._kept[key] = self._lasting.get(whole, make)
-        if key not in self._kept:
-            self._kept[key] = make()
-        kept: V = self._kept[key]
+        place = self._kept if lasting is None else self._made_of(lasting)
+        if key not in place:
+            place.setdefault(key, make())  # whoever was first is kept, so that all share one array
+        kept: V = place[key]
         return kept
+
+    def _made_of(self, interval: Interval) -> dict[Hashable, Any]:
+        """What is kept of the bars of an interval, here or beyond this view."""
+        if self._lasting is None:
+            return self._kept
+        if interval not in self._shared:
+            self._shared[interval] = self._lasting.of(self.view, interval)
+        return self._shared[interval]
 
     @cached_property
     def touch(self) -> Touch:
@@ -78,7 +85,9 @@ class Columns:
 
     def log_close(self, interval: Interval) -> Floats:
         """The natural logarithm of the close."""
-        return self.once(("log_close", interval), lambda: np.log(self.frame(interval).close))
+        return self.once(
+            ("log_close", interval), lambda: np.log(self.frame(interval).close), lasting=interval
+        )
 
     def log_return(self, interval: Interval) -> Floats:
         """``ln(close / previous close)``."""
@@ -87,18 +96,20 @@ class Columns:
             c = self.log_close(interval)
             return c - rolling.lag(c, 1)
 
-        return self.once(("log_return", interval), make)
+        return self.once(("log_return", interval), make, lasting=interval)
 
     def volatility(self, interval: Interval, half_life: float) -> Floats:
         """Exponentially weighted root mean square of the log return, fraction per bar."""
         return self.once(
-            ("volatility", interval, half_life), lambda: rolling.ewstd(self.log_return(interval), half_life)
+            ("volatility", interval, half_life),
+            lambda: rolling.ewstd(self.log_return(interval), half_life),
+            lasting=interval,
         )
 
     def indicator(self, interval: Interval, name: str, output: str, **params: Any) -> Floats:
         """An output of an indicator on this interval."""
         key = ("indicator", interval, name, tuple(sorted(params.items())))
-        return self.once(key, lambda: compute(name, self.frame(interval), **params))[output]
+        return self.once(key, lambda: compute(name, self.frame(interval), **params), lasting=interval)[output]
 
     def turnover(self, interval: Interval) -> Floats:
         """Traded quote units per bar.
@@ -114,13 +125,14 @@ class Columns:
             typical = (bars.high + bars.low + bars.close) / 3.0
             return np.where(np.isnan(bars.quote_volume), bars.volume * typical, bars.quote_volume)
 
-        return self.once(("turnover", interval), make)
+        return self.once(("turnover", interval), make, lasting=interval)
 
     def activity(self, interval: Interval, short: int, long: int) -> Floats:
         """Mean turnover of ``short`` rows over the geometric mean of the ``long`` rows before; see :func:`rolling.activity`."""
         return self.once(
             ("activity", interval, short, long),
             lambda: rolling.activity(self.turnover(interval), short, long),
+            lasting=interval,
         )
 
     def turnover_usd(self, interval: Interval) -> Floats:
@@ -130,13 +142,15 @@ class Columns:
             turnover, usd = self.turnover(interval), usd_per_quote(self.view, interval)
             return turnover if usd is None else turnover * usd
 
-        return self.once(("turnover_usd", interval), make)
+        return self.once(("turnover_usd", interval), make, lasting=interval)
 
     def volume_24h_usd(self, interval: Interval) -> Floats:
         """Turnover of the last 24 hours on every row, USD."""
         rows = max(1, DAY_NS // INTERVAL_NS[interval])
         return self.once(
-            ("volume_24h_usd", interval), lambda: rolling.sum_n(self.turnover_usd(interval), rows)
+            ("volume_24h_usd", interval),
+            lambda: rolling.sum_n(self.turnover_usd(interval), rows),
+            lasting=interval,
         )
 
     def aligned(self, column: Floats, longer: Interval, shorter: Interval) -> Floats:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,32 @@ from numpy.typing import NDArray
 
 from sextant.model.bar import Floats
 from sextant.model.times import Interval
-from sextant.model.view import View
+from sextant.model.view import Flags, View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Gate, Hedge, Need, Signals, Verdict
-from sextant.strategies.gates import ANYTHING, Admission, first_gates, trigger_age
+from sextant.strategies.gates import ANYTHING, Admission, first_gates, fold, trigger_age
 from sextant.strategies.inputs import missing_inputs, settled_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Acted:
+    """What follows from what a strategy said, before anything is read that has no history.
+
+    Parameters
+    ----------
+    signals
+        Directions only where they may be acted on.
+    folded, passing
+        The gates that have a history, common ones first, and where all of them passed, bool (T, S).
+    age
+        The gate of the trigger's age by them.
+    """
+
+    signals: Signals
+    folded: tuple[Gate, ...]
+    passing: Flags
+    age: Gate
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +65,8 @@ class Spoken:
         Which instruments it may speak about.
     limit, largest_usd, hedge
         See :class:`~sextant.strategies.contract.Signals` and :class:`~sextant.strategies.contract.Verdict`.
+    acted
+        What follows from it, where that is known already; see :func:`spoken_of_bars`.
     """
 
     direction: Floats
@@ -61,6 +84,7 @@ class Spoken:
     limit: Floats | None = None
     largest_usd: Floats | None = None
     hedge: Hedge | None = None
+    acted: Acted | None = None
 
 
 def silent(interval: Interval, view: View, admission: Admission = ANYTHING) -> Verdict | None:
@@ -95,6 +119,53 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
     A row may carry a direction once ``settle_rows``, or the rows of the bars need if those are fewer, lie behind it
     without a gap, and where stop and target are prices. The last row is answered only with all rows of the need.
     """
+    acted = spoken.acted or _acted(columns, interval, needs, spoken)
+    admission = spoken.admission
+    gates = (
+        *first_gates(columns, interval, admission),
+        *spoken.gates,
+        *_quote_gates(columns, interval, spoken),
+    )
+    missing = missing_inputs(columns, needs, admission.admits(columns.view))
+    return Verdict(
+        interval,
+        acted.signals,
+        (*gates, _age_gate(acted, gates, spoken.horizon_rows)),
+        missing,
+        spoken.facts,
+        params=spoken.params,
+        largest_usd=spoken.largest_usd,
+        hedge=spoken.hedge,
+    )
+
+
+def spoken_of_bars(
+    columns: Columns,
+    interval: Interval,
+    needs: tuple[Need, ...],
+    key: tuple[str, Mapping[str, float]],
+    make: Callable[[], Spoken],
+) -> Spoken:
+    """What a strategy computed from nothing but bars, made once for all views of the same bars.
+
+    Parameters
+    ----------
+    key
+        The strategy and its parameters.
+    make
+        What it says. Gates may be added to it before it is composed; everything that decides ``acted`` must stay.
+    """
+
+    def acted() -> Spoken:
+        spoken = make()
+        return dataclasses.replace(spoken, acted=_acted(columns, interval, needs, spoken))
+
+    name, params = key
+    return columns.once(("spoken", name, tuple(sorted(params.items()))), acted, lasting=interval)
+
+
+def _acted(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoken: Spoken) -> Acted:
+    """The signals of what was said, and where its gates passed."""
     rows_needed = max((need.rows for need in needs if need.interval == interval), default=1)
     shape = spoken.direction.shape
     direction, stop, target, exit_close = (np.empty(shape) for _ in range(4))
@@ -105,13 +176,6 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
         (spoken.stop, spoken.target, given),
         (direction, stop, target, exit_close),
     )
-    admission = spoken.admission
-    gates = (
-        *first_gates(columns, interval, admission),
-        *spoken.gates,
-        *_quote_gates(columns, interval, spoken),
-    )
-    gates = (*gates, trigger_age(gates, direction, spoken.horizon_rows))
     exits = spoken.exit_flag
     signals = Signals(
         direction=direction.astype(np.int8),
@@ -123,17 +187,20 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
         exit_close=None if spoken.exit_close is None else exit_close,
         limit=None if spoken.limit is None else np.where(direction != 0, spoken.limit, np.nan),
     )
-    missing = missing_inputs(columns, needs, admission.admits(columns.view))
-    return Verdict(
-        interval,
-        signals,
-        gates,
-        missing,
-        spoken.facts,
-        params=spoken.params,
-        largest_usd=spoken.largest_usd,
-        hedge=spoken.hedge,
-    )
+    common = first_gates(columns, interval, spoken.admission)
+    folded = tuple(gate for gate in (*common, *spoken.gates) if not gate.live_only)
+    passing = fold(folded, np.ones(shape, dtype=np.bool_))
+    return Acted(signals, folded, passing, trigger_age(passing, direction, spoken.horizon_rows))
+
+
+def _age_gate(acted: Acted, gates: tuple[Gate, ...], horizon_rows: int) -> Gate:
+    """The age of the trigger, counted anew where gates were added that have a history."""
+    known = {id(gate) for gate in acted.folded}
+    added = [gate for gate in gates if not gate.live_only and id(gate) not in known]
+    if not added:
+        return acted.age
+    passing = fold(added, acted.passing.copy())
+    return trigger_age(passing, acted.signals.direction.astype(np.float64), horizon_rows)
 
 
 @rolling.compiled

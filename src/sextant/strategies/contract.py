@@ -99,6 +99,8 @@ class Gate:
         NaN passes: the input is welcome where it exists and not required.
     thresholds
         float64 (S,): each instrument's own threshold in place of ``threshold``; None where all share it.
+    kept
+        What was read off it; see :meth:`once`. A changed copy begins with nothing.
     """
 
     name: str
@@ -110,6 +112,14 @@ class Gate:
     live_only: bool = False
     optional: bool = False
     thresholds: Floats | None = None
+    kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: str, make: Callable[[], Kept]) -> Kept:
+        """What ``make`` gave the first time this key was asked for; for what is read off the gate alone."""
+        if key not in self.kept:
+            self.kept[key] = make()
+        known: Kept = self.kept[key]
+        return known
 
 
 @dataclass(frozen=True, eq=False)

@@ -74,13 +74,13 @@ def from_gates(verdict: Verdict, read: Assessment, view: View, column: int) -> D
     An instrument of a kind that is not traded is told so, whatever else is unknown of it.
     """
     spec = _subject(verdict, view, column)
-    failing = read.first(~read.passed, column)
+    failing = read.failed[column]
     if failing is not None and read.gates[failing].name == KIND_GATE:
         return _failed(verdict, read, view, column, failing)
     missing = verdict.missing[column]
     if missing is not None:
         return insufficient(spec, missing)
-    blind = read.first(read.unreadable, column)
+    blind = read.blind[column]
     if blind is not None:
         gate = read.gates[blind]
         return insufficient(spec, (f"gate.{gate.name}", 0.0, 1.0, "values"), read.readings(column))
@@ -187,7 +187,8 @@ def found(spec: AnySubject, opportunity_key: str, gates: tuple[GateReading, ...]
 def _failed(verdict: Verdict, read: Assessment, view: View, column: int, index: int) -> Disposition:
     gate: Gate = read.gates[index]
     spec = _subject(verdict, view, column)
-    value, limit = float(read.values[index, column]), float(read.limits[index, column])
+    row = read.rows[index]
+    value, limit = float(row.values[column]), float(row.limits[column])
     return Disposition(
         unit=_name(spec),
         instruments=_members(spec),
@@ -196,8 +197,8 @@ def _failed(verdict: Verdict, read: Assessment, view: View, column: int, index: 
         value=value,
         limit=limit,
         value_unit=gate.unit,
-        distance=float(read.distances[index, column]),
-        failed_count=int((~read.passed[:, column]).sum()),
+        distance=float(row.distances[column]),
+        failed_count=read.failed_counts[column],
         flips_if=flips_if(gate, value, limit),
         since_ns=failing_since_ns(read, index, view, verdict.interval, column),
         gates=read.readings(column),

@@ -7,12 +7,12 @@ A gate passes where ``sense * (value - threshold) >= 0``. Its distance is
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import STABLE_ASSETS, Kind
@@ -69,10 +69,21 @@ def first_gates(columns: Columns, interval: Interval, admission: Admission = ANY
     -----
     On frames under half an hour the turnover of less than a day counts where it reaches the floor already.
     """
+    kind, status, volume, stable = columns.once(
+        ("first_gates", interval, admission),
+        lambda: _lasting_gates(columns, interval, admission),
+        lasting=interval,
+    )
+    spread = columns.once(("spread_gate", admission), lambda: _spread_gate(columns, admission))
+    return kind, status, volume, spread, stable
+
+
+def _lasting_gates(
+    columns: Columns, interval: Interval, admission: Admission
+) -> tuple[Gate, Gate, Gate, Gate]:
+    """The common gates that read nothing but bars and instruments: kind, status, volume, stable."""
     view = columns.view
-    rows = columns.frame(interval).rows
     specs = view.instruments
-    kinds = [spec.instrument.kind for spec in specs]
     tradable = admission.admits(view).astype(np.float64)
     trading = np.array([float(spec.status == "trading") for spec in specs])
     stable = [
@@ -80,13 +91,8 @@ def first_gates(columns: Columns, interval: Interval, admission: Admission = ANY
         and (spec.instrument.quote in STABLE_ASSETS or spec.instrument.quote == "USD")
         for spec in specs
     ]
-    floors = np.array([VOLUME_FLOORS_USD.get(kind, VOLUME_FLOORS_USD["perpetual"]) for kind in kinds])
-    caps = np.array([SPREAD_CAPS_BPS.get(kind, SPREAD_CAPS_BPS["perpetual"]) for kind in kinds])
-    if admission.floor_usd is not None:
-        floors[:] = admission.floor_usd
-    if admission.spread_cap_bps is not None:
-        caps[:] = admission.spread_cap_bps
-    shape = (rows, view.size)
+    floors = _by_kind(view, VOLUME_FLOORS_USD, admission.floor_usd)
+    shape = (columns.frame(interval).rows, view.size)
     return (
         Gate(KIND_GATE, np.broadcast_to(tradable, shape), 1.0, 1),
         Gate("status", trading[None, :], 1.0, 1, live_only=True),
@@ -98,17 +104,27 @@ def first_gates(columns: Columns, interval: Interval, admission: Admission = ANY
             "USD",
             thresholds=floors,
         ),
-        Gate(
-            "spread_bps",
-            columns.touch.spread_bps[None, :],
-            SPREAD_CAPS_BPS["spot"],
-            -1,
-            "bps",
-            live_only=True,
-            thresholds=caps,
-        ),
         Gate("stable_quote", np.broadcast_to(np.array(stable, dtype=np.float64), shape), 0.0, -1),
     )
+
+
+def _spread_gate(columns: Columns, admission: Admission) -> Gate:
+    return Gate(
+        "spread_bps",
+        columns.touch.spread_bps[None, :],
+        SPREAD_CAPS_BPS["spot"],
+        -1,
+        "bps",
+        live_only=True,
+        thresholds=_by_kind(columns.view, SPREAD_CAPS_BPS, admission.spread_cap_bps),
+    )
+
+
+def _by_kind(view: View, limits: Mapping[Kind, float], instead: float | None) -> Floats:
+    """The limit of each instrument's kind, that of perpetuals where its kind has none; or the one given instead, (S,)."""
+    if instead is not None:
+        return np.full(view.size, instead)
+    return np.array([limits.get(spec.instrument.kind, limits["perpetual"]) for spec in view.instruments])
 
 
 def _turnover_of_a_day(columns: Columns, interval: Interval, floors: Floats) -> Floats:
@@ -124,17 +140,19 @@ def turnover_so_far(columns: Columns, interval: Interval) -> Floats:
     """Turnover of the last 24 hours, or of as many of them as there are without a gap, USD."""
     rows = max(1, DAY_NS // INTERVAL_NS[interval])
     return columns.once(
-        ("turnover_so_far", interval), lambda: rolling.sum_so_far(columns.turnover_usd(interval), rows)
+        ("turnover_so_far", interval),
+        lambda: rolling.sum_so_far(columns.turnover_usd(interval), rows),
+        lasting=interval,
     )
 
 
-def trigger_age(gates: tuple[Gate, ...], direction: Floats, horizon_rows: int) -> Gate:
+def trigger_age(passing: Flags, direction: Floats, horizon_rows: int) -> Gate:
     """The common gate that stands last: rows since all other historic gates first passed together.
 
     Parameters
     ----------
-    gates
-        All other gates of the strategy.
+    passing
+        bool (T, S): where all other historic gates of the strategy passed.
     direction
         float64 (T, S): +1, -1, 0.
     horizon_rows
@@ -144,7 +162,7 @@ def trigger_age(gates: tuple[Gate, ...], direction: Floats, horizon_rows: int) -
     -----
     Counted from the first row of the present run in one direction; 0 where the other gates do not pass.
     """
-    age = rolling.signal_age(_historic(gates, direction.shape), direction)
+    age = rolling.signal_age(passing, direction)
     return Gate("trigger_age_rows", age, max(2.0, horizon_rows / 6.0), -1, "rows")
 
 
@@ -170,7 +188,7 @@ def distances(gate: Gate) -> Floats:
 
 def historic_pass(verdict: Verdict) -> Flags:
     """Where every gate that has a history passed, bool (T, S); live gates are left out, evidence says so."""
-    return _historic(verdict.gates, verdict.signals.direction.shape)
+    return fold(verdict.gates, np.ones(verdict.signals.direction.shape, dtype=np.bool_))
 
 
 def without(verdict: Verdict) -> tuple[str, ...]:
@@ -178,16 +196,36 @@ def without(verdict: Verdict) -> tuple[str, ...]:
     return tuple(gate.name for gate in verdict.gates if gate.live_only)
 
 
-def _historic(gates: tuple[Gate, ...], shape: tuple[int, ...]) -> Flags:
-    together = np.ones(shape, dtype=np.bool_)
+def fold(gates: Iterable[Gate], into: Flags) -> Flags:
+    """``into``, bool (T, S), cleared where one of the gates that have a history did not pass."""
     for gate in gates:
         if not gate.live_only:
-            rolling.fold_gate(gate.values, limits_of(gate), gate.sense, optional=gate.optional, into=together)
-    return together
+            rolling.fold_gate(gate.values, limits_of(gate), gate.sense, optional=gate.optional, into=into)
+    return into
 
 
-Row = tuple[float | None, float, bool, float | None]
-"""Value, threshold, passed and distance of one gate for one instrument; None where it cannot be read."""
+@dataclass(frozen=True, eq=False)
+class LastRow:
+    """What one gate says about the last row, (S,); NaN where it cannot be read."""
+
+    values: Floats
+    limits: Floats
+    distances: Floats
+    passed: Flags
+    readings: tuple[GateReading, ...]
+
+
+def last_row(gate: Gate) -> LastRow:
+    """What a gate says about the last row; made once, as long as the gate lasts."""
+
+    def make() -> LastRow:
+        last = dataclasses.replace(gate, values=gate.values[-1:])
+        values, limits, distance, good = last.values[0], limits_of(gate), distances(gate), passed(last)[0]
+        cells = zip(_known(values), limits.tolist(), good.tolist(), _known(distance), strict=True)
+        readings = tuple(GateReading(gate.name, *cell) for cell in cells)
+        return LastRow(values, limits, distance, good, readings)
+
+    return gate.once("last_row", make)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,8 +236,8 @@ class Assessment:
     ----------
     gates
         G gates in declared order.
-    values, limits, distances
-        float64 (G, S); NaN where a gate cannot be read.
+    rows
+        What each of them says.
     passed
         bool (G, S).
     unreadable
@@ -207,64 +245,62 @@ class Assessment:
     """
 
     gates: tuple[Gate, ...]
-    values: Floats
-    limits: Floats
-    distances: Floats
+    rows: tuple[LastRow, ...]
     passed: Flags
     unreadable: Flags
 
     def readings(self, column: int) -> tuple[GateReading, ...]:
         """All gates of one instrument, in declared order."""
-        return tuple(
-            GateReading(gate.name, value, limit, good, distance)
-            for gate, (value, limit, good, distance) in zip(self.gates, self._rows[column], strict=True)
-        )
+        return self._readings[column] if self.rows else ()
 
     @cached_property
-    def _rows(self) -> list[list[Row]]:
-        """By instrument, what each gate read, as plain numbers."""
-        parts = (_known(self.values), self.limits.T, self.passed.T, _known(self.distances))
-        by_instrument = zip(*(part.tolist() for part in parts), strict=True)
-        return [list(zip(*row, strict=True)) for row in by_instrument]
+    def _readings(self) -> list[tuple[GateReading, ...]]:
+        return list(zip(*(row.readings for row in self.rows), strict=True))
 
     def failing_from(self, index: int) -> Integers:
         """Int64 (S,): the first row of the present failing run of a gate; its row count where it passes."""
-        if index not in self._failing:
-            gate = self.gates[index]
-            self._failing[index] = rolling.failing_from(gate.values, limits_of(gate), gate.sense)
-        return self._failing[index]
+        gate = self.gates[index]
+        return gate.once(
+            "failing_from", lambda: rolling.failing_from(gate.values, limits_of(gate), gate.sense)
+        )
 
     @cached_property
-    def _failing(self) -> dict[int, Integers]:
-        return {}
+    def failed(self) -> list[int | None]:
+        """By instrument, the first gate that failed."""
+        return _first(~self.passed)
 
-    def first(self, flags: Flags, column: int) -> int | None:
-        """The first gate whose flag is set for an instrument."""
-        hits = np.flatnonzero(flags[:, column])
-        return int(hits[0]) if len(hits) else None
+    @cached_property
+    def blind(self) -> list[int | None]:
+        """By instrument, the first required gate that could not be read."""
+        return _first(self.unreadable)
+
+    @cached_property
+    def failed_counts(self) -> list[int]:
+        """By instrument, how many gates failed."""
+        counts: list[int] = np.count_nonzero(~self.passed, axis=0).tolist()
+        return counts
+
+
+def _first(flags: Flags) -> list[int | None]:
+    """By column of (G, S), the first row that is set."""
+    if not len(flags):
+        return [None] * flags.shape[1]
+    first = np.where(flags.any(axis=0), flags.argmax(axis=0), -1)
+    return [None if row < 0 else row for row in first.tolist()]
 
 
 def assess(verdict: Verdict) -> Assessment:
     """The readings of all gates on the last row."""
     gates = verdict.gates
-    size = verdict.signals.direction.shape[1]
-    empty = np.empty((0, size))
-    values = np.array([gate.values[-1] for gate in gates]) if gates else empty
-    good = np.array([passed(last)[-1] for last in _last_rows(gates)]) if gates else empty > 0
-    unknown = np.isnan(values)
+    rows = tuple(last_row(gate) for gate in gates)
+    empty = np.empty((0, verdict.signals.direction.shape[1]), dtype=np.bool_)
     required = np.array([not gate.optional for gate in gates], dtype=np.bool_)[:, None]
     return Assessment(
         gates=gates,
-        values=values,
-        limits=np.array([limits_of(gate) for gate in gates]) if gates else empty,
-        distances=np.array([distances(gate) for gate in gates]) if gates else empty,
-        passed=good,
-        unreadable=unknown & required,
+        rows=rows,
+        passed=np.array([row.passed for row in rows]) if rows else empty,
+        unreadable=np.array([np.isnan(row.values) for row in rows]) & required if rows else empty,
     )
-
-
-def _last_rows(gates: tuple[Gate, ...]) -> list[Gate]:
-    return [dataclasses.replace(gate, values=gate.values[-1:]) for gate in gates]
 
 
 def failing_since_ns(read: Assessment, index: int, view: View, interval: Interval, column: int) -> int | None:
@@ -320,8 +356,9 @@ def _last_day(view: View, interval: Interval) -> Floats:
     return np.array(rolling.sum_n(turnover, rows)[-1])
 
 
-def _known(values: Floats) -> NDArray[np.object_]:
-    """The values of each instrument, (S, G), None where they cannot be read; one pass instead of a call for each."""
-    plain = values.T.astype(np.object_)
-    plain[~np.isfinite(values.T)] = None
+def _known(values: Floats) -> list[float | None]:
+    """The values as plain numbers, None where they cannot be read."""
+    plain: list[float | None] = values.tolist()
+    for column in np.flatnonzero(~np.isfinite(values)).tolist():
+        plain[column] = None
     return plain

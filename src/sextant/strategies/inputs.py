@@ -41,6 +41,7 @@ def settled_rows(columns: Columns, interval: Interval) -> Floats:
     return columns.once(
         ("settled_rows", interval),
         lambda: rolling.complete_rows((bars.open, bars.high, bars.low, bars.close)),
+        lasting=interval,
     )
 
 

@@ -7,6 +7,7 @@ the quantity, leverage only the margin, and it keeps liquidation far away.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,7 +17,7 @@ from sextant.model.times import INTERVAL_NS, SECOND_NS, Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.funding import funding_sums
 from sextant.strategies.gates import Admission
@@ -45,29 +46,28 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view, PERPETUALS)
     if unheard is not None:
         return unheard
+    spoken = spoken_of_bars(
+        columns, INTERVAL, NEEDS, ("ai_futures_trade", params), lambda: _spoken(columns, params)
+    )
+    spoken = dataclasses.replace(spoken, gates=_gates(columns, params, spoken))
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
+    """What closed bars say; open interest and funding come later."""
     bars, horizon_rows = columns.frame(INTERVAL), int(params["horizon_rows"])
     close = bars.close
     shared = trend_of(columns, INTERVAL, HORIZONS, SLOW_ROWS)
     trend, d = shared.value, shared.direction
     atr = columns.indicator(INTERVAL, "atr", "atr", window=14)
-    interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
-    rank = settled_rank(columns, INTERVAL, SETTLEMENTS, LEAST_SETTLEMENTS)
     bought = rolling.sum_n(2.0 * bars.taker_buy_volume - bars.volume, DAY_ROWS)
     flow = d * rolling.ratio(bought, rolling.sum_n(bars.volume, DAY_ROWS))
-    target_frac = params["target_atr"] * atr[-1] / close[-1]
-    horizon_s = horizon_rows * INTERVAL_NS[INTERVAL] / SECOND_NS
-    paid = d[-1] * columns.once(("funding_sums", horizon_s), lambda: funding_sums(view, horizon_s))
-    facts = view.derivatives
     gates = (
         Gate("trend", np.abs(trend), params["trend"], 1),
         Gate("agreement", shared.agreement, params["agreement"], 1, "horizons"),
-        Gate("participation", interest - rolling.lag(interest, DAY_ROWS), params["participation"], 1),
         Gate("flow", flow, params["flow"], 1, optional=True),
-        Gate("crowding", np.where(d < 0, 1.0 - rank, rank), params["crowding"], -1),
-        Gate("funding_share", (paid / target_frac)[None, :], params["funding_share"], -1, live_only=True),
-        Gate("basis", np.abs(facts.mark / facts.index - 1.0)[None, :], params["basis"], -1, live_only=True),
     )
-    spoken = Spoken(
+    return Spoken(
         direction=d,
         strength=np.abs(trend) / params["trend"],
         stop=close - d * params["stop_atr"] * atr,
@@ -80,7 +80,27 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         exit_flag=np.stack((trend < 0, trend > 0), axis=-1),
         admission=PERPETUALS,
     )
-    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _gates(columns: Columns, params: Mapping[str, float], spoken: Spoken) -> tuple[Gate, ...]:
+    """The gates of the bars, and between and after them those of open interest, funding and basis."""
+    d, view = spoken.direction, columns.view
+    interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
+    rank = settled_rank(columns, INTERVAL, SETTLEMENTS, LEAST_SETTLEMENTS)
+    target_frac = params["target_atr"] * spoken.facts["atr"][-1] / columns.frame(INTERVAL).close[-1]
+    horizon_s = spoken.horizon_rows * INTERVAL_NS[INTERVAL] / SECOND_NS
+    paid = d[-1] * columns.once(("funding_sums", horizon_s), lambda: funding_sums(view, horizon_s))
+    basis = np.abs(view.derivatives.mark / view.derivatives.index - 1.0)
+    trend, agreement, flow = spoken.gates
+    return (
+        trend,
+        agreement,
+        Gate("participation", interest - rolling.lag(interest, DAY_ROWS), params["participation"], 1),
+        flow,
+        Gate("crowding", np.where(d < 0, 1.0 - rank, rank), params["crowding"], -1),
+        Gate("funding_share", (paid / target_frac)[None, :], params["funding_share"], -1, live_only=True),
+        Gate("basis", basis[None, :], params["basis"], -1, live_only=True),
+    )
 
 
 STRATEGY = Strategy(

@@ -6,6 +6,7 @@ stands first and is usually the answer. It loses whenever the flow was one large
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,7 +18,7 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.costs import Pricing
 from sextant.strategies.depth import depth_usd, imbalance
@@ -49,6 +50,24 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
+    spoken = spoken_of_bars(
+        columns, INTERVAL, NEEDS, ("ai_scalping_strategy", params), lambda: _spoken(columns, params)
+    )
+    move = spoken.facts["sigma"] * np.sqrt(HORIZON_ROWS)
+    entry_tier = Pricing(view, Account(), columns.assumptions)
+    cost_bps = entry_tier.resting_bps if params["post_only"] >= 0.5 else entry_tier.round_trip_bps
+    gates = (
+        Gate("move_to_cost", rolling.ratio(move * 1e4, cost_bps), params["move_to_cost"], 1),
+        *spoken.gates,
+        *_live_gates(columns, params, spoken.direction[-1], move[-1]),
+    )
+    largest_usd = depth_usd(view, DEPTH_BPS) / params["depth_times"]
+    spoken = dataclasses.replace(spoken, gates=gates, largest_usd=largest_usd)
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
+    """What closed bars say; costs, book and spread come later."""
     bars = columns.frame(INTERVAL)
     close, c = bars.close, columns.log_close(INTERVAL)
     flow = rolling.ratio(_sum(2.0 * bars.taker_buy_volume - bars.volume), _sum(bars.volume))
@@ -57,18 +76,13 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     sigma = columns.volatility(INTERVAL, SLOW_ROWS)
     move = sigma * np.sqrt(HORIZON_ROWS)
     response = rolling.ratio(d * (c - rolling.lag(c, FLOW_ROWS)), sigma * np.sqrt(FLOW_ROWS))
-    entry_tier = Pricing(view, Account(), columns.assumptions)
-    patient = params["post_only"] >= 0.5
-    cost_bps = entry_tier.resting_bps if patient else entry_tier.round_trip_bps
     gates = (
-        Gate("move_to_cost", rolling.ratio(move * 1e4, cost_bps), params["move_to_cost"], 1),
         Gate("flow", np.abs(z), params["flow"], 1, "sd"),
         Gate("activity", columns.activity(INTERVAL, FLOW_ROWS, USUAL_ROWS), params["activity"], 1),
         Gate("response", response, params["response_low"], 1, "sd"),
         Gate("response_cap", response, params["response_high"], -1, "sd"),
-        *_live_gates(columns, params, d[-1], move[-1]),
     )
-    spoken = Spoken(
+    return Spoken(
         direction=d,
         strength=np.abs(z) / params["flow"],
         stop=close * (1.0 - d * params["stop_move"] * move),
@@ -79,10 +93,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         params=params,
         settle_rows=USUAL_ROWS + FLOW_ROWS,
         admission=BUSY,
-        limit=close if patient else None,
-        largest_usd=depth_usd(view, DEPTH_BPS) / params["depth_times"],
+        limit=close if params["post_only"] >= 0.5 else None,
     )
-    return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 def _sum(x: Floats) -> Floats:

@@ -16,7 +16,7 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 
 INTERVAL: Final[Interval] = "1h"
@@ -57,6 +57,14 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
+    spoken = spoken_of_bars(
+        columns, INTERVAL, NEEDS, ("ai_spot_breakout_strategy", params), lambda: _spoken(columns, params)
+    )
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
+    """What closed bars say."""
     bars, window = columns.frame(INTERVAL), int(params["window"])
     close = bars.close
     hi = columns.once(("hi", INTERVAL, window), lambda: rolling.prior(rolling.max_n, bars.high, window))
@@ -79,7 +87,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     )
     stop = level - d * params["stop_atr"] * atr
     reach = np.maximum(np.minimum(hi - lo, 4.0 * atr), 2.0 * np.abs(close - stop))
-    spoken = Spoken(
+    return Spoken(
         direction=d,
         strength=active / params["volume"],
         stop=stop,
@@ -91,7 +99,6 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         settle_rows=4 * 14,
         exit_close=level - d * params["back_inside_atr"] * atr,
     )
-    return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 STRATEGY = Strategy(

@@ -17,7 +17,7 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 
 INTERVAL: Final[Interval] = "1h"
@@ -84,6 +84,14 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
+    spoken = spoken_of_bars(
+        columns, INTERVAL, NEEDS, ("ai_spot_mean_reversion", params), lambda: _spoken(columns, params)
+    )
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
+    """What closed bars say."""
     close = columns.frame(INTERVAL).close
     res = residual(columns, int(params["window"]))
     z = rolling.ratio(res.value, res.spread)
@@ -103,7 +111,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         Gate("half_life_cap", half_life, params["half_life_high"], -1, "rows"),
         Gate("shock", rolling.ratio(np.abs(columns.log_return(INTERVAL)), usual), params["shock"], -1, "sd"),
     )
-    spoken = Spoken(
+    return Spoken(
         direction=d,
         strength=size / params["z"],
         stop=close * (1.0 - d * np.maximum(2.0 * res.spread, 1.5 * atr_frac)),
@@ -119,7 +127,6 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         params=params,
         settle_rows=4 * 48,
     )
-    return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 STRATEGY = Strategy(

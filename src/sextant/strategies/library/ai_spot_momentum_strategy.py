@@ -6,6 +6,7 @@ ranges. It loses in chop and in reversals after crowding; longs have earned more
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,7 +16,7 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.trend import trend_of
 
@@ -32,6 +33,18 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
+    spoken = spoken_of_bars(
+        columns, INTERVAL, NEEDS, ("ai_spot_momentum_strategy", params), lambda: _spoken(columns, params)
+    )
+    d, atr = spoken.direction[-1], spoken.facts["atr"][-1]
+    ran = d * rolling.ratio(columns.touch.mid - columns.frame(INTERVAL).close[-1], atr)
+    quote_ran = Gate("quote_ran", ran[None, :], 1.0, -1, "atr", live_only=True)
+    spoken = dataclasses.replace(spoken, gates=(*spoken.gates, quote_ran))
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
+    """What closed bars say; how far the quote has run comes later."""
     close = columns.frame(INTERVAL).close
     shared = trend_of(columns, INTERVAL, HORIZONS, SLOW_ROWS)
     trend, sigma, d = shared.value, shared.sigma, shared.direction
@@ -41,7 +54,6 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     stretch = d * rolling.ratio(close - average, atr)
     turnover = columns.turnover(INTERVAL)
     active = rolling.ratio(rolling.mean_n(turnover, 6), rolling.mean_n(turnover, SLOW_ROWS))
-    ran = d[-1] * rolling.ratio(columns.touch.mid - close[-1], atr[-1])
     gates = (
         Gate("trend", np.abs(trend), params["trend"], 1),
         Gate("agreement", shared.agreement, params["agreement"], 1, "horizons"),
@@ -49,9 +61,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         Gate("extension", stretch, params["extension"], -1, "atr"),
         Gate("activity", active, params["activity"], 1),
         Gate("volatility", sigma * np.sqrt(YEAR_ROWS), params["volatility"], -1, "per year"),
-        Gate("quote_ran", ran[None, :], 1.0, -1, "atr", live_only=True),
     )
-    spoken = Spoken(
+    return Spoken(
         direction=d,
         strength=np.abs(trend) / params["trend"],
         stop=close - d * params["stop_atr"] * atr,
@@ -63,7 +74,6 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         settle_rows=4 * SLOW_ROWS,
         exit_flag=np.stack((trend < 0, trend > 0), axis=-1),
     )
-    return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 STRATEGY = Strategy(

@@ -17,7 +17,7 @@ from sextant.model.view import Flags, View
 from sextant.strategies import rolling
 from sextant.strategies.basket_propose import judge_basket
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.gates import Admission, first_gates, limits_of
 from sextant.strategies.residuals import FIT_ROWS, LEAST_POOL, WINDOW_ROWS, residuals_of
@@ -36,9 +36,19 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view, LIQUID)
     if unheard is not None:
         return unheard
+    spoken = spoken_of_bars(
+        columns, INTERVAL, NEEDS, ("ai_statistical_arbitrage", params), lambda: _spoken(columns, params)
+    )
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
+    """What closed bars say."""
     close = columns.frame(INTERVAL).close
     known = columns.once(
-        ("residuals", INTERVAL), lambda: residuals_of(columns, INTERVAL, _makers(view)), lasting=INTERVAL
+        ("residuals", INTERVAL),
+        lambda: residuals_of(columns, INTERVAL, _makers(columns.view)),
+        lasting=INTERVAL,
     )
     size, d = np.abs(known.score), -np.sign(known.score)
     gates = (
@@ -51,7 +61,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     )
     breadth = _breadth((*first_gates(columns, INTERVAL, LIQUID), *gates), d)
     back, lost = params["score_exit"], size >= params["score_lost"]
-    spoken = Spoken(
+    return Spoken(
         direction=d,
         strength=size / params["score"],
         stop=close * (1.0 - WIDE_FRAC * d),
@@ -65,7 +75,6 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         admission=LIQUID,
         hedge=known,
     )
-    return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 def _makers(view: View) -> Flags:

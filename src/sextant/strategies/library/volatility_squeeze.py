@@ -16,7 +16,7 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent
+from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 
 INTERVAL: Final[Interval] = "4h"
@@ -47,6 +47,14 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
+    spoken = spoken_of_bars(
+        columns, INTERVAL, NEEDS, ("volatility_squeeze", params), lambda: _spoken(columns, params)
+    )
+    return compose(columns, INTERVAL, NEEDS, spoken)
+
+
+def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
+    """What closed bars say."""
     close = columns.frame(INTERVAL).close
     average = columns.indicator(INTERVAL, "ema", "ema", window=BAND_ROWS)
     atr = columns.indicator(INTERVAL, "atr", "atr", window=BAND_ROWS)
@@ -61,7 +69,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         Gate("thrust", rolling.ratio(np.abs(away), atr), params["thrust"], 1, "atr"),
         Gate("volume", columns.activity(INTERVAL, 1, 48), params["volume"], 1),
     )
-    spoken = Spoken(
+    return Spoken(
         direction=d,
         strength=run / params["run"],
         stop=close - d * params["stop_atr"] * atr,
@@ -72,7 +80,6 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         params=params,
         settle_rows=4 * BAND_ROWS,
     )
-    return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 STRATEGY = Strategy(
