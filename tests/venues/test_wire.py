@@ -44,6 +44,7 @@ def test_quoted_and_bare_numbers_are_the_same_number() -> None:
     ("text", "field", "reason"),
     [
         (b'{"price":"0"}', "price", "shape"),
+        (b'{"price":"1e-320"}', "price", "shape"),
         (b'{"price":"1e18"}', "price", "shape"),
         (b'{"price":true}', "price", "shape"),
         (b'{"price":"1","size":"-0.1"}', "size", "shape"),

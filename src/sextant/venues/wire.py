@@ -12,12 +12,13 @@ from msgspec import UNSET, Meta, UnsetType
 from sextant.errors import WireError
 from sextant.model.times import MICROSECOND_NS
 
+SMALLEST: Final = 1e-20  # no price or step of a market is smaller; keeps quotients of float64 finite
 _LARGEST: Final = 1e18  # no price, size or turnover of a market reaches it; keeps sums of float64 finite
 _LAST_MS: Final = 9_000_000_000_000  # the year 2255; later times do not fit int64 nanoseconds
-_SMALLEST_STEP: Final = Decimal(10) ** -20  # a smaller one makes prices in steps overflow
+_SMALLEST_STEP: Final = Decimal(10) ** -20
 _LARGEST_STEP: Final = Decimal(10) ** 18
 
-Price: TypeAlias = Annotated[float, Meta(gt=0, lt=_LARGEST)]
+Price: TypeAlias = Annotated[float, Meta(ge=SMALLEST, lt=_LARGEST)]
 Amount: TypeAlias = Annotated[float, Meta(ge=0, lt=_LARGEST)]
 Rate: TypeAlias = Annotated[float, Meta(ge=-1, le=1)]
 Change: TypeAlias = Annotated[float, Meta(ge=-1, lt=_LARGEST)]

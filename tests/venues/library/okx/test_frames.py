@@ -107,7 +107,7 @@ def test_facts_of_derivatives_turn_base_units_into_turnover_at_the_last_price() 
 
 
 def test_facts_of_spot_state_both_volumes_and_an_empty_text_does_not_apply() -> None:
-    row = {**TICKER, "bidPx": "", "bidSz": "", "open24h": ""}
+    row = {**TICKER, "bidPx": "", "bidSz": "", "open24h": "1e-320"}  # as little a price as 0
     assert read(message("tickers", row, symbol="BTC-USDT")) == [
         QuoteUpdate(SPOT.instrument, 1652459223003 * MS, AT, None, None, 30000.1, 300.0),
         DerivativesUpdate(

@@ -25,7 +25,7 @@ from sextant.model.instrument import Instrument
 from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, Interval
 from sextant.venues.library.okx.wire import decode
 from sextant.venues.port import Category, SymbolTable
-from sextant.venues.wire import UNREADABLE, Amount, Count, Milliseconds, Nothing, Price, Rate, maybe
+from sextant.venues.wire import SMALLEST, UNREADABLE, Amount, Count, Milliseconds, Nothing, Price, Rate, maybe
 
 BOOK_LEVELS: Final = 400
 PONG: Final = b"pong"
@@ -228,13 +228,12 @@ def ticker_events(row: TickerRow, of: Of, receive_ns: int) -> list[Event]:
     turned over is base units times the last price.
     """
     event_ns = row.ts * MILLISECOND_NS
-    bid, ask, last = row.bidPx or None, row.askPx or None, row.last or None
+    bid, ask, last, begun = (_price(price) for price in (row.bidPx, row.askPx, row.last, row.open24h))
     spot = of.instrument.kind == "spot"
     volume = maybe(row.vol24h if spot else row.volCcy24h)
     turnover = maybe(row.volCcy24h)
     if not spot and isinstance(turnover, float):
         turnover = None if last is None else turnover * last
-    begun = row.open24h or None
     return [
         QuoteUpdate(
             of.instrument,
@@ -255,6 +254,11 @@ def ticker_events(row: TickerRow, of: Of, receive_ns: int) -> list[Event]:
             change_24h_frac=None if last is None or begun is None else last / begun - 1,
         ),
     ]
+
+
+def _price(value: float | Nothing) -> float | None:
+    """A price that a market can have; None for the empty text and for 0."""
+    return value if isinstance(value, float) and value >= SMALLEST else None
 
 
 def _size(price: float | None, size: float | Nothing, of: Of) -> float | None:
