@@ -300,6 +300,20 @@ def doctor(*, json: Json = False) -> None:
     asyncio.run(examine(as_json=json))
 
 
+@app.command(name="compile", show=False)
+def compile_kernels(*, part: int | None = None) -> None:
+    """Compile every kernel now instead of at the first scan.
+
+    Parameters
+    ----------
+    part
+        Only one share of the work.
+    """
+    from sextant.cli.compiling import compile_all, compile_part
+
+    asyncio.run(compile_all() if part is None else compile_part(part))
+
+
 @app.command(show=False)
 def simulate(*, port: int = 0, seed: int = 7, instruments: int = 240, pace: float = 1.0) -> None:
     """Run the simulated venue alone and print its addresses.

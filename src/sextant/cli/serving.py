@@ -19,10 +19,10 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from sextant.api.server import account_without_venues
 from sextant.app import Server, assemble, listen, serve
 from sextant.cli.settings import configuration, logging_to
-from sextant.cli.simulating import Addresses
+from sextant.cli.simulating import Addresses, simulated
 from sextant.cli.version import code_version
 from sextant.config import Config
-from sextant.errors import Conflict, Unreachable
+from sextant.errors import Conflict
 from sextant.kit.clock import Clock, SystemClock
 from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
@@ -60,8 +60,6 @@ DEMO_HISTORY: Final = Plan(
     open_interest=300,
     account_ratio=0,
 )
-SIMULATOR_START_S: Final = 30.0
-SIMULATOR_STOP_S: Final = 5.0
 
 
 async def run_live(host: str | None, port: int | None) -> None:
@@ -111,7 +109,7 @@ async def run_demo(host: str, port: int, seed: int, instruments: int) -> None:
 async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, int]) -> None:
     seed, instruments = market
     async with (
-        _simulated(seed, instruments) as addresses,
+        simulated(seed, instruments) as addresses,
         assemble(config, clock, "demo", code_version(), simulated=True) as bare,
         _accounted(bare, addresses, clock) as (server, readers),
     ):
@@ -163,39 +161,6 @@ async def _reading(
     async with RestClient(place.rest, Retrying(clock=clock, fraction=new_fraction), settings) as client:
         credentials = Credentials(name, addresses.account_key, addresses.account_secret)
         yield AccountReader(place, credentials, client, clock)
-
-
-@asynccontextmanager
-async def _simulated(seed: int, instruments: int) -> AsyncIterator[Addresses]:
-    """A simulated venue in a process of its own, ended with this one however it ends."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "sextant",
-        "simulate",
-        "--seed",
-        str(seed),
-        "--instruments",
-        str(instruments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C reaches us alone; closing its input ends it
-    )
-    try:
-        if process.stdout is None or process.stdin is None:
-            raise Unreachable("The simulated venue has no pipes.", reason="reset")
-        line = await asyncio.wait_for(process.stdout.readline(), SIMULATOR_START_S)
-        if not line:
-            raise Unreachable("The simulated venue did not start; its reason is above.", reason="reset")
-        yield msgspec.json.decode(line, type=Addresses)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), SIMULATOR_STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
 
 
 def _apart(config: Config) -> Config:
