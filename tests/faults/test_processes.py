@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +26,10 @@ from sextant.scans.worker import ScanWorker
 from support.house import CALLER, market, three
 from support.postgres import postgresql
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
+PATIENCE_S: Final = (
+    90.0  # a machine that runs other tests beside; what is promised in seconds is asserted by itself
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ class Process:
     recovery: Recovery
 
     async def ended(self, scan_id: str) -> ScanStatus:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             async for _ in await self.scans.events("user-1", scan_id, 0):
                 pass
         return await self.scans.status("user-1", scan_id)
@@ -97,7 +101,7 @@ async def test_a_stream_that_is_cut_resumes_at_another_process_with_each_event_o
         accepted = await first.scans.discover(CALLER, ScanRequest())
         told: list[int] = []
         readers = [first, second]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             done = False
             while not done:
                 reader = readers[
@@ -188,7 +192,7 @@ async def test_killed_backends_in_the_middle_of_a_scan_lose_nothing(url: str) ->
 
 
 async def _ended_by_polls(place: Process, scan_id: str) -> ScanStatus:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 status = await place.scans.status("user-1", scan_id)
