@@ -50,6 +50,12 @@ def complete(bars: Columns) -> Columns:
         "funding_interval_s": np.where(np.isnan(close), close, 28_800.0),
         "open_interest": 1_000.0 + np.abs(close - 100.0) * 20.0,
         "long_share": 0.5 + 0.2 * (buy - sell) / (volume + 1.0),
+        "bid": close - 0.005,
+        "ask": close + 0.005,
+        "bid_usd_25": 1_000.0 + volume * close,
+        "ask_usd_25": 1_000.0 + buy * close,
+        **{f"bid_size_{level}": buy + level for level in range(25)},
+        **{f"ask_size_{level}": sell + 2.0 * level for level in range(25)},
         "root_long": np.sqrt(np.maximum(sell - buy, 0.0)),
         "root_short": np.sqrt(np.maximum(buy - sell, 0.0)),
     }

@@ -23,12 +23,6 @@ def _liquidity(shift: Floats, impact: Floats) -> Floats:
     return sq((0.7 * shift + 0.3 * impact) / 0.25)
 
 
-def _shift(bid: Floats, ask: Floats, usual_bid: Floats, usual_ask: Floats) -> Floats:
-    """Depth of the bids against that of the asks, each in units of its own usual depth."""
-    a, b = ratio(bid, usual_bid), ratio(ask, usual_ask)
-    return ratio(a - b, a + b)
-
-
 def _both(bid: Floats, ask: Floats, turnover: Floats) -> Floats:
     return ratio(bid + ask, turnover)
 
@@ -40,8 +34,7 @@ def _withdrawn(bid: Floats, ask: Floats, rank: Floats) -> Floats:
 
 
 _BID: Final = Column("bid_usd_25")
-_ASK: Final = Column("ask_usd_25")
-_SHIFT: Final = mapped(_shift, _BID, _ASK, Rolled("usual", _BID), Rolled("usual", _ASK))
+_SHIFT: Final = read("depth_shift")
 _PULLED: Final = (Column("withdrawn_bid_usd"), Column("withdrawn_ask_usd"))
 _PULLED_SHARE: Final = mapped(_both, *_PULLED, Column("quote_volume"))
 _FLOW: Final = Column("ofi_5")
