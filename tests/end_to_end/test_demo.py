@@ -90,7 +90,8 @@ def test_nobody_reads_without_a_token(demo: Demo) -> None:
 
 
 def test_the_chains_of_the_second_simulated_venue_give_an_opportunity(demo: Demo) -> None:
-    end, found = time.monotonic() + 60, []
+    end = time.monotonic() + 60
+    found: list[dict[str, Any]] = []
     while not found and time.monotonic() < end:
         wanted = {"strategy_ids": ["ai_options_trade"], "force_refresh": True}
         accepted = demo.ask("POST", "/api/v1/opportunities/discover", wanted)
