@@ -18,11 +18,24 @@ from support.commands import run
 def test_help_lists_every_command_and_the_exit_codes(tmp_path: Path) -> None:
     done = run("--help", folder=tmp_path)
     assert done.returncode == 0
-    for word in ("serve", "demo", "replay", "record", "scan", "evidence", "confluence", "doctor", "users"):
+    for word in (
+        "serve",
+        "demo",
+        "replay",
+        "record",
+        "scan",
+        "evidence",
+        "confluence",
+        "doctor",
+        "users",
+        "Exit codes",
+    ):
         assert word in done.stdout
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "replay", "record", "scan", "confluence", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["serve", "demo", "replay", "record", "scan", "evidence", "confluence", "doctor"]
+)
 def test_help_of_a_command_has_an_example(tmp_path: Path, command: str) -> None:
     done = run(command, "--help", folder=tmp_path)
     assert done.returncode == 0
@@ -118,8 +131,9 @@ def test_a_scan_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:
     assert "SEXTANT_TOKEN" in done.stderr
 
 
-def test_a_comparison_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:
-    done = run("scan", "diff", "scan_a", "scan_b", folder=tmp_path)
+@pytest.mark.parametrize("words", [("diff", "scan_a", "scan_b"), ("replay", "scan_a")])
+def test_a_comparison_without_a_token_says_how_to_get_one(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = run("scan", *words, folder=tmp_path)
     assert done.returncode == exits.REFUSED
     assert "SEXTANT_TOKEN" in done.stderr
 

@@ -193,6 +193,26 @@ def scan_diff(a: str, b: str, /, *, server: str = "http://127.0.0.1:8400", json:
     asyncio.run(compare(server, a, b, as_json=json))
 
 
+@scans.command(name="replay")
+def scan_replay(scan_id: str, /, *, server: str = "http://127.0.0.1:8400", json: Json = False) -> None:
+    """Run a stored scan of yours again from what it saw, and say whether it says the same.
+
+    Example: sextant scan replay scan_e3de34ae54d640668bae4ad848f550a4
+
+    Parameters
+    ----------
+    scan_id
+        An ended scan whose view is still kept by the server.
+    server
+        Where the server listens; the token is read from SEXTANT_TOKEN.
+    json
+        The comparison as one JSON object on standard output.
+    """
+    from sextant.cli.comparing import replay_stored
+
+    asyncio.run(replay_stored(server, scan_id, as_json=json))
+
+
 @app.command
 def confluence(
     instrument: str,
