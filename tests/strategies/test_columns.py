@@ -92,3 +92,12 @@ def test_a_lasting_column_is_made_once_for_all_views_of_the_same_bars() -> None:
     assert len(made) == 3
     asked(view, kept=None)
     assert len(made) == 4
+
+
+def test_a_lasting_column_is_made_anew_when_the_state_it_also_read_has_changed() -> None:
+    view, lasting = market(), BarColumns()
+
+    def asked(state: bytes, value: int) -> int:
+        return Columns(view, lasting=lasting).once(("b",), lambda: value, lasting="1h", state=state)
+
+    assert [asked(b"x", 1), asked(b"x", 2), asked(b"y", 3), asked(b"x", 4)] == [1, 1, 3, 4]

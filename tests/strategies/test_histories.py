@@ -8,7 +8,14 @@ import pytest
 from sextant.model.times import HOUR_NS, MINUTE_NS, SECOND_NS
 from sextant.model.view import LiquidationTape, Series, View
 from sextant.strategies.columns import Columns
-from sextant.strategies.histories import forced_share, newest, open_interest, settled_rank
+from sextant.strategies.histories import (
+    HistoryName,
+    forced_share,
+    newest,
+    open_interest,
+    settled_rank,
+    state_of,
+)
 from support.markets import FIRST_OPEN_NS, bars_of, closes_of, framed, specs_of, view_of
 
 ROWS = 48
@@ -96,3 +103,18 @@ def test_no_liquidation_known_says_nothing() -> None:
 
 def test_no_history_at_all_ranks_nothing() -> None:
     assert np.isnan(settled_rank(Columns(hours()), "1h", 90, 30)).all()
+
+
+def test_a_state_changes_with_any_point_of_its_histories_and_with_no_others() -> None:
+    view = view_of(framed("1h", bars_of(closes_of([np.zeros(5)]))))
+    instrument = view.instruments[0].instrument
+    times = np.array([10, 20], dtype=np.int64)
+
+    def state(name: HistoryName, *values: float) -> bytes:
+        series = {instrument: Series(times, np.array(values))}
+        changed = dataclasses.replace(view, funding_history=series)
+        return state_of(Columns(changed), name)
+
+    assert state("funding_history", 1.0, 2.0) == state("funding_history", 1.0, 2.0)
+    assert state("funding_history", 1.0, 2.0) != state("funding_history", 1.0, 3.0)
+    assert state("open_interest_history", 1.0, 2.0) == state("open_interest_history", 1.0, 3.0)

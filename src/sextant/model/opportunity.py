@@ -201,7 +201,7 @@ class Opportunity(msgspec.Struct, frozen=True, kw_only=True):
     level_unit: str | None = None
 
 
-class Disposition(msgspec.Struct, frozen=True, kw_only=True):
+class Disposition(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one candidate: strategies.md 1.3; the dispositions of a strategy sum to its universe.
 
     Parameters

@@ -52,18 +52,28 @@ class Columns:
         self._kept: dict[Hashable, Any] = {}
         self._shared: dict[Interval, dict[Hashable, Any]] = {}
 
-    def once(self, key: tuple[Any, ...], make: Callable[[], V], *, lasting: Interval | None = None) -> V:
+    def once(
+        self,
+        key: tuple[Any, ...],
+        make: Callable[[], V],
+        *,
+        lasting: Interval | None = None,
+        state: bytes = b"",
+    ) -> V:
         """What ``make`` gave the first time this key was asked for.
 
         Parameters
         ----------
         lasting
             The interval on whose bars alone it depends: it is then shared by all views of the same bars.
+        state
+            A digest of what it depends on besides; it is made anew where that has changed, and the newest is kept.
         """
         place = self._kept if lasting is None else self._made_of(lasting)
-        if key not in place:
-            place.setdefault(key, make())  # whoever was first is kept, so that all share one array
-        kept: V = place[key]
+        known = place.get(key)
+        if known is None or known[0] != state:
+            known = place[key] = (state, make())
+        kept: V = known[1]
         return kept
 
     def _made_of(self, interval: Interval) -> dict[Hashable, Any]:

@@ -66,7 +66,7 @@ class Spoken:
     limit, largest_usd, hedge
         See :class:`~sextant.strategies.contract.Signals` and :class:`~sextant.strategies.contract.Verdict`.
     acted
-        What follows from it, where that is known already; see :func:`spoken_of_bars`.
+        What follows from it, where that is known already; see :func:`spoken_once`.
     """
 
     direction: Floats
@@ -85,6 +85,23 @@ class Spoken:
     largest_usd: Floats | None = None
     hedge: Hedge | None = None
     acted: Acted | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a strategy's words are made of besides bars and instruments.
+
+    Parameters
+    ----------
+    strategy, params
+        Whose words, and with which parameters.
+    state
+        Digest of the histories that were read; empty for none.
+    """
+
+    strategy: str
+    params: Mapping[str, float]
+    state: bytes = b""
 
 
 def silent(interval: Interval, view: View, admission: Admission = ANYTHING) -> Verdict | None:
@@ -139,19 +156,19 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
     )
 
 
-def spoken_of_bars(
+def spoken_once(
     columns: Columns,
     interval: Interval,
     needs: tuple[Need, ...],
-    key: tuple[str, Mapping[str, float]],
+    source: Source,
     make: Callable[[], Spoken],
 ) -> Spoken:
-    """What a strategy computed from nothing but bars, made once for all views of the same bars.
+    """What a strategy computed from what seldom changes, made once for all views in which that is the same.
 
     Parameters
     ----------
-    key
-        The strategy and its parameters.
+    source
+        What it was made of besides bars and instruments.
     make
         What it says. Gates may be added to it before it is composed; everything that decides ``acted`` must stay.
     """
@@ -160,8 +177,8 @@ def spoken_of_bars(
         spoken = make()
         return dataclasses.replace(spoken, acted=_acted(columns, interval, needs, spoken))
 
-    name, params = key
-    return columns.once(("spoken", name, tuple(sorted(params.items()))), acted, lasting=interval)
+    key = ("spoken", source.strategy, tuple(sorted(source.params.items())))
+    return columns.once(key, acted, lasting=interval, state=source.state)
 
 
 def _acted(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoken: Spoken) -> Acted:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import numpy as np
 
@@ -17,8 +18,29 @@ from sextant.strategies.prices import usd_now
 
 H = TypeVar("H", Series, LiquidationTape)
 
+HistoryName = Literal["funding_history", "open_interest_history", "liquidations"]
+
+_DIGEST_BYTES: Final = 16
+
 SETTLED_AGE_NS: Final = DAY_NS
 """No perpetual settles more seldom: an older last settlement means that the history has ended."""
+
+
+def state_of(columns: Columns, *names: HistoryName) -> bytes:
+    """16 bytes that stand for every point of some histories of the view, of instruments that are in it or not."""
+
+    def make() -> bytes:
+        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+        for name in names:
+            histories: Mapping[Instrument, Series | LiquidationTape] = getattr(columns.view, name)
+            for instrument, history in histories.items():
+                digest.update(f"{name}:{instrument}".encode())
+                for column in vars(history).values():
+                    digest.update(len(column).to_bytes(8, "little"))
+                    digest.update(np.ascontiguousarray(column).tobytes())
+        return digest.digest()
+
+    return columns.once(("state", *names), make)
 
 
 def open_interest(columns: Columns, interval: Interval, greatest_age_s: float) -> Floats:
@@ -33,7 +55,8 @@ def open_interest(columns: Columns, interval: Interval, greatest_age_s: float) -
             out[:, column] = newest(history.time_ns, history.value, closes_ns, greatest_ns)
         return out
 
-    return columns.once(("open_interest", interval, greatest_age_s), make)
+    state = state_of(columns, "open_interest_history")
+    return columns.once(("open_interest", interval, greatest_age_s), make, lasting=interval, state=state)
 
 
 def forced_share(columns: Columns, interval: Interval, rows: int, usual_rows: int) -> tuple[Floats, Floats]:
@@ -108,7 +131,10 @@ def settled_rank(columns: Columns, interval: Interval, settlements: int, at_leas
             out[:, column] = newest(times_ns, mine, closes_ns, SETTLED_AGE_NS)
         return out
 
-    return columns.once(("settled_rank", interval, settlements, at_least), make)
+    state = state_of(columns, "funding_history")
+    return columns.once(
+        ("settled_rank", interval, settlements, at_least), make, lasting=interval, state=state
+    )
 
 
 def newest(times_ns: Integers, values: Floats, at_ns: Integers, greatest_age_ns: int) -> Floats:

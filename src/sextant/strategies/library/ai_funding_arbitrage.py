@@ -39,6 +39,7 @@ from sextant.strategies.couples import (
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.funding import FundingForecast, accrued, funding_of
 from sextant.strategies.gates import Admission
+from sextant.strategies.histories import state_of
 from sextant.strategies.settled import settled_on
 
 INTERVAL: Final[Interval] = "4h"
@@ -93,7 +94,11 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     if unheard is not None:
         return unheard
     rows = round(params["horizon_days"] * DAY_ROWS)
-    carry = _carry(view, columns, legs, rows)
+    # Of the derivatives, the past reads the intervals alone.
+    state = state_of(columns, "funding_history") + view.derivatives.funding_interval_s.tobytes()
+    carry = columns.once(
+        ("carry", rows), lambda: _carry(view, columns, legs, rows), lasting=INTERVAL, state=state
+    )
     now = _now(view, columns, (couples, legs), carry, params)
     d = carry.direction
     gates = (

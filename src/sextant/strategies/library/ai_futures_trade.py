@@ -17,11 +17,11 @@ from sextant.model.times import INTERVAL_NS, SECOND_NS, Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
+from sextant.strategies.compose import Source, Spoken, compose, silent, spoken_once
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.funding import funding_sums
 from sextant.strategies.gates import Admission
-from sextant.strategies.histories import open_interest, settled_rank
+from sextant.strategies.histories import open_interest, settled_rank, state_of
 from sextant.strategies.trend import trend_of
 
 INTERVAL: Final[Interval] = "1h"
@@ -46,15 +46,20 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view, PERPETUALS)
     if unheard is not None:
         return unheard
-    spoken = spoken_of_bars(
-        columns, INTERVAL, NEEDS, ("ai_futures_trade", params), lambda: _spoken(columns, params)
+    histories = state_of(columns, "open_interest_history", "funding_history")
+    spoken = spoken_once(
+        columns,
+        INTERVAL,
+        NEEDS,
+        Source("ai_futures_trade", params, histories),
+        lambda: _spoken(columns, params),
     )
-    spoken = dataclasses.replace(spoken, gates=_gates(columns, params, spoken))
+    spoken = dataclasses.replace(spoken, gates=(*spoken.gates, *_live_gates(columns, params, spoken)))
     return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
-    """What closed bars say; open interest and funding come later."""
+    """What closed bars, open interest and settled funding say; the funding and basis of now come later."""
     bars, horizon_rows = columns.frame(INTERVAL), int(params["horizon_rows"])
     close = bars.close
     shared = trend_of(columns, INTERVAL, HORIZONS, SLOW_ROWS)
@@ -62,10 +67,14 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
     atr = columns.indicator(INTERVAL, "atr", "atr", window=14)
     bought = rolling.sum_n(2.0 * bars.taker_buy_volume - bars.volume, DAY_ROWS)
     flow = d * rolling.ratio(bought, rolling.sum_n(bars.volume, DAY_ROWS))
+    interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
+    rank = settled_rank(columns, INTERVAL, SETTLEMENTS, LEAST_SETTLEMENTS)
     gates = (
         Gate("trend", np.abs(trend), params["trend"], 1),
         Gate("agreement", shared.agreement, params["agreement"], 1, "horizons"),
+        Gate("participation", interest - rolling.lag(interest, DAY_ROWS), params["participation"], 1),
         Gate("flow", flow, params["flow"], 1, optional=True),
+        Gate("crowding", np.where(d < 0, 1.0 - rank, rank), params["crowding"], -1),
     )
     return Spoken(
         direction=d,
@@ -82,22 +91,15 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
     )
 
 
-def _gates(columns: Columns, params: Mapping[str, float], spoken: Spoken) -> tuple[Gate, ...]:
-    """The gates of the bars, and between and after them those of open interest, funding and basis."""
-    d, view = spoken.direction, columns.view
-    interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
-    rank = settled_rank(columns, INTERVAL, SETTLEMENTS, LEAST_SETTLEMENTS)
-    target_frac = params["target_atr"] * spoken.facts["atr"][-1] / columns.frame(INTERVAL).close[-1]
+def _live_gates(columns: Columns, params: Mapping[str, float], spoken: Spoken) -> tuple[Gate, ...]:
+    """What has no history: the funding expected over the horizon as a share of the target, and the basis."""
+    view, close = columns.view, columns.frame(INTERVAL).close[-1]
+    target_frac = params["target_atr"] * spoken.facts["atr"][-1] / close
     horizon_s = spoken.horizon_rows * INTERVAL_NS[INTERVAL] / SECOND_NS
-    paid = d[-1] * columns.once(("funding_sums", horizon_s), lambda: funding_sums(view, horizon_s))
+    expected = columns.once(("funding_sums", horizon_s), lambda: funding_sums(view, horizon_s))
+    paid = spoken.direction[-1] * expected
     basis = np.abs(view.derivatives.mark / view.derivatives.index - 1.0)
-    trend, agreement, flow = spoken.gates
     return (
-        trend,
-        agreement,
-        Gate("participation", interest - rolling.lag(interest, DAY_ROWS), params["participation"], 1),
-        flow,
-        Gate("crowding", np.where(d < 0, 1.0 - rank, rank), params["crowding"], -1),
         Gate("funding_share", (paid / target_frac)[None, :], params["funding_share"], -1, live_only=True),
         Gate("basis", basis[None, :], params["basis"], -1, live_only=True),
     )

@@ -88,8 +88,12 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     grid = _grid(columns)
     bases = np.unique([spec.instrument.base for spec in view.instruments], return_inverse=True)[1]
     asked = _Asked(view, columns, params, np.array(named, dtype=np.int64), bases.astype(np.int64))
-    spoken = _spoken(asked, _refit(asked, int(grid[-1]) if len(grid) else 0))
-    return compose_couples(columns, INTERVAL, NEEDS, spoken, PERPETUALS)
+    refit = columns.once(
+        ("pairs_refit", tuple(sorted(params.items()))),
+        lambda: _refit(asked, int(grid[-1]) if len(grid) else 0),
+        lasting=INTERVAL,
+    )
+    return compose_couples(columns, INTERVAL, NEEDS, _spoken(asked, refit), PERPETUALS)
 
 
 def _grid(columns: Columns) -> Integers:

@@ -17,7 +17,7 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
+from sextant.strategies.compose import Source, Spoken, compose, silent, spoken_once
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 
 INTERVAL: Final[Interval] = "1h"
@@ -84,8 +84,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
-    spoken = spoken_of_bars(
-        columns, INTERVAL, NEEDS, ("ai_spot_mean_reversion", params), lambda: _spoken(columns, params)
+    spoken = spoken_once(
+        columns, INTERVAL, NEEDS, Source("ai_spot_mean_reversion", params), lambda: _spoken(columns, params)
     )
     return compose(columns, INTERVAL, NEEDS, spoken)
 

@@ -17,7 +17,7 @@ from sextant.model.view import Flags, View
 from sextant.strategies import rolling
 from sextant.strategies.basket_propose import judge_basket
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
+from sextant.strategies.compose import Source, Spoken, compose, silent, spoken_once
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.gates import Admission, first_gates, limits_of
 from sextant.strategies.residuals import FIT_ROWS, LEAST_POOL, WINDOW_ROWS, residuals_of
@@ -36,8 +36,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view, LIQUID)
     if unheard is not None:
         return unheard
-    spoken = spoken_of_bars(
-        columns, INTERVAL, NEEDS, ("ai_statistical_arbitrage", params), lambda: _spoken(columns, params)
+    spoken = spoken_once(
+        columns, INTERVAL, NEEDS, Source("ai_statistical_arbitrage", params), lambda: _spoken(columns, params)
     )
     return compose(columns, INTERVAL, NEEDS, spoken)
 

@@ -6,7 +6,6 @@ had a reason: then the first rebound is sold again. Longs have earned a little i
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,9 +16,10 @@ from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
-from sextant.strategies.compose import Spoken, compose, silent, spoken_of_bars
+from sextant.strategies.compose import Source, Spoken, compose, silent, spoken_once
 from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
-from sextant.strategies.histories import forced_share, open_interest
+from sextant.strategies.histories import forced_share, open_interest, state_of
+from sextant.strategies.prices import usd_now
 
 INTERVAL: Final[Interval] = "5m"
 MOVE_ROWS: Final = 6  # half an hour
@@ -64,24 +64,20 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view)
     if unheard is not None:
         return unheard
-    spoken = spoken_of_bars(
-        columns, INTERVAL, NEEDS, ("liquidation_reversal", params), lambda: _spoken(columns, params)
+    # What is liquidated is counted in USD of now, which need not stand in these bars.
+    histories = state_of(columns, "open_interest_history", "liquidations") + usd_now(view).tobytes()
+    spoken = spoken_once(
+        columns,
+        INTERVAL,
+        NEEDS,
+        Source("liquidation_reversal", params, histories),
+        lambda: _spoken(columns, params),
     )
-    interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
-    closed = interest - rolling.lag(interest, MOVE_ROWS)
-    longs, shorts = forced_share(columns, INTERVAL, MOVE_ROWS, DAY_ROWS)
-    forced = np.where(spoken.direction > 0, longs, shorts)
-    gates = (
-        *spoken.gates,
-        Gate("interest_closed", closed, params["interest_closed"], -1, "log change", optional=True),
-        Gate("liquidations", forced, params["liquidations"], 1, "times", optional=True),
-    )
-    spoken = dataclasses.replace(spoken, gates=gates)
     return compose(columns, INTERVAL, NEEDS, spoken)
 
 
 def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
-    """What closed bars say; open interest and liquidations come later."""
+    """What closed bars, open interest and liquidations say."""
     bars = columns.frame(INTERVAL)
     close = bars.close
     before = rolling.lag(close, MOVE_ROWS)
@@ -89,11 +85,16 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
     lowest, highest = rolling.min_n(bars.low, MOVE_ROWS), rolling.max_n(bars.high, MOVE_ROWS)
     d, displacement, extreme, rebound = (np.empty(close.shape) for _ in range(4))
     _read((close, before, lowest, highest, usual), (d, displacement, extreme, rebound))
+    interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
+    longs, shorts = forced_share(columns, INTERVAL, MOVE_ROWS, DAY_ROWS)
+    closed, forced = interest - rolling.lag(interest, MOVE_ROWS), np.where(d > 0, longs, shorts)
     gates = (
         Gate("displacement", displacement, params["displacement"], 1, "sd"),
         Gate("activity", columns.activity(INTERVAL, MOVE_ROWS, DAY_ROWS), params["activity"], 1, "ratio"),
         Gate("rebound", rebound, params["rebound_low"], 1, "of the move"),
         Gate("rebound_cap", rebound, params["rebound_high"], -1, "of the move"),
+        Gate("interest_closed", closed, params["interest_closed"], -1, "log change", optional=True),
+        Gate("liquidations", forced, params["liquidations"], 1, "times", optional=True),
     )
     return Spoken(
         direction=d,
