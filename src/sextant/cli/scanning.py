@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from rich.console import Console
+from rich.table import Table
 
+from sextant.cli.render import MOST_ROWS, number
 from sextant.errors import InputError
 from sextant.model.account import Account, Profile
 from sextant.model.times import parse_time_ns
@@ -137,28 +139,12 @@ async def scan_server(server: str, wanted: Wanted, *, as_json: bool) -> None:
 
 def _print_wire(results: dict[str, Any]) -> None:
     """The results body of the API as a table."""
-    from rich.table import Table
-
-    from sextant.cli.render import MOST_ROWS, number
-
     console = Console()
     mark = "SIMULATED DATA, " if results["simulated"] else ""
     console.print(
         f"[bold]{results['total_opportunities']} opportunities[/bold] as of {results['as_of']} ({mark}{results['feed']})"
     )
-    table = Table(header_style="bold")
-    for name in (
-        "#",
-        "instrument",
-        "direction",
-        "strategy",
-        "grade",
-        "net bps",
-        "size USD",
-        "horizon",
-        "risk",
-    ):
-        table.add_column(name)
+    table = _plain("#", "instrument", "side", "type", "grade", "net bps", "USD", "time", right=(0, 5, 6))
     for row in results["opportunities"][:MOST_ROWS]:
         table.add_row(
             str(row["rank"]),
@@ -169,8 +155,18 @@ def _print_wire(results: dict[str, Any]) -> None:
             number(row["edge_bps"], sign="+"),
             number(row["size_usd"], 0),
             row["estimated_timeframe"],
-            row["risk_level"],
         )
     console.print(table)
-    for name, ended in results["strategy_performance"].items():
-        console.print(f"{name}: {ended['outcome']}, {ended['count']} found {ended.get('reason') or ''}")
+    ended = _plain("strategy", "outcome", "found", "ms", "why", right=(2, 3))
+    for name, told in results["strategy_performance"].items():
+        spent = number(told.get("execution_time_ms"), 0)
+        ended.add_row(name, told["outcome"], str(told["count"]), spent, told.get("reason") or "")
+    console.print(ended)
+
+
+def _plain(*names: str, right: Collection[int]) -> Table:
+    """A table without lines, narrow enough for 80 columns."""
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for place, name in enumerate(names):
+        table.add_column(name, justify="right" if place in right else "left")
+    return table
