@@ -189,7 +189,7 @@ class ViewKeeper:
         """Take a part that a scan has ended on; never waits."""
         name = part.view.content_hash
         self._waiting.pop(name, None)
-        self._waiting[name] = part
+        self._waiting[name] = part.bare()
         while len(self._waiting) > MOST_WAITING:
             self._waiting.popitem(last=False)
         self._offered.set()

@@ -147,6 +147,10 @@ class MarketPart:
             table = self._tables.setdefault(strategy.id, made)
         return table
 
+    def bare(self) -> MarketPart:
+        """The same part without what strategies said of it, which is most of its memory."""
+        return MarketPart(self.view, self.assumptions, self._shelf, self.tables)
+
     @property
     def tables(self) -> dict[str, EventTable]:
         """The past events that were asked for, by strategy."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ import numpy as np
 
 from sextant.evidence.clusters import clustered, standard_error
 from sextant.evidence.events import EventTable
+from sextant.evidence.live import LiveRecord
 from sextant.model.account import Account
 from sextant.model.bar import Floats
 from sextant.model.scorecard import Scorecard
@@ -49,14 +51,18 @@ class Scoreboard:
 
     def __init__(self) -> None:
         self._scores: dict[str, Score] = {}
-        self._part: MarketPart | None = None
+        self._pasts: dict[str, _Past] = {}
 
     def learn(self, part: MarketPart, speaking: Sequence[Strategy]) -> None:
         """Score strategies over a view that each of them has just judged."""
         account = Account()
         for strategy in speaking:
-            self._scores[strategy.id] = score(part, strategy, account)
-        self._part = part
+            past = _past(part, strategy, account)
+            if isinstance(past, Score):
+                self._scores[strategy.id] = past
+            else:
+                self._pasts[strategy.id] = past
+                self._scores[strategy.id] = past.score()
 
     def silence(self, strategy_id: str, reason: str | None, as_of_ns: int) -> None:
         """Note that a strategy could not speak about the newest view."""
@@ -68,10 +74,28 @@ class Scoreboard:
 
     def over(self, strategy: Strategy, window_ns: int) -> Score | None:
         """The newest score over the events of a window before its time; blocks, and belongs in a thread."""
-        known = self._scores.get(strategy.id)
-        if known is None or known.both is None or self._part is None:
+        known, past = self._scores.get(strategy.id), self._pasts.get(strategy.id)
+        if known is None or known.both is None or past is None:
             return known
-        return score(self._part, strategy, Account(), self._part.view.as_of_ns - window_ns)
+        return past.score(known.as_of_ns - window_ns)
+
+
+@dataclass(frozen=True, eq=False)
+class _Past:
+    """What a score is made of; the arrays that strategies made of the view are let go."""
+
+    strategy: Strategy
+    table: EventTable
+    pricing: Pricing
+    live: LiveRecord | None
+
+    def score(self, entry_ns: int = 0) -> Score:
+        """The cards over the events entered at or after a time."""
+        table = self.table.since(entry_ns)
+        scorer = scorer_of(self.strategy, table, self.pricing, self.live)
+        cards = (scorer.summary(), scorer.summary(1), scorer.summary(-1))
+        as_of_ns = self.pricing.view.as_of_ns
+        return Score(self.strategy.id, None, as_of_ns, *cards, decay_of(table, scorer.net))
 
 
 def score(part: MarketPart, strategy: Strategy, account: Account, entry_ns: int = 0) -> Score:
@@ -93,6 +117,12 @@ def score(part: MarketPart, strategy: Strategy, account: Account, entry_ns: int 
     Strategies that look at a whole portfolio, quote a book or price options have no past events of this kind; their
     proposals carry their own evidence.
     """
+    past = _past(part, strategy, account)
+    return past if isinstance(past, Score) else past.score(entry_ns)
+
+
+def _past(part: MarketPart, strategy: Strategy, account: Account) -> _Past | Score:
+    """What a score is made of, or a score that says why there is none."""
     as_of_ns = part.view.as_of_ns
     if strategy.evidence_kind not in _SCORED:
         return Score(
@@ -104,10 +134,7 @@ def score(part: MarketPart, strategy: Strategy, account: Account, entry_ns: int 
     if verdict.interval not in part.view.bars:
         return Score(strategy.id, f"There are no bars of {verdict.interval} yet.", as_of_ns)
     pricing = Pricing(part.view, account, part.assumptions)
-    table = part.events(strategy, verdict).since(entry_ns)
-    scorer = scorer_of(strategy, table, pricing, part.records.get(strategy.id))
-    cards = (scorer.summary(), scorer.summary(1), scorer.summary(-1))
-    return Score(strategy.id, None, as_of_ns, *cards, decay_of(table, scorer.net))
+    return _Past(strategy, part.events(strategy, verdict), pricing, part.records.get(strategy.id))
 
 
 def decay_of(table: EventTable, net: Floats) -> Decay:
