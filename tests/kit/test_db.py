@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sextant.errors import ConfigError
 from sextant.evidence import store as evidence_store
 from sextant.kit.db import METADATA, exclusive, migrate, open_engine
+from sextant.monitoring import store as monitoring_store
 from sextant.scans import tables as scans_tables
 from sextant.vault import store as vault_store
 from support.postgres import postgresql
@@ -51,7 +53,12 @@ async def test_the_migrated_schema_equals_the_tables_of_the_code(db: AsyncEngine
             )
         )
     assert found == []
-    owned = {vault_store.USERS.name, scans_tables.SCANS.name, evidence_store.EVENTS.name}
+    owned = {
+        monitoring_store.INCIDENTS.name,
+        vault_store.USERS.name,
+        scans_tables.SCANS.name,
+        evidence_store.EVENTS.name,
+    }
     assert owned <= await tables(db)
 
 
@@ -111,3 +118,22 @@ async def test_values_of_a_failed_statement_are_not_in_its_message(db: AsyncEngi
 def test_other_dialects_are_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="mysql"):
         open_engine("mysql+aiomysql://host/name")
+
+
+@pytest.mark.parametrize("folder", ["", "missing"])
+async def test_the_end_of_an_engine_is_the_end_of_its_threads(tmp_path: Path, folder: str) -> None:
+    before = set(threading.enumerate())
+    engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / folder / 'sextant.db'}")
+
+    async def ask() -> None:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+
+    asking = [asyncio.ensure_future(ask()) for _ in range(6)]
+    await asyncio.sleep(0)
+    for task in asking[::2]:  # some while they open a connection, some let be
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+    await engine.dispose()
+    left = [one for one in set(threading.enumerate()) - before if "_connection_worker" in one.name]
+    assert left == []

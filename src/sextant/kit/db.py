@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import threading
+import weakref
 from typing import Any, Final
 
+import aiosqlite
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as MigrationConfig
@@ -13,6 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.util import await_only
 
 from sextant.errors import ConfigError
 
@@ -68,15 +73,17 @@ def open_engine(url: str) -> AsyncEngine:
     """
     parsed = sa.make_url(url)
     if parsed.drivername == "sqlite+aiosqlite":
+        connecting = _Connecting()
         engine = create_async_engine(
             parsed,
-            connect_args={"timeout": STATEMENT_S},
+            connect_args={"timeout": STATEMENT_S, "async_creator_fn": connecting},
             pool_size=POOL_SIZE,
             max_overflow=0,
             pool_timeout=POOL_WAIT_S,
             hide_parameters=True,  # values of statements do not belong in traces
         )
         sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
+        sa.event.listen(engine.sync_engine, "engine_disposed", connecting.disposed)
         return engine
     if parsed.drivername == "postgresql+asyncpg":
         settings = {"statement_timeout": str(int(STATEMENT_S * 1000)), "application_name": "sextant"}
@@ -96,6 +103,31 @@ def open_engine(url: str) -> AsyncEngine:
     raise ConfigError(
         f"Database dialect '{parsed.drivername}' is neither sqlite+aiosqlite nor postgresql+asyncpg."
     )
+
+
+class _Connecting:
+    """Opens connections of SQLite and lets the end of their engine be the end of their threads.
+
+    A connection that could not be opened, or whose opening was cancelled, is told to stop and not waited for; its
+    thread then answers an event loop that may have closed.
+    """
+
+    def __init__(self) -> None:
+        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+    def __call__(self, *given: Any, **named: Any) -> aiosqlite.Connection:
+        """A connection that opens when it is awaited."""
+        connection = aiosqlite.connect(*given, **named)
+        thread = connection._thread  # noqa: SLF001  # there is no public way to it
+        thread.daemon = True
+        self._threads.add(thread)
+        return connection
+
+    def disposed(self, _: sa.Engine) -> None:
+        """Wait for what still answers."""
+        for thread in list(self._threads):
+            if thread.is_alive():
+                await_only(asyncio.to_thread(thread.join, STATEMENT_S))
 
 
 async def exclusive(connection: AsyncConnection, name: str) -> None:
