@@ -27,7 +27,7 @@ ROW = {"symbol": "BTC-USDT", "name": "BTC-USDT", "baseCurrency": "BTC", "quoteCu
 )
 def test_the_venues_codes_have_their_meaning(code: str, kind: type[VenueError], reason: str) -> None:
     body = answer(None, code, "words")
-    for told in (rest.refusal(200, body), rest.refusal(429, body)):
+    for told in (rest.CODES.refusal(200, body), rest.CODES.refusal(429, body)):
         assert type(told) is kind
         assert told.reason == reason
     with pytest.raises(kind):
@@ -38,7 +38,7 @@ def test_the_venues_codes_have_their_meaning(code: str, kind: type[VenueError], 
     ("status", "body"), [(200, answer([])), (403, b"<html>"), (503, answer(None, "500000"))]
 )
 def test_other_answers_have_the_general_meaning(status: int, body: bytes) -> None:
-    assert rest.refusal(status, body) is None
+    assert rest.CODES.refusal(status, body) is None
 
 
 def test_symbols_are_listed_and_what_the_model_cannot_hold_is_left_out() -> None:

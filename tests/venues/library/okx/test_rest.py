@@ -30,7 +30,7 @@ from support.recordings import read_session
 )
 def test_the_venues_codes_have_their_meaning(code: str, kind: type[VenueError], reason: str) -> None:
     body = answer([], code, "words")
-    for told in (rest.refusal(200, body), rest.refusal(429, body)):
+    for told in (rest.CODES.refusal(200, body), rest.CODES.refusal(429, body)):
         assert type(told) is kind
         assert told.reason == reason
     with pytest.raises(kind):
@@ -41,7 +41,7 @@ def test_the_venues_codes_have_their_meaning(code: str, kind: type[VenueError], 
     ("status", "body"), [(200, answer([])), (403, b"<html>"), (500, answer([], "50001"))]
 )
 def test_other_answers_have_the_general_meaning(status: int, body: bytes) -> None:
-    assert rest.refusal(status, body) is None
+    assert rest.CODES.refusal(status, body) is None
 
 
 def test_types_are_pages_and_a_lot_is_in_base_units() -> None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sextant.venues.lacking import NO_ROWS, lacking
+from sextant.venues.lacking import bars_only
 from sextant.venues.library.coinbase import frames, keeper, limits, rest, talk
 from sextant.venues.library.coinbase.wire import CATEGORY, NAME
-from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
+from sextant.venues.port import Capabilities, Limits, Ping, Variations, Venue
 
 VENUE: Final = Venue(
     name=NAME,
@@ -43,20 +43,7 @@ VENUE: Final = Venue(
     parse_instruments=rest.parse_instruments,
     quotes_request=rest.quotes_request,
     parse_quotes=rest.parse_quotes,
-    history=History(
-        bars_rows=rest.BARS_ROWS,
-        bars_request=rest.bars_request,
-        parse_bars=rest.parse_bars,
-        funding_rows=NO_ROWS,
-        funding_request=lacking,
-        parse_funding=lacking,
-        open_interest_rows=NO_ROWS,
-        open_interest_request=lacking,
-        parse_open_interest=lacking,
-        account_ratio_rows=NO_ROWS,
-        account_ratio_request=lacking,
-        parse_account_ratio=lacking,
-    ),
+    history=bars_only(rest.BARS_ROWS, rest.bars_request, rest.parse_bars),
     refusal=rest.refusal,
     known_gaps=(
         "Futures of Coinbase Derivatives and International Exchange are not read.",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.model.times import INTERVALS
-from sextant.venues.lacking import NO_ROWS, lacking
+from sextant.venues.lacking import bars_only
 from sextant.venues.library.kucoin import frames, keeper, limits, rest, talk
 from sextant.venues.library.kucoin.wire import CATEGORY, NAME
-from sextant.venues.port import Capabilities, History, Limits, Ping, Snapshots, Variations, Venue
+from sextant.venues.port import Capabilities, Limits, Ping, Snapshots, Variations, Venue
 
 VENUE: Final = Venue(
     name=NAME,
@@ -43,21 +43,8 @@ VENUE: Final = Venue(
     parse_instruments=rest.parse_instruments,
     quotes_request=rest.quotes_request,
     parse_quotes=rest.parse_quotes,
-    history=History(
-        bars_rows=rest.BARS_ROWS,
-        bars_request=rest.bars_request,
-        parse_bars=rest.parse_bars,
-        funding_rows=NO_ROWS,
-        funding_request=lacking,
-        parse_funding=lacking,
-        open_interest_rows=NO_ROWS,
-        open_interest_request=lacking,
-        parse_open_interest=lacking,
-        account_ratio_rows=NO_ROWS,
-        account_ratio_request=lacking,
-        parse_account_ratio=lacking,
-    ),
-    refusal=rest.refusal,
+    history=bars_only(rest.BARS_ROWS, rest.bars_request, rest.parse_bars),
+    refusal=rest.CODES.refusal,
     known_gaps=(
         "KuCoin Futures and the newer sockets of the unified account are not read.",
         "Levels beyond the 100 that a book begins with are known only once they have changed.",

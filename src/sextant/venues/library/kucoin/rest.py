@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 import numpy as np
 
-from sextant.errors import InputError, Rejected, Throttled, Unreachable, VenueError, WireError
+from sextant.errors import InputError, WireError
 from sextant.model.bar import BarBlock
 from sextant.model.events import BookSnapshot, DerivativesUpdate, Event, Listed, QuoteUpdate
 from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, SECOND_NS, Interval
 from sextant.venues.bar_blocks import Past, bar_block, table_of
+from sextant.venues.coded import Codes
 from sextant.venues.library.kucoin.frames import INTERVAL_OF
 from sextant.venues.library.kucoin.wire import CATEGORY, NAME, decode
 from sextant.venues.port import Category, Listing, Listings, Request, SymbolTable
-from sextant.venues.wire import UNREADABLE, Amount, Change, Count, Milliseconds, Price, Seconds, step
+from sextant.venues.wire import Amount, Change, Count, Milliseconds, Price, Seconds, step
 
 BARS_ROWS: Final = 1500
 BOOK_LEVELS: Final = 100  # the whole book needs a key
@@ -29,13 +30,6 @@ FORMER_LIST: Final = "/api/v1/symbols"
 
 _TEXT_OF: Final[dict[Interval, str]] = {interval: text for text, interval in INTERVAL_OF.items()}
 _WHERE: Final = "KuCoin symbols"
-T = TypeVar("T")
-
-
-class _Envelope(msgspec.Struct):
-    code: str
-    msg: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Symbol(msgspec.Struct):
@@ -74,7 +68,6 @@ class _Book(msgspec.Struct):
 
 _Candle = tuple[Seconds, Price, Price, Price, Price, Amount, Amount]
 
-_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SYMBOL: Final = msgspec.json.Decoder(_Symbol)
 _TICKERS: Final = msgspec.json.Decoder(_Tickers, strict=False)
@@ -92,39 +85,15 @@ _REASONS: Final = {
     "400100": "parameter",
     "900001": "unknown_symbol",
 }
-
-
-def _refused(envelope: _Envelope) -> VenueError:
-    """The error that a code other than 200000 stands for."""
-    message = f"KuCoin answered {envelope.code[:20]}: {envelope.msg[:200]}"
-    if envelope.code == "429000":
-        return Throttled(message, retry_after_s=RATE_S, reason="rate", venue=NAME)
-    if envelope.code.startswith("500") or envelope.code == "200004":
-        return Unreachable(message, reason="busy", venue=NAME)
-    return Rejected(message, reason=_REASONS.get(envelope.code, "refused"), venue=NAME)
-
-
-def refusal(status: int, body: bytes) -> VenueError | None:
-    """The error that an answer means at KuCoin, which states its own codes in the body whatever the status."""
-    try:
-        envelope = _ENVELOPE.decode(body)
-    except UNREADABLE:
-        return None
-    return None if envelope.code == "200000" or status >= 500 else _refused(envelope)
-
-
-def answered(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
-    """The data of an answer that is no error.
-
-    Raises
-    ------
-    VenueError
-        The error its code stands for, or ``WireError`` when it lacks the documented shape.
-    """
-    envelope = decode(_ENVELOPE, body, what)
-    if envelope.code != "200000":
-        raise _refused(envelope)
-    return decode(decoder, envelope.data, what)
+CODES: Final = Codes(
+    venue=NAME,
+    spoken="KuCoin",
+    good="200000",
+    rate=frozenset(("429000",)),
+    rate_s=RATE_S,
+    busy=lambda code: code.startswith("500") or code == "200004",
+    reasons=_REASONS,
+)
 
 
 def instruments_request(_: Category, __: str | None) -> Request:
@@ -143,7 +112,7 @@ def parse_instruments(body: bytes, receive_ns: int) -> Listings:
     """
     listings: list[Listing] = []
     left_out: list[tuple[str, str]] = []
-    for raw in answered(_ROWS, body, "symbols"):
+    for raw in CODES.answered(_ROWS, body, "symbols"):
         row = decode(_SYMBOL, raw, "symbols")
         try:
             listings.append(Listing(CATEGORY, row.symbol, _spec(row, receive_ns)))
@@ -184,7 +153,7 @@ def parse_quotes(body: bytes, receive_ns: int, symbols: SymbolTable) -> list[Eve
     WireError
         If the answer lacks the documented shape.
     """
-    found = answered(_TICKERS, body, "allTickers")
+    found = CODES.answered(_TICKERS, body, "allTickers")
     event_ns = found.time * MILLISECOND_NS
     known = symbols.instruments(CATEGORY)
     events: list[Event] = []
@@ -222,7 +191,7 @@ def parse_book(body: bytes, receive_ns: int, listing: Listing) -> BookSnapshot:
     WireError
         If the answer lacks the documented shape, or has no levels.
     """
-    book = answered(_BOOK, body, "orderbook")
+    book = CODES.answered(_BOOK, body, "orderbook")
     if not book.bids and not book.asks:
         raise WireError("KuCoin orderbook: no levels.", reason="value", field="data.bids")
     levels = max(BOOK_LEVELS, len(book.bids), len(book.asks))
@@ -254,7 +223,7 @@ def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: I
     WireError
         If a row lacks the documented shape, is out of order, or states a price outside its own low and high.
     """
-    rows = answered(_CANDLES, body, "candles")[::-1]
+    rows = CODES.answered(_CANDLES, body, "candles")[::-1]
     table = table_of(rows, 7)
     # The venue's order is open, close, high, low.
     names = ("open", "close", "high", "low", "volume", "quote_volume")

@@ -10,7 +10,7 @@ import msgspec
 from sextant.errors import WireError
 from sextant.model.events import Stream
 from sextant.venues.library.kucoin.frames import HEAD, TOPICS
-from sextant.venues.library.kucoin.rest import answered
+from sextant.venues.library.kucoin.rest import CODES
 from sextant.venues.library.kucoin.wire import decode
 from sextant.venues.port import Category, Control, Door, Listing, Operation, Request, SymbolTable
 
@@ -102,7 +102,7 @@ def _address(body: bytes) -> str:
     VenueError
         If the answer is an error, lacks the documented shape, or names a server that is not the venue's.
     """
-    found = answered(_SERVERS, body, "bullet-public")
+    found = CODES.answered(_SERVERS, body, "bullet-public")
     for server in found.instanceServers:
         scheme, _, rest = server.endpoint.partition("://")
         host = rest.partition("/")[0].partition(":")[0]

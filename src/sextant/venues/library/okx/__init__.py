@@ -65,7 +65,7 @@ VENUE: Final = Venue(
         account_ratio_request=rest.account_ratio_request,
         parse_account_ratio=rest.parse_account_ratio,
     ),
-    refusal=rest.refusal,
+    refusal=rest.CODES.refusal,
     known_gaps=(
         "Options are not read.",
         "Index prices and liquidations are not read.",

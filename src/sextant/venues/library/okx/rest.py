@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 import numpy as np
 
-from sextant.errors import InputError, Rejected, Throttled, Unreachable, VenueError, WireError
+from sextant.errors import InputError, WireError
 from sextant.model.bar import BarBlock
 from sextant.model.events import (
     BookSnapshot,
@@ -21,6 +21,7 @@ from sextant.model.events import (
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind, Status, Style
 from sextant.model.times import MILLISECOND_NS, Interval
 from sextant.venues.bar_blocks import Past, bar_block, table_of
+from sextant.venues.coded import Codes
 from sextant.venues.library.okx.frames import (
     BOOK_LEVELS,
     INTERVAL_OF,
@@ -34,7 +35,7 @@ from sextant.venues.library.okx.frames import (
 )
 from sextant.venues.library.okx.wire import CATEGORY, NAME, decode
 from sextant.venues.port import Category, Listing, Listings, Request, SymbolTable
-from sextant.venues.wire import UNREADABLE, Amount, Count, Milliseconds, Nothing, Rate, step
+from sextant.venues.wire import Amount, Count, Milliseconds, Nothing, Rate, step
 
 ROWS: Final = 100
 RATE_S: Final = 2.0  # the venue's limits roll over two seconds
@@ -54,13 +55,6 @@ _STATUS: Final[dict[str, Status]] = {
 }
 _TEXT_OF: Final[dict[Interval, str]] = {interval: text for text, interval in INTERVAL_OF.items()}
 _WHERE: Final = "OKX instruments"
-T = TypeVar("T")
-
-
-class _Envelope(msgspec.Struct):
-    code: str
-    msg: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class _Instrument(msgspec.Struct):
@@ -93,7 +87,6 @@ class _Funding(msgspec.Struct):
     realizedRate: Rate | Nothing = ""  # noqa: N815
 
 
-_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _INSTRUMENT: Final = msgspec.json.Decoder(_Instrument, strict=False)
 _TICKERS: Final = msgspec.json.Decoder(list[TickerRow], strict=False)
@@ -116,40 +109,15 @@ _REASONS: Final = {
     "50110": "address",
     "50120": "permission",
 }
-_BUSY: Final = ("50001", "50004", "50013", "50026")
-
-
-def _refused(envelope: _Envelope) -> VenueError:
-    """The error that a code other than 0 stands for."""
-    message = f"OKX answered {envelope.code[:20]}: {envelope.msg[:200]}"
-    if envelope.code in ("50011", "50061"):
-        return Throttled(message, retry_after_s=RATE_S, reason="rate", venue=NAME)
-    if envelope.code in _BUSY:
-        return Unreachable(message, reason="busy", venue=NAME)
-    return Rejected(message, reason=_REASONS.get(envelope.code, "refused"), venue=NAME)
-
-
-def refusal(status: int, body: bytes) -> VenueError | None:
-    """The error that an answer means at OKX, which states its own codes in the body whatever the status."""
-    try:
-        envelope = _ENVELOPE.decode(body)
-    except UNREADABLE:
-        return None
-    return None if envelope.code == "0" or status >= 500 else _refused(envelope)
-
-
-def _answered(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:
-    """The data of an answer that is no error.
-
-    Raises
-    ------
-    VenueError
-        The error its code stands for, or ``WireError`` when it lacks the documented shape.
-    """
-    envelope = decode(_ENVELOPE, body, what)
-    if envelope.code != "0":
-        raise _refused(envelope)
-    return decode(decoder, envelope.data, what)
+CODES: Final = Codes(
+    venue=NAME,
+    spoken="OKX",
+    good="0",
+    rate=frozenset(("50011", "50061")),
+    rate_s=RATE_S,
+    busy=frozenset(("50001", "50004", "50013", "50026")).__contains__,
+    reasons=_REASONS,
+)
 
 
 def instruments_request(_: Category, cursor: str | None) -> Request:
@@ -170,7 +138,7 @@ def parse_instruments(body: bytes, receive_ns: int) -> Listings:
     left_out: list[tuple[str, str]] = []
     names: dict[Instrument, str] = {}
     kind = ""
-    for raw in _answered(_ROWS, body, "instruments"):
+    for raw in CODES.answered(_ROWS, body, "instruments"):
         row = decode(_INSTRUMENT, raw, "instruments")
         kind = row.instType
         try:
@@ -239,7 +207,7 @@ def parse_quotes(body: bytes, receive_ns: int, symbols: SymbolTable) -> list[Eve
     known = symbols.instruments(CATEGORY)
     return [
         event
-        for row in _answered(_TICKERS, body, "tickers")
+        for row in CODES.answered(_TICKERS, body, "tickers")
         if row.instId in known
         for event in ticker_events(row, of_listing(symbols, known[row.instId]), receive_ns)
     ]
@@ -258,7 +226,7 @@ def parse_book(body: bytes, receive_ns: int, listing: Listing) -> BookSnapshot:
     WireError
         If the answer lacks the documented shape, its number, or levels.
     """
-    books = _answered(_BOOKS, body, "books")
+    books = CODES.answered(_BOOKS, body, "books")
     if len(books) != 1:
         raise WireError(f"OKX books: {len(books)} books, not one.", reason="value", field="data")
     (book,) = books
@@ -300,7 +268,7 @@ def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: I
     WireError
         If a row lacks the documented shape, is out of order, or states a price outside its own low and high.
     """
-    rows = _answered(_BARS, body, "history-candles")
+    rows = CODES.answered(_BARS, body, "history-candles")
     table = table_of([row[:8] for row in rows[::-1] if row[8] == "1"], 8)
     names = ("open", "high", "low", "close")
     columns = {name: table[:, at] for at, name in enumerate(names, 1)}
@@ -325,7 +293,7 @@ def parse_funding(body: bytes, receive_ns: int, instrument: Instrument) -> list[
     WireError
         If a row lacks the documented shape.
     """
-    rows = _answered(_FUNDING, body, "funding-rate-history")
+    rows = CODES.answered(_FUNDING, body, "funding-rate-history")
     return [
         FundingSettled(
             instrument,
@@ -351,7 +319,7 @@ def parse_open_interest(body: bytes, receive_ns: int, instrument: Instrument) ->
     WireError
         If a row lacks the documented shape.
     """
-    rows = _answered(_INTEREST, body, "open-interest-history")
+    rows = CODES.answered(_INTEREST, body, "open-interest-history")
     return [
         OpenInterestPoint(instrument, at * MILLISECOND_NS, receive_ns, base)
         for at, _, base, _ in sorted(rows)
@@ -372,7 +340,7 @@ def parse_account_ratio(body: bytes, receive_ns: int, instrument: Instrument) ->
     WireError
         If a row lacks the documented shape.
     """
-    rows = _answered(_RATIOS, body, "long-short-account-ratio-contract")
+    rows = CODES.answered(_RATIOS, body, "long-short-account-ratio-contract")
     return [
         DerivativesUpdate(instrument, at * MILLISECOND_NS, receive_ns, long_share=ratio / (1 + ratio))
         for at, ratio in sorted(rows)
