@@ -37,4 +37,7 @@ async def test_the_holder_hears_of_an_end_from_outside_and_not_of_its_own_change
 
 
 async def test_a_wait_ends_by_itself_without_a_change() -> None:
-    await moved(asyncio.Event(), 0.001)
+    still = asyncio.Event()
+    async with asyncio.timeout(5):
+        await moved(still, 0.001)
+    assert not still.is_set()

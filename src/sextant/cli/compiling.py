@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from sextant.app import Server, assemble
+from sextant.cli.serving import DEMO_HISTORY, OPTIONS
 from sextant.cli.simulating import Addresses, simulated
 from sextant.cli.version import code_version
 from sextant.config import load
@@ -24,21 +25,11 @@ from sextant.scans.scoreboard import score
 from sextant.scans.scoring import Scoring
 from sextant.scans.universe import choose
 from sextant.strategies.catalog import strategies
-from sextant.venues.backfill import Plan
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Wanted, Watcher, at
 
 SEED: Final = 7
 INSTRUMENTS: Final = 24
-HISTORY: Final = Plan(
-    bars={"4h": 1000, "1h": 1000, "1m": 1000, "5m": 1000, "30m": 1000, "1d": 1000},
-    funding=200,
-    open_interest=300,
-    account_ratio=0,
-)
-OPTIONS: Final = Wanted(
-    bases=frozenset({"BTC"}), quotes=frozenset({"USD"}), most=200, history=None, kinds=frozenset({"option"})
-)
 PARTS: Final = 2  # two cores
 LONGEST_S: Final = 300.0  # a machine that takes longer compiles when it is asked for the first time
 
@@ -90,7 +81,7 @@ async def _filled(server: Server, addresses: Addresses, clock: Clock) -> None:
         at(venue("bybit"), addresses.rest, addresses.sockets),
         clock,
         server.source.learn,
-        Wanted(most=INSTRUMENTS, history=HISTORY),
+        Wanted(most=INSTRUMENTS, history=DEMO_HISTORY),
         watcher,
     )
     options = Feed(

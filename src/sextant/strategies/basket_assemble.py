@@ -24,6 +24,7 @@ from sextant.strategies.proof import CAUTION, Proof, grade_of
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
 from sextant.strategies.sizing import ES95_OF_SIGMA, ES99_OF_SIGMA, Binding, Means, on_tick
+from sextant.strategies.wording import spread_assumed, unproven
 
 MISSED_HEDGE_FRAC: Final = 0.005
 """Loss of one missed hedge, share of the reference notional."""
@@ -291,15 +292,9 @@ def _warnings(offer: BasketOffer, size: Size) -> tuple[str, ...]:
     card, pricing = offer.weakest, offer.pricing
     told = [LEGS_ONLY]
     if offer.proof.gross_bps is None:
-        told.append(
-            f"Unproven: {card.reason or f'{card.n_eff:.0f} of 30 independent events'}; the edge is withheld and the "
-            "size is a quarter of the risk budget."
-        )
+        told.append(unproven(card, "the edge is"))
     if pricing.touch.assumed:
-        told.append(
-            f"The spread is assumed to be {pricing.assumptions.spread_bps_assumed:g} bps around the last close: the "
-            "recording has no quotes."
-        )
+        told.append(spread_assumed(pricing))
     if any(leg.entry.kind == "law" for leg in offer.terms.legs):
         told.append("Slippage beyond the touch is modelled by the square-root law where no book is known.")
     if any(leg.fee is not None and leg.fee.assumed for leg in offer.terms.legs):

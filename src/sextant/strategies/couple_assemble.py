@@ -28,6 +28,7 @@ from sextant.strategies.proof import CAUTION, PROVEN_EVENTS, grade_of
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
 from sextant.strategies.sizing import ES95_OF_SIGMA, Binding, on_tick
+from sextant.strategies.wording import spread_assumed, unproven
 
 _CENT: Final = Decimal("0.01")
 
@@ -292,15 +293,9 @@ def _warnings(offer: CoupleOffer, size: Size) -> tuple[str, ...]:
     card, pricing = offer.card, offer.pricing
     told: list[str] = []
     if card.kind != "analytic" and (card.n_eff < PROVEN_EVENTS or offer.proof.gross_bps is None):
-        told.append(
-            f"Unproven: {card.reason or f'{card.n_eff:.0f} of 30 independent events'}; edge and confidence are "
-            "withheld and the size is a quarter of the risk budget."
-        )
+        told.append(unproven(card))
     if pricing.touch.assumed:
-        told.append(
-            f"The spread is assumed to be {pricing.assumptions.spread_bps_assumed:g} bps around the last close: the "
-            "recording has no quotes."
-        )
+        told.append(spread_assumed(pricing))
     if any(leg.entry.kind == "law" for leg in offer.terms.legs):
         told.append("Slippage beyond the touch is modelled by the square-root law where no book is known.")
     told += [

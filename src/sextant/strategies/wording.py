@@ -49,6 +49,17 @@ def reasons(
     return tuple(told)
 
 
+def unproven(card: Scorecard, withheld: str = "edge and confidence are") -> str:
+    """The warning that too little is known of the past."""
+    lack = card.reason or f"{card.n_eff:.0f} of 30 independent events"
+    return f"Unproven: {lack}; {withheld} withheld and the size is a quarter of the risk budget."
+
+
+def spread_assumed(pricing: Pricing) -> str:
+    """The warning that a recording holds no quotes."""
+    return f"The spread is assumed to be {pricing.assumptions.spread_bps_assumed:g} bps around the last close: the recording has no quotes."
+
+
 def warnings(
     candidate: Candidate, pricing: Pricing, card: Scorecard, terms: Terms, size: Size
 ) -> tuple[str, ...]:
@@ -57,10 +68,7 @@ def warnings(
     own, executed = view.instruments[candidate.column], view.instruments[candidate.executed]
     told: list[str] = []
     if card.n_eff < 30:
-        told.append(
-            f"Unproven: {card.reason or f'{card.n_eff:.0f} of 30 independent events'}; edge and confidence are "
-            "withheld and the size is a quarter of the risk budget."
-        )
+        told.append(unproven(card))
     if card.miscalibrated:
         told.append(
             "Confidence is withheld: live ideas of this strength have done otherwise than was stated."
@@ -70,9 +78,7 @@ def warnings(
             f"Live ideas of this strategy earn less than its past: {card.edge_decay_z:.1f} standard errors."
         )
     if pricing.touch.assumed:
-        told.append(
-            f"The spread is assumed to be {terms.spread_bps:g} bps around the last close: the recording has no quotes."
-        )
+        told.append(spread_assumed(pricing))
     if terms.entry.kind == "law":
         told.append("Slippage beyond the touch is modelled by the square-root law: no book is known.")
     if terms.fee is not None and terms.fee.assumed:

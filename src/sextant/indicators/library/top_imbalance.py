@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
-
 from sextant.indicators.compiling import compiled
 from sextant.indicators.contract import Indicator, Output, State, Values
-from sextant.indicators.windows import counter, lin, mask, ratio, tick, void
+from sextant.indicators.sizes import imbalance
+from sextant.indicators.windows import counter
 from sextant.model.bar import Floats
 
 LEVELS: Final = 5
@@ -30,28 +29,7 @@ def _advance(
 ) -> None:
     (count,) = state
     (out,) = outputs
-    fade = 1.0
-    columns = out.shape[1]
-    net, total = np.empty(columns), np.empty(columns)
-    for t in range(out.shape[0]):
-        tick(count, inputs[0][t])
-        for s in range(columns):
-            net[s], total[s] = 0.0, 0.0
-        weight = 1.0
-        for k in range(LEVELS):
-            bid, ask = inputs[k][t], inputs[LEVELS + k][t]
-            if k < LEAST:
-                void(count, bid)
-                void(count, ask)
-            for s in range(columns):
-                b = 0.0 if np.isnan(bid[s]) else bid[s]
-                a = 0.0 if np.isnan(ask[s]) else ask[s]
-                net[s] = net[s] + weight * (b - a)
-                total[s] = total[s] + weight * (b + a)
-            weight = weight * fade
-        for s in range(columns):
-            out[t, s] = lin(ratio(net[s], total[s]))
-        mask(out[t], count, 0)
+    imbalance(count, inputs, out, LEVELS, LEAST, 1.0)
 
 
 INDICATOR = Indicator(
