@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from pgqueuer.domain.errors import PgqException
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.kit.db import open_engine
+from sextant.kit.db_faults import LOST
 from sextant.kit.queue import WorkQueue, connect, install_script, uninstall_script
 from support.postgres import postgresql
 
@@ -161,4 +164,24 @@ async def test_a_service_whose_connection_is_killed_goes_on(server: str) -> None
         await put(db, queue, "after")
         assert await seen.take(1) == ["after"]
     await _alone(db, uninstall_script())
+    await db.dispose()
+
+
+@pytest.mark.parametrize("error", [*(kind("lost") for kind in LOST), PgqException("lost")])
+async def test_a_service_outlives_whatever_a_lost_connection_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    db = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'sextant.db'}")
+    queue, seen = WorkQueue(db), Collected()
+    whole, failed = queue._serve_once, [error]
+
+    async def once(*given: Any) -> None:
+        if failed:
+            raise failed.pop()
+        await whole(*given)
+
+    monkeypatch.setattr(queue, "_serve_once", once)
+    async with serving(queue, seen.handle):
+        await put(db, queue, "a")
+        assert await seen.take(1) == ["a"]
     await db.dispose()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+import asyncpg
 import sqlalchemy as sa
 
 from sextant.errors import BudgetExceeded, SextantError
@@ -30,6 +31,9 @@ _PASSING_STATES: Final = frozenset(
 )
 """SQLSTATEs (PostgreSQL 18 manual, appendix A) after which the same transaction may succeed; class 08 too."""
 
+LOST: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What the driver raises where its connection is lost; the third when it is lost within a statement."""
+
 _CANCELLED: Final = "57014"  # statement_timeout
 _DISK_FULL: Final = "53100"
 _SQLITE_BUSY: Final = ("database is locked", "database table is locked")
@@ -49,7 +53,8 @@ def passing(error: BaseException) -> bool:
         return state in _PASSING_STATES or state.startswith("08")
     if isinstance(error, sa.exc.OperationalError):
         return any(word in str(error.orig) for word in _SQLITE_BUSY)
-    return isinstance(error, OSError | sa.exc.InterfaceError)
+    # An internal error without a state is the driver's own: its connection was lost within a statement.
+    return isinstance(error, OSError | sa.exc.InterfaceError | sa.exc.InternalError)
 
 
 def named(error: BaseException) -> SextantError | None:

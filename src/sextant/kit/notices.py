@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.kit import log
 from sextant.kit.clock import Clock
-from sextant.kit.db_faults import BACKOFF
+from sextant.kit.db_faults import BACKOFF, LOST
 from sextant.kit.ids import new_fraction
 from sextant.kit.queue import connect
 
@@ -50,7 +50,7 @@ class Notices:
         while True:
             try:
                 connection = await connect(self._db)
-            except (asyncpg.PostgresError, OSError) as error:
+            except LOST as error:
                 if not failures:
                     _LOG.warning("notices.lost", channel=self._channel, error=type(error).__name__)
                 await self._clock.sleep(BACKOFF.wait_s(failures, new_fraction))
@@ -59,7 +59,7 @@ class Notices:
             failures = 0
             try:
                 await self._listen(connection, notice, gap)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except LOST as error:
                 _LOG.warning("notices.lost", channel=self._channel, error=type(error).__name__)
             finally:
                 connection.terminate()

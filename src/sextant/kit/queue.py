@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.kit import log
 from sextant.kit.db import CONNECT_S, SILENT_S
-from sextant.kit.db_faults import BACKOFF
+from sextant.kit.db_faults import BACKOFF, LOST
 from sextant.kit.ids import new_fraction
 
 SCHEMA: Final = "jobs"  # a schema of its own: the tables of pgqueuer are not ours to migrate
@@ -104,7 +104,7 @@ class WorkQueue:
                 stopping.set()
                 await asyncio.wait({attempt})
                 raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PgqException) as error:
+            except (*LOST, PgqException) as error:
                 _LOG.warning("queue.lost", error=type(error).__name__)
                 await _pause(stopping, BACKOFF.wait_s(failures, new_fraction))
                 failures += 1
