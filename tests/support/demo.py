@@ -21,6 +21,7 @@ _ADDRESS: Final = re.compile(r"Sextant answers on (http://\S+)")
 _PASSWORD: Final = re.compile(r"with the password (\S+) \(shown once\)")
 OWN: Final = ""  # stands for the token of the demo's person
 _COMPLETE: Final = "Long frames are complete"
+ANSWERS: Final = "Sextant answers on"
 
 
 @dataclass
@@ -44,8 +45,8 @@ class Demo:
     token: str = ""
     starts: int = field(default=0)
 
-    def start(self) -> Demo:
-        """Start it and wait until it answers and its long frames are complete."""
+    def start(self, told_by: str = _COMPLETE) -> Demo:
+        """Start it and wait for a line of its own; without one named, until its long frames are complete."""
         self.starts += 1
         told = self.folder / f"told-{self.starts}.log"
         environ = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
@@ -63,7 +64,7 @@ class Demo:
         with told.open("wb") as output:
             self.process = subprocess.Popen(command, stderr=output, stdout=output, env=environ)
         end = time.monotonic() + START_S
-        while _COMPLETE not in (text := told.read_text()):
+        while told_by not in (text := told.read_text()):
             if self.process.poll() is not None or time.monotonic() > end:
                 raise AssertionError(f"the demo did not come up:\n{text}")
             time.sleep(0.1)
