@@ -7,7 +7,7 @@ JOBS ?= 2
 FUZZ_FRAMES ?= 1000000
 ARGS ?=
 
-.PHONY: help setup run test check status-truth kill bench fuzz attack format clean
+.PHONY: help setup run test check status-truth kill peers bench fuzz attack format clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ status-truth: setup ## a million polls of scans while processes are killed (an h
 
 kill: setup      ## a thousand SIGKILLs in the middle of scans (hours)
 	@KILLS=1000 $(BIN)/pytest -q -s tests/faults/test_kill.py
+
+peers: setup     ## other programs that `make bench` then measures beside ours
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python -r bench/peers/requirements.txt
 
 bench: setup     ## benchmarks against bench/budgets.toml
 	@$(BIN)/python bench/run.py

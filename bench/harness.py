@@ -6,12 +6,30 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"  # `make peers` makes it
+
+
+def peer(script: str, *arguments: str | Path) -> dict[str, Any] | None:
+    """What a script of ``bench/peers`` told in the peers' own environment; None where that is not installed."""
+    if not PEERS_PYTHON.exists():
+        return None
+    done = subprocess.run(  # noqa: S603  # our own script, an interpreter of our own making
+        [str(PEERS_PYTHON), str(ROOT / "bench" / "peers" / script), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 def data_dir() -> Path | None:

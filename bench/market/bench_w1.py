@@ -1,7 +1,8 @@
 """W1: raw Bybit frames of 200 instruments, from bytes to correct books, trades, taker volume, facts and bars.
 
 Rates are per second of processor time of one core, so that neighbours on the machine do not count. The floor is
-one typed decoding of the same bytes with nothing applied. The first argument is the number of frames.
+one typed decoding of the same bytes with nothing applied. The handlers of cryptofeed and ccxt.pro read the same frames in
+turns with ours, where ``make peers`` has installed them. The first argument is the number of frames.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import random
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import msgspec
 
-from harness import tell
+from harness import peer, tell
 from sextant.market.state import MarketState
 from sextant.model.events import Level
 from sextant.model.times import MILLISECOND_NS, MINUTE_NS
@@ -34,6 +36,7 @@ SPAN_MS = 400_000
 RUNS = 5
 START_MS = START_NS // MILLISECOND_NS
 PEERS = ("cryptofeed", "ccxt")
+PEER_FRAMES = 100_000  # of each run of a peer: they take the longest
 
 
 class Truth:
@@ -54,9 +57,10 @@ class Truth:
         message = {"topic": topic, "type": kind, "ts": now_ms, "data": data}
         return json.dumps(message, separators=(",", ":")).encode()
 
-    def snapshot(self) -> bytes:
+    def snapshots(self) -> tuple[bytes, bytes]:
+        """What the venue sends first: the whole book and all facts."""
         bids, asks = self.market.shown()
-        return self._book("snapshot", START_MS, 1, bids, asks)
+        return self._book("snapshot", START_MS, 1, bids, asks), self.facts(START_MS, "snapshot")
 
     def _book(self, kind: str, now_ms: int, update: int, bids: list[Level], asks: list[Level]) -> bytes:
         sides = {
@@ -105,7 +109,7 @@ class Truth:
             )
         return self._frame(f"publicTrade.{self.symbol}", "snapshot", now_ms, rows)
 
-    def facts(self, now_ms: int) -> bytes:
+    def facts(self, now_ms: int, kind: str = "delta") -> bytes:
         self.mark = self.market.middle / 10
         data = {
             "symbol": self.symbol,
@@ -117,7 +121,7 @@ class Truth:
             "ask1Price": f"{(self.market.middle + 1) / 10:.2f}",
             "ask1Size": "2.345",
         }
-        return self._frame(f"tickers.{self.symbol}", "delta", now_ms, data)
+        return self._frame(f"tickers.{self.symbol}", kind, now_ms, data)
 
     def bar(self, now_ms: int) -> bytes:
         start = now_ms // 60_000 * 60_000
@@ -169,7 +173,7 @@ def generated(count: int) -> tuple[list[Truth], list[tuple[str, bytes]], list[by
     """The instruments, their frames with the kind of each, and the snapshots before them."""
     chance = random.Random(11)  # noqa: S311  # a fixed seed, nothing secret
     truths = [Truth(number, chance) for number in range(INSTRUMENTS)]
-    snapshots = [truth.snapshot() for truth in truths]
+    snapshots = [data for truth in truths for data in truth.snapshots()]
     frames: list[tuple[str, bytes]] = []
     for number in range(count):
         truth, now_ms, share = (
@@ -238,6 +242,23 @@ def floor(frames: list[tuple[str, bytes]]) -> Callable[[], None]:
     return run
 
 
+def _as_file(truths: list[Truth], frames: list[bytes], folder: str) -> Path:
+    """The names of the instruments and the frames, a line each, as the peers read them."""
+    path = Path(folder) / "frames"
+    path.write_bytes(b"\n".join([json.dumps([truth.symbol for truth in truths]).encode(), *frames]))
+    return path
+
+
+def _peer_rate(name: str, path: Path, truth: Truth) -> float | None:
+    """Frames a processor second of a peer; None where it is not installed. Its book must have been right."""
+    told = peer(f"w1_{name}.py", path)
+    if told is None:
+        return None
+    assert all(abs(best * 10 - round(best * 10)) < 1e-6 for best in told["best"]), told
+    assert told["best"][0] < told["best"][1], (name, truth.symbol, told)
+    return float(told["frames"]) / float(told["cpu_s"])
+
+
 def _cpu_s(work: Callable[[], None]) -> float:
     gc.collect()
     begun = time.process_time_ns()
@@ -251,24 +272,29 @@ def main() -> None:
     table = SymbolTable(Listing("linear", truth.symbol, truth.market.listed().spec) for truth in truths)
     decode = floor(frames)
     applied, decoded = [], []
-    for _ in range(RUNS):
-        state = MarketState("demo", simulated=True)
-        for truth in truths:
-            state.apply(truth.market.listed())
-        for data in snapshots:
-            for event in parse_frame("linear", data, START_NS, table):
-                state.apply(event)
-
-        def run(state: MarketState = state) -> None:
-            apply = state.apply
-            for _, data in frames:
+    rates: dict[str, list[float | None]] = {name: [] for name in PEERS}
+    with tempfile.TemporaryDirectory() as folder:
+        path = _as_file(truths, snapshots + [data for _, data in frames[:PEER_FRAMES]], folder)
+        for _ in range(RUNS):
+            state = MarketState("demo", simulated=True)
+            for truth in truths:
+                state.apply(truth.market.listed())
+            for data in snapshots:
                 for event in parse_frame("linear", data, START_NS, table):
-                    apply(event)
+                    state.apply(event)
 
-        applied.append(_cpu_s(run))
-        decoded.append(_cpu_s(decode))
-        for truth in truths:
-            truth.check(state)
+            def run(state: MarketState = state) -> None:
+                apply = state.apply
+                for _, data in frames:
+                    for event in parse_frame("linear", data, START_NS, table):
+                        apply(event)
+
+            applied.append(_cpu_s(run))
+            decoded.append(_cpu_s(decode))
+            for name in PEERS:
+                rates[name].append(_peer_rate(name, path, truths[0]))
+            for truth in truths:
+                truth.check(state)
     ratios = [floor_s / spent for floor_s, spent in zip(decoded, applied, strict=True)]
     tell(
         "market.w1",
@@ -280,9 +306,21 @@ def main() -> None:
             "floor_frames_per_cpu_s": count / statistics.median(decoded),
             "share_of_typed_floor": statistics.median(ratios),
             "runs": float(RUNS),
-            # Their handlers need an environment of their own, which this bench does not make.
-            **{f"times_{peer}": None for peer in PEERS},
+            **{f"{name}_frames_per_cpu_s": _median(rates[name]) for name in PEERS},
+            **{f"times_{name}": _times(count, applied, rates[name]) for name in PEERS},
         },
+    )
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _times(count: int, applied: list[float], rates: list[float | None]) -> float | None:
+    """How many times as fast as a peer, run by run."""
+    return _median(
+        [None if rate is None else count / spent / rate for spent, rate in zip(applied, rates, strict=True)]
     )
 
 
