@@ -8,7 +8,7 @@ import pytest
 from sextant.errors import InputError
 from sextant.sim.market_model import DAY_MINUTES, FIRST_DAY, MarketModel
 from sextant.sim.paths import Bars, fold
-from sextant.sim.universe import Listing
+from sextant.sim.universe import Listing, Terms, relisted
 
 DAY = 20_700
 
@@ -139,3 +139,29 @@ def test_the_mean_price_of_a_bar_lies_within_its_range(
 def test_moments_outside_the_known_days_are_refused(market: MarketModel) -> None:
     with pytest.raises(InputError, match="outside the simulated"):
         market.bars(_listing(market, "BTCUSDT"), 1_440, FIRST_DAY - 1, 2)
+
+
+def test_one_market_listed_by_two_venues_has_near_prices_and_other_volumes() -> None:
+    model = MarketModel(7, 12)
+    terms = Terms(house=3, turnover=0.5, spread=1.0, away=3e-4)
+    ours = model.listings[0]
+    other = model.listed_as([relisted(ours, terms, 0, ours.base, "BTC-USDT")])
+    assert other.find("linear", ours.symbol) is None
+    theirs = other.find("linear", "BTC-USDT")
+    assert theirs is not None
+    first = 20_000 * 24
+    here, there = model.bars(ours, 60, first, 480), other.bars(theirs, 60, first, 480)
+    apart = np.log(there.close * theirs.tick) - np.log(here.close * ours.tick)
+    assert 1e-4 < float(np.abs(apart).max()) < 2e-3
+    assert float(np.abs(apart).mean()) < 6e-4
+    ratio = (there.lots * theirs.lot) / (here.lots * ours.lot)
+    assert 0.05 < float(np.median(ratio)) < 5.0
+    assert float(np.std(ratio)) > 0.05
+    rates = [
+        (model.funding_rate(ours, number), other.funding_rate(theirs, number))
+        for number in range(60_000, 60_060)
+    ]
+    assert 0.0 < max(abs(one - two) for one, two in rates) < 2e-4
+    days = other.bars(theirs, 1_440, 20_000, 20)
+    assert (days.high == there.high.reshape(20, 24).max(axis=1)).all()  # bars still fold exactly
+    assert (days.lots == there.lots.reshape(20, 24).sum(axis=1)).all()

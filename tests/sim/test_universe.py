@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sextant.errors import InputError
-from sextant.sim.universe import listings, names
+from sextant.sim.universe import Terms, listings, names, relisted
 
 
 def test_240_listings_are_200_perpetuals_and_40_spot() -> None:
@@ -37,3 +37,14 @@ def test_terms_differ() -> None:
 def test_a_number_out_of_range_is_refused(number: int) -> None:
     with pytest.raises(InputError, match="the simulator lists"):
         listings(7, number)
+
+
+def test_another_venue_lists_an_instrument_in_its_own_steps_and_draws_its_own_trades() -> None:
+    btc = listings(7, 12)[0]
+    theirs = relisted(btc, Terms(house=3, turnover=0.1, spread=2.0, away=2e-4, finer=1), 4, "XBT", "XBT-USD")
+    assert (theirs.position, theirs.base, theirs.symbol) == (4, "XBT", "XBT-USD")
+    assert theirs.tick == btc.tick / 10.0
+    assert theirs.tick_decimals == btc.tick_decimals + 1
+    assert theirs.spread_ticks * theirs.tick == pytest.approx(2.0 * btc.spread_ticks * btc.tick)
+    assert (theirs.turnover, theirs.lot) == (btc.turnover / 10.0, 1.0 / 10**theirs.lot_decimals)
+    assert len({btc.own_lane, theirs.own_lane, btc.base_lane + 3_000 - theirs.base_lane}) == 3

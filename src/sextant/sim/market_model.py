@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Self
 
 import numpy as np
 
@@ -34,6 +36,8 @@ _WICKS: Final = 7
 _FUNDING: Final = 20
 _INTEREST: Final = 21
 _CROWD: Final = 22
+_AWAY: Final = 23
+_HOUSES: Final = 20_000  # beyond every stream that all venues share
 
 _CUTS: Final = {
     240: Cut(1, 6, 6, FEWEST_LOTS * 240),
@@ -78,12 +82,26 @@ class MarketModel:
 
     def relist(self, listing: Listing) -> None:
         """Replace the terms of the listing at that position; its past is stated in the new terms from now on."""
-        every = list(self.listings)
-        every[listing.position] = listing
-        self.listings = tuple(every)
+        self.listings = tuple(
+            listing if each.position == listing.position else each for each in self.listings
+        )
         self._by_symbol[listing.category, listing.symbol] = listing
         for key in [key for key in self._minutes if key[0] == listing.position]:
             del self._minutes[key]
+
+    def listed_as(self, listed: Sequence[Listing]) -> Self:
+        """The same market as another venue lists it, in its own spelling, steps and sizes.
+
+        Parameters
+        ----------
+        listed
+            Of lanes that this market has; positions that no other venue of this market uses keep their trades apart.
+        """
+        other = copy.copy(self)
+        other.listings = tuple(listed)
+        other._by_symbol = {(listing.category, listing.symbol): listing for listing in other.listings}  # noqa: SLF001  # a copy of ours
+        other._minutes = OrderedDict()  # noqa: SLF001  # a copy of ours
+        return other
 
     def bars(self, listing: Listing, minutes: int, first: int, count: int, shift: int = 0) -> Bars:
         """``count`` whole bars of ``minutes`` from bar number ``first``, counted from ``shift`` minutes after 1970.
@@ -169,6 +187,8 @@ class MarketModel:
         slow = float(self.noise.wave(_FUNDING, listing.lane, day / 9.0)[0])
         quick = float(self.noise.wave(_FUNDING + 100, listing.lane, day * 2.0)[0])
         scale = 6.0e-4 if listing.lane % 9 == 4 else 0.9e-4
+        if listing.house:
+            quick += 0.5 * float(self.noise.wave(_FUNDING + _HOUSES, listing.base_lane, day)[0])
         rate = (1.0e-4 + scale * slow + 0.4e-4 * quick) * hours / 8.0
         return max(-0.005, min(0.005, round(rate, 8)))
 
@@ -260,17 +280,27 @@ class MarketModel:
         if listing.category == "linear":
             close = close + np.log1p(self._basis(listing.lane, np.asarray(days + 1.0, dtype=np.float64)))
             start = start + np.log1p(self._basis(listing.lane, np.asarray(days, dtype=np.float64)))
+        if listing.house:
+            # The same all day: a path bent by a hair may touch its extreme elsewhere, and then all of it differs.
+            astray = self._astray(listing, days)
+            close, start = close + astray, start + astray
         up = np.abs(self.noise.normal(_WICKS, listing.lane, days)) * 0.45 + 0.05
         down = np.abs(self.noise.normal(_WICKS + 100, listing.lane, days)) * 0.45 + 0.05
         high = np.maximum(start, close) + up * listing.volatility
         low = np.minimum(start, close) - down * listing.volatility
         effort = np.abs(close - start) / listing.volatility
-        stream = _VOLUME + (300 if listing.category == "spot" else 0)
-        size = np.exp(0.45 * self.noise.normal(stream, listing.lane, days)) * (
+        stream = _VOLUME + (300 if listing.category == "spot" else 0) + (_HOUSES if listing.house else 0)
+        size = np.exp(0.45 * self.noise.normal(stream, listing.base_lane, days)) * (
             0.6 + 0.5 * np.minimum(effort, 4.0)
         )
         lots = np.rint(listing.turnover / listing.price / listing.lot * size)
         return Nodes(start, high, low, close, np.maximum(lots, FEWEST_LOTS * DAY_MINUTES * 2.0))
+
+    def _astray(self, listing: Listing, days: Integers) -> Floats:
+        """Log distance of the venue's price from that of venue 0 on each day."""
+        stream = _AWAY + (_HOUSES if listing.category == "spot" else 2 * _HOUSES)
+        found: Floats = listing.away * self.noise.wave(stream, listing.base_lane, days / 1.5)
+        return found
 
     def _days(self, listing: Listing, days: Integers, level: int) -> Bars:
         """All bars of ``level`` minutes of the days, rounded to ticks and lots.

@@ -131,7 +131,7 @@ class Tape:
         minute, row = divmod(slot, self.parts)
         plan = self.plan(minute)
         start, high, low, end = (int(side[row]) for side in (plan.open, plan.high, plan.low, plan.close))
-        dice = self.model.noise.dice(_TRADES, self.listing.position, slot)
+        dice = self.model.noise.dice(_TRADES, self.listing.own_lane, slot)
         stops = _stops(start, high, low, end, dice)
         sizes = _shares(int(plan.lots[row]), len(stops), dice)
         last_ms, before, turn = self.due_ms(slot), start, 2
@@ -155,7 +155,7 @@ class Tape:
         return trades
 
     def _move(self, slot: int, last: Print, wanted: int) -> None:
-        dice = self.model.noise.dice(_BOOK, self.listing.position, slot)
+        dice = self.model.noise.dice(_BOOK, self.listing.own_lane, slot)
         spread = self._spread(dice)
         bid, ask = (last.ticks - spread, last.ticks) if last.bought else (last.ticks, last.ticks + spread)
         if bid < 1:
@@ -169,7 +169,7 @@ class Tape:
 
     def _deepen(self, wanted: int) -> None:
         self._depth = max(self._depth, wanted)
-        dice = self.model.noise.dice(_BOOK + 100, self.listing.position, self.slot)
+        dice = self.model.noise.dice(_BOOK + 100, self.listing.own_lane, self.slot)
         self.book.bids.deepen(wanted, dice)
         self.book.asks.deepen(wanted, dice)
 
@@ -231,7 +231,7 @@ class Tape:
         minute, row = divmod(slot, self.parts)
         plan = self.plan(minute)
         start, end = int(plan.open[row]), int(plan.close[row])
-        dice = self.model.noise.dice(_FORCED, self.listing.position, slot)
+        dice = self.model.noise.dice(_FORCED, self.listing.own_lane, slot)
         move = abs(end - start) / start
         if self.listing.category == "spot" or dice.unit() > min(
             0.6, (move / self.listing.volatility * 12.0) ** 2

@@ -79,6 +79,10 @@ class Listing:
         Minutes between funding settlements; 0 for spot.
     launch_day
         First day of trading, in days since 1970.
+    house
+        Number of the venue, by which what is its alone is drawn; 0 is Bybit.
+    away
+        How far its price strays from that of venue 0: standard deviation of the log distance.
     """
 
     position: int
@@ -98,6 +102,18 @@ class Listing:
     character: Character
     funding_minutes: int
     launch_day: int
+    house: int = 0
+    away: float = 0.0
+
+    @property
+    def own_lane(self) -> int:
+        """Lane of what no other instrument and no other venue shares: trades and the order book."""
+        return self.position + 1_000 * self.house
+
+    @property
+    def base_lane(self) -> int:
+        """Lane of what all instruments of the base share at this venue alone."""
+        return self.lane + 1_000 * self.house
 
     def coarser(self) -> Listing:
         """The same listing with a price step ten times as large."""
@@ -108,6 +124,54 @@ class Listing:
             shown_decimals=max(0, self.shown_decimals - 1),
             spread_ticks=max(1, round(self.spread_ticks / 10)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How another venue lists what venue 0 lists.
+
+    Parameters
+    ----------
+    house
+        Its number, above 0; each venue has its own.
+    turnover, spread
+        Factors on what trades there and on the distance of ask from bid.
+    away
+        How far its prices stray: standard deviation of the log distance.
+    finer
+        Decimals by which its price step is finer.
+    """
+
+    house: int
+    turnover: float
+    spread: float
+    away: float
+    finer: int = 0
+
+
+def relisted(listing: Listing, terms: Terms, position: int, base: str, symbol: str) -> Listing:
+    """The instrument as another venue lists it, under its own spelling and at ``position`` among its listings."""
+    turnover = listing.turnover * terms.turnover
+    step = 10**terms.finer
+    return dataclasses.replace(
+        listing,
+        position=position,
+        base=base,
+        symbol=symbol,
+        tick=listing.tick / step,
+        tick_decimals=listing.tick_decimals + terms.finer,
+        shown_decimals=listing.tick_decimals + terms.finer,
+        lot_decimals=_lot_decimals(turnover / listing.price),
+        lot=1.0 / 10 ** _lot_decimals(turnover / listing.price),
+        turnover=turnover,
+        spread_ticks=max(1, round(listing.spread_ticks * terms.spread * step)),
+        house=terms.house,
+        away=terms.away,
+    )
+
+
+def _lot_decimals(day_units: float) -> int:
+    return max(0, math.ceil(math.log10(_LOTS_A_DAY / day_units)))
 
 
 def names() -> tuple[str, ...]:
@@ -169,7 +233,7 @@ def _listing(seed: int, position: int, lane: int, category: Category) -> Listing
     day_units = turnover / price
     if category == "spot":
         turnover, day_units = turnover / 6.0, day_units / 6.0
-    lot_decimals = max(0, math.ceil(math.log10(_LOTS_A_DAY / day_units)))
+    lot_decimals = _lot_decimals(day_units)
     spread = (0.02 + 14.0 * share**2) * price / 10_000.0
     hours = (8, 8, 8, 4, 8, 4, 1)[dice.below(7)] if lane > 1 else 8
     age = 0 if lane < 60 else dice.below(1_500) if dice.unit() < 0.35 else 0
