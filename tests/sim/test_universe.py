@@ -46,5 +46,7 @@ def test_another_venue_lists_an_instrument_in_its_own_steps_and_draws_its_own_tr
     assert theirs.tick == btc.tick / 10.0
     assert theirs.tick_decimals == btc.tick_decimals + 1
     assert theirs.spread_ticks * theirs.tick == pytest.approx(2.0 * btc.spread_ticks * btc.tick)
-    assert (theirs.turnover, theirs.lot) == (btc.turnover / 10.0, 1.0 / 10**theirs.lot_decimals)
-    assert len({btc.own_lane, theirs.own_lane, btc.base_lane + 3_000 - theirs.base_lane}) == 3
+    assert theirs.turnover == pytest.approx(btc.turnover / 10.0)
+    assert theirs.lot == 1.0 / 10**theirs.lot_decimals
+    assert (btc.own_lane, btc.base_lane) == (btc.position, btc.lane)
+    assert (theirs.own_lane, theirs.base_lane) == (3_004, 3_000 + btc.lane)
