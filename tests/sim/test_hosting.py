@@ -8,7 +8,7 @@ from aiohttp import web
 
 from sextant.errors import InputError
 from sextant.kit.clock import ManualClock
-from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.hosting import Below, check_pace, check_time, hosted
 
 
 class Echo:
@@ -21,7 +21,13 @@ class Echo:
         self._fails = fails
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(text=f"{self.name} {request.path}")
+        if request.path.endswith("/socket"):
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            await socket.send_str((await socket.receive_str()).upper())
+            await socket.close()
+            return socket
+        return web.Response(text=f"{self.name} {request.path} {request.query_string}".rstrip())
 
     async def run(self) -> None:
         if self._fails:
@@ -45,6 +51,22 @@ async def test_the_longest_beginning_of_a_path_decides() -> None:
         assert await said(address, "/ws/api/v2") == "other /ws/api/v2"
         assert one.base_url == other.base_url == address
     assert (one.closed, other.closed) == (1, 1)
+
+
+async def test_a_venue_below_a_prefix_sees_its_own_paths() -> None:
+    root, below = Echo("root"), Echo("below")
+    async with hosted({"/": root, "/there": Below("/there", below)}, 0) as address:
+        assert below.base_url == f"{address}/there"
+        assert await said(below.base_url, "/api/v3/time") == "below /api/v3/time"
+        assert await said(below.base_url, "/api?names=%5B%22A%22%5D&x=1") == 'below /api names=["A"]&x=1'
+        assert await said(address, "/api/v3/time") == "root /api/v3/time"
+        async with (
+            aiohttp.ClientSession() as client,
+            client.ws_connect(below.base_url.replace("http", "ws", 1) + "/deep/socket") as socket,
+        ):
+            await socket.send_str("heard")
+            assert await socket.receive_str(timeout=5) == "HEARD"
+    assert (root.closed, below.closed) == (1, 1)
 
 
 async def test_a_venue_that_stopped_living_is_told_and_ends_the_context_with_its_error() -> None:

@@ -30,6 +30,45 @@ class Hosted(Protocol):
         """Say goodbye to every socket."""
 
 
+class Below:
+    """A venue whose own paths begin behind a prefix: several venues have paths of one spelling.
+
+    Parameters
+    ----------
+    prefix
+        As ``/binance``, without a final slash.
+    venue
+        Sees its paths as if they began at the root.
+    """
+
+    def __init__(self, prefix: str, venue: Hosted) -> None:
+        self._prefix = prefix
+        self._venue = venue
+
+    @property
+    def base_url(self) -> str:
+        """Where the venue's own paths begin."""
+        return self._venue.base_url
+
+    @base_url.setter
+    def base_url(self, address: str) -> None:
+        self._venue.base_url = address + self._prefix
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The reply to a request of its paths."""
+        own = request.rel_url.raw_path.removeprefix(self._prefix)
+        address = request.rel_url.with_path(own, encoded=True, keep_query=True)
+        return await self._venue.answer(request.clone(rel_url=address))
+
+    async def run(self) -> None:
+        """Let time pass until cancelled."""
+        await self._venue.run()
+
+    async def close(self) -> None:
+        """Say goodbye to every socket."""
+        await self._venue.close()
+
+
 @contextlib.asynccontextmanager
 async def hosted(venues: Mapping[str, Hosted], port: int) -> AsyncIterator[str]:
     """The address at which venues answer, inside the caller's loop until the context ends.
