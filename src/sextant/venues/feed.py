@@ -267,7 +267,7 @@ class Feed:
             held |= {listing.instrument: listing for listing in changed}
             now_ns = self._clock.now_ns()
             if changed:
-                self._learn([Listed(listing.spec, now_ns, now_ns) for listing in changed])
+                self._emit([Listed(listing.spec, now_ns, now_ns) for listing in changed])
             if self._wanted.history is None and self._more(found):
                 return
 
