@@ -24,6 +24,7 @@ def test_each_setting_has_effect() -> None:
         "data_dir": "/srv/sextant",
         "database_url": "postgresql+asyncpg://u:p@host/db",
         "replica_url": "postgresql+asyncpg://u:p@replica/db",
+        "redis_url": "redis://host:6379/0",
         "memory_limit_mb": "2048",
         "api_processes": "3",
         "host": "0.0.0.0",  # noqa: S104  # a value, nothing is bound
@@ -73,12 +74,14 @@ def test_a_description_masks_every_secret() -> None:
             "SEXTANT_TOKEN": "canary-token",
             "SEXTANT_DATABASE_URL": "postgresql+asyncpg://ada:canary-password@host/db",
             "SEXTANT_REPLICA_URL": "postgresql+asyncpg://ada:canary-password@replica/db",
+            "SEXTANT_REDIS_URL": "redis://:canary-password@store/0?password=canary-too",
         }
     )
     shown = config.describe()
     assert "canary" not in str(shown)
     assert shown["database_url"] == "postgresql+asyncpg://ada:***@host/db"
     assert shown["replica_url"] == "postgresql+asyncpg://ada:***@replica/db"
+    assert shown["redis_url"] == "redis://:***@store/0"
 
 
 def test_there_are_fewer_than_forty_settings() -> None:

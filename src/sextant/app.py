@@ -22,6 +22,7 @@ from sextant.errors import ConfigError, SextantError
 from sextant.evidence.events import EventTable
 from sextant.evidence.store import keep
 from sextant.kit import log
+from sextant.kit.bus import Bus
 from sextant.kit.clock import Clock
 from sextant.kit.conditions import Conditions
 from sextant.kit.db import migrate, open_engine
@@ -79,6 +80,8 @@ class Base:
     ----------
     replica
         Reads of reports go here; the database itself where no replica is configured.
+    bus
+        The shared store, where one is configured; it may be away at any time.
     """
 
     config: Config
@@ -89,6 +92,7 @@ class Base:
     recovery: Recovery
     metrics: Metrics
     conditions: Conditions
+    bus: Bus | None = None
 
     async def prepare(self) -> None:
         """Bring the schema to this release and ask for scans that wait; a database that is away is waited for."""
@@ -185,12 +189,16 @@ async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
     metrics = Metrics(clock)
     db = open_engine(config.database_url)
     replica = db if config.replica_url is None else open_engine(config.replica_url)
+    bus = None if config.redis_url is None else Bus(config.redis_url, clock)
     try:
         for one in {db, replica}:
             time_statements(one, clock, telling(metrics.queried))
         ledger = open_ledger(db)
-        yield Base(config, clock, db, replica, ledger, Recovery(ledger, clock), metrics, Conditions(clock))
+        recovery = Recovery(ledger, clock)
+        yield Base(config, clock, db, replica, ledger, recovery, metrics, Conditions(clock), bus)
     finally:
+        if bus is not None:
+            await bus.close()
         await db.dispose()
         await replica.dispose()
 
@@ -256,7 +264,7 @@ def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe)
     lag = LoopLag(clock)
     probes = {
         "database": database_probe(db),
-        "shared_store": in_process,
+        "shared_store": in_process if base.bus is None else base.bus.probe,
         "disk": disk_probe(base.config.data_dir),
         "loop": lag.probe,
         "feeds": feeds,

@@ -37,6 +37,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         ``sqlite+aiosqlite:///file`` or ``postgresql+asyncpg://...``; a file in the data folder by default.
     replica_url
         A read replica of the database, asked for reports only; the database itself when absent.
+    redis_url
+        ``redis://...`` of a Redis or Valkey that carries events and shared limits between processes; none by default.
     memory_limit_mb
         Data memory of a process that runs scans, in MB; a strategy that wants more ends as failed. None: no limit.
     host, port
@@ -56,6 +58,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     database_url: str
     replica_url: str | None = None
+    redis_url: str | None = None
     memory_limit_mb: int | None = None
     host: str = "127.0.0.1"
     port: int = 8400
@@ -96,6 +99,7 @@ def load(environ: Mapping[str, str]) -> Config:
         data_dir=data_dir,
         database_url=given.get("database_url") or f"sqlite+aiosqlite:///{data_dir / 'sextant.db'}",
         replica_url=given.get("replica_url") or None,
+        redis_url=given.get("redis_url") or None,
         memory_limit_mb=_memory(given.get("memory_limit_mb")),
         host=given.get("host") or "127.0.0.1",
         port=_port(given.get("port")),
@@ -151,6 +155,8 @@ def _shown(name: str, value: Any) -> str:
         return "***"
     if name in ("database_url", "replica_url"):
         return _without_password(value)
+    if name == "redis_url":
+        return _without_password(value.partition("?")[0])
     return ", ".join(value) or "-" if isinstance(value, tuple) else str(value)
 
 
