@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
+from sextant.errors import InputError
 from sextant.sim.books import Level
 from sextant.sim.drift import drifted
 from sextant.sim.faults import Fault
@@ -99,7 +100,10 @@ class Pushes:
     def bend(self, listing: Listing, topic: str, frame: dict[str, Any], fault: Fault) -> dict[str, Any]:
         """The frame with a fault of content in it."""
         if fault.kind == "drift":
-            changed: dict[str, Any] = drifted(frame, fault.options)
+            try:
+                changed: dict[str, Any] = drifted(frame, fault.options)
+            except InputError:
+                return frame  # a change names only the fields that moved: what it does not have cannot drift
             return changed
         if fault.kind == "burst" and topic.startswith("publicTrade."):
             return {

@@ -1,0 +1,170 @@
+"""The market plane whole, in virtual time: a simulated Bybit with a fault script, our feed, its broker, a market state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from sextant.kit.clock import ManualClock
+from sextant.market.books import BookState
+from sextant.market.freshness import FreshnessState
+from sextant.market.state import MarketState
+from sextant.model.events import Event, Stream
+from sextant.model.instrument import Instrument, parse_instrument
+from sextant.model.times import SECOND_NS
+from sextant.sim.bybit import Simulation, start
+from sextant.venues.asking import broker_of
+from sextant.venues.feed import Feed, Wanted, Watcher, at
+from sextant.venues.library.bybit import VENUE
+
+START_NS: Final = 1_790_000_010_000_000_000  # in the middle of a minute
+BTC: Final = parse_instrument("bybit:BTC-USDT:perpetual")
+ETH: Final = parse_instrument("bybit:ETH-USDT:perpetual")
+BOOK: Final = "orderbook.50.BTCUSDT"
+TRADES: Final = "publicTrade.BTCUSDT"
+STEP_S: Final = 0.25
+DEPTH: Final = 50
+_TURNS: Final = 12  # of the loop after each step: enough for a message to pass both sockets
+
+
+@dataclass
+class Plane:
+    """What a test looks at and drives.
+
+    Parameters
+    ----------
+    breaks
+        Each time a book stopped being believed: whose, why, and the seconds until it was believed again.
+    calls
+        Operation and end of every call to the venue.
+    """
+
+    clock: ManualClock
+    venue: Simulation
+    state: MarketState
+    feed: Feed = field(init=False)
+    events: list[Event] = field(default_factory=list)
+    breaks: list[tuple[Instrument, str, float]] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    _broken: dict[Instrument, tuple[str, int]] = field(default_factory=dict)
+    _whole: set[Instrument] = field(default_factory=set)
+
+    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+        """Apply events as the product does."""
+        for event in events:
+            self.events.append(event)
+            self.state.apply(event)
+            if getattr(event, "instrument", None) in (BTC, ETH):
+                self._judge(event.instrument)  # type: ignore[union-attr]  # one of the two has it
+        return [instrument for instrument, _ in self.state.drain_resyncs()]
+
+    def _judge(self, instrument: Instrument) -> None:
+        book, begun = self.state.book(instrument), self._broken.get(instrument)
+        if not book.valid and begun is None and instrument in self._whole:
+            self._broken[instrument] = (book.reason, self.clock.now_ns())
+        elif book.valid:
+            self._whole.add(instrument)
+            if begun is not None:
+                del self._broken[instrument]
+                self.breaks.append((instrument, begun[0], (self.clock.now_ns() - begun[1]) / SECOND_NS))
+
+    async def turn(self) -> None:
+        """Let every socket speak, without time passing."""
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+    async def step(self) -> None:
+        """A quarter of a second."""
+        self.clock.advance(STEP_S)
+        self.venue.pump()
+        await self.turn()
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass in steps."""
+        for _ in range(round(seconds / STEP_S)):
+            await self.step()
+
+    async def until(self, holds: Callable[[], bool], within_s: float) -> float:
+        """Seconds until something holds.
+
+        Raises
+        ------
+        AssertionError
+            If it does not within ``within_s``.
+        """
+        begun_ns = self.clock.now_ns()
+        while not holds():
+            spent_s = (self.clock.now_ns() - begun_ns) / SECOND_NS
+            assert spent_s < within_s, f"not within {within_s} s; the script did {self.venue.plan.history}"
+            await self.step()
+        return (self.clock.now_ns() - begun_ns) / SECOND_NS
+
+    def book(self, instrument: Instrument = BTC) -> BookState | None:
+        """The book of an instrument; None before it is listed."""
+        listed = any(spec.instrument == instrument for spec in self.state.instruments)
+        return self.state.book(instrument) if listed else None
+
+    def valid(self, instrument: Instrument = BTC) -> bool:
+        """Whether the book of an instrument is believed."""
+        book = self.book(instrument)
+        return book is not None and book.valid
+
+    def true(self, instrument: Instrument = BTC) -> bool:
+        """Whether a believed book is the simulator's own at the same number; such a one is never crossed."""
+        book = self.state.book(instrument)
+        if not book.valid:
+            return False
+        symbol = f"{instrument.base}USDT"
+        listing = self.venue.model.find("linear", symbol)
+        told = self.venue.book_at(symbol, DEPTH, book.sequence)
+        assert listing is not None
+        assert told is not None, f"push {book.sequence} is too old to compare"
+        for ours, theirs, best in ((book.bids, told[0], max), (book.asks, told[1], min)):
+            assert best(price for price, _ in ours) == ours[0][0]
+            expected = [(round(p * listing.tick, 8), round(q * listing.lot, 8)) for p, q in theirs]
+            assert [(round(p, 8), round(q, 8)) for p, q in ours] == sorted(expected, reverse=best is max), (
+                f"{instrument} differs at {book.sequence}"
+            )
+        return book.bids[0][0] < book.asks[0][0]
+
+    def freshness(self, stream: Stream, instrument: Instrument = BTC) -> FreshnessState:
+        """How a stream is judged now."""
+        return self.state.freshness(self.clock.now_ns())[instrument][stream].state
+
+    def struck(self, kind: str) -> int:
+        """How often the script did something."""
+        return sum(told == kind for _, told in self.venue.plan.history)
+
+
+@asynccontextmanager
+async def plane(
+    faults: Sequence[Mapping[str, Any]] = (),
+    folder: Path | None = None,
+    *,
+    instruments: int = 4,
+    wanted: Wanted | None = None,
+) -> AsyncIterator[Plane]:
+    """A running plane of a few instruments, no history; with a folder through a broker whose bans lie there."""
+    clock = ManualClock(START_NS)
+    async with start(clock, seed=7, instruments=instruments, faults=faults) as venue:
+        made = Plane(clock, venue, MarketState("demo", simulated=True))
+        watcher = Watcher(called=lambda operation, end, _: made.calls.append((operation, end)))
+        moved = at(VENUE, venue.base_url, venue.base_url.replace("http", "ws", 1))
+        # Spot shares its topics' names with perpetuals, and a script names topics.
+        only = Wanted(most=instruments, history=None, kinds=frozenset({"perpetual"}))
+        made.feed = Feed(moved, clock, made.learn, wanted or only, watcher)
+        if folder is not None:
+            made.feed.within(broker_of(VENUE, clock, folder))
+        running = asyncio.ensure_future(made.feed.run())
+        try:
+            yield made
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
