@@ -13,7 +13,7 @@ from sextant.kit.clock import ManualClock
 from sextant.market.books import BookState
 from sextant.market.freshness import FreshnessState
 from sextant.market.state import MarketState
-from sextant.model.events import Event, Stream
+from sextant.model.events import Event, Stream, StreamDown
 from sextant.model.instrument import Instrument, parse_instrument
 from sextant.model.times import SECOND_NS
 from sextant.sim.bybit import Simulation, start
@@ -58,8 +58,11 @@ class Plane:
         for event in events:
             self.events.append(event)
             self.state.apply(event)
-            if getattr(event, "instrument", None) in (BTC, ETH):
-                self._judge(event.instrument)  # type: ignore[union-attr]  # one of the two has it
+            touched = (
+                event.instruments if isinstance(event, StreamDown) else (getattr(event, "instrument", None),)
+            )
+            for instrument in {BTC, ETH}.intersection(touched):
+                self._judge(instrument)
         return [instrument for instrument, _ in self.state.drain_resyncs()]
 
     def _judge(self, instrument: Instrument) -> None:

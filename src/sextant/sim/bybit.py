@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TypedDict, Unpack
 
 import orjson
@@ -60,6 +61,7 @@ class Simulation:
     def __init__(self, clock: Clock, model: MarketModel, pace: float, faults: tuple[Fault, ...]) -> None:
         self._clock = clock
         self._skew_ms = 0
+        self._away_until_ms = 0
         self.model = model
         self.counters = Counters()
         self._limits = Limits(self.counters)
@@ -112,6 +114,9 @@ class Simulation:
                 self._skew_ms += int(fault.number("seconds", 0) * 1_000)
             elif fault.kind == "banned":
                 self._limits.ban("127.0.0.1", self.now_ms())
+            elif fault.kind == "away":
+                self._away_until_ms = self._true_ms() + int(fault.number("seconds", 600) * 1_000)
+                self._hub.strike_all(replace(fault, kind="reset"))
             elif fault.kind == "maintenance":
                 self._hub.notices.announce(self.now_ms(), fault.number("seconds", 600))
             elif fault.kind in ("delist", "retick"):
@@ -135,6 +140,10 @@ class Simulation:
         """The reply to any request that reaches the port."""
         now_ms, path = self.now_ms(), request.path
         address = request.remote or "unknown"
+        if self._true_ms() < self._away_until_ms and request.transport is not None:
+            self.counters.while_away += 1
+            request.transport.abort()
+            return web.Response()
         if path.startswith("/v5/public/"):
             return await self._open(request, address, now_ms)
         self.counters.requests += 1

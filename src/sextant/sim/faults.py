@@ -44,7 +44,7 @@ PUSH_FAULTS: Final = frozenset((*_SEQUENCE_FAULTS, *_SPELLING_FAULTS, *_LINK_FAU
 """What can hit a push of a topic, or whoever listens to it."""
 
 MOMENT_FAULTS: Final = frozenset(
-    (*_LINK_FAULTS, "raw", "binary", "skew", "banned", "delist", "retick", "maintenance")
+    (*_LINK_FAULTS, "raw", "binary", "skew", "banned", "away", "delist", "retick", "maintenance")
 )
 """What can happen to the whole venue at a moment."""
 

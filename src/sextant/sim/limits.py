@@ -31,6 +31,8 @@ class Counters:
         Calls to paths that place orders or move money; always 0.
     slow_clients
         Sockets cut because they did not read.
+    while_away
+        Calls and connections attempted while nobody answered.
     paths
         REST calls by path.
     """
@@ -43,6 +45,7 @@ class Counters:
     after_retry_after: int = 0
     forbidden: int = 0
     slow_clients: int = 0
+    while_away: int = 0
     paths: dict[str, int] = field(default_factory=dict)
 
 

@@ -103,7 +103,9 @@ class Pushes:
             try:
                 changed: dict[str, Any] = drifted(frame, fault.options)
             except InputError:
-                return frame  # a change names only the fields that moved: what it does not have cannot drift
+                if not topic.startswith("tickers."):
+                    raise
+                return frame  # a change names only the facts that moved: what it does not have cannot drift
             return changed
         if fault.kind == "burst" and topic.startswith("publicTrade."):
             return {
