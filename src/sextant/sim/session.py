@@ -79,6 +79,7 @@ class Session:
         self.heard_ms = now_ms
         self.muted_until_ms = 0
         self.now_ms = now_ms
+        self.sent_ms = now_ms
         self.queue: asyncio.Queue[Frame] = asyncio.Queue(_QUEUED)
         self.transport: asyncio.Transport | None = None
         self.closing: asyncio.Task[bool] | None = None
@@ -98,6 +99,7 @@ class Session:
             self.queue.put_nowait(frame)
         except asyncio.QueueFull:
             return False
+        self.sent_ms = self.now_ms
         return True
 
     async def write(self, counters: Counters) -> None:

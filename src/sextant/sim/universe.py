@@ -49,6 +49,7 @@ FOLLOWS: Final = {"OP": "ARB"}
 _LARGEST_TURNOVER: Final = 5.0e9
 _SMALLEST_TURNOVER: Final = 5.0e5
 _LOTS_A_DAY: Final = 2.0e7
+_FINEST_A_DAY: Final = 2.0e11
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,12 @@ def relisted(listing: Listing, terms: Terms, position: int, base: str, symbol: s
         house=terms.house,
         away=terms.away,
     )
+
+
+def finest(listing: Listing, decimals: int) -> Listing:
+    """The same listing with sizes in that many decimals, as far as a day's volume stays a number of exact steps."""
+    fewer = min(decimals, max(0, math.ceil(math.log10(_FINEST_A_DAY / (listing.turnover / listing.price)))))
+    return dataclasses.replace(listing, lot_decimals=fewer, lot=1.0 / 10**fewer)
 
 
 def _lot_decimals(day_units: float) -> int:
