@@ -8,7 +8,6 @@ from sextant.confluence.market_wide import (
     LEAD_ROWS,
     Held,
     Mood,
-    Selection,
     breadth,
     dispersion,
     following,
@@ -17,7 +16,6 @@ from sextant.confluence.market_wide import (
     pulse,
     ranks,
     regime_of,
-    select,
 )
 from sextant.model.bar import Floats
 
@@ -114,30 +112,6 @@ def test_leader_that_goes_ahead_is_found_with_its_lag() -> None:
     assert lead_of(led, led) is None
     assert lead_of(led, rng.normal(size=LEAD_ROWS)) is None
     assert lead_of(led[:100], other[:100]) is None
-
-
-def test_selection_is_still_while_neighbours_swap_ranks_at_every_refresh() -> None:
-    names = [f"I{at:02}" for at in range(8)]
-    swapped = [*names[:3], names[4], names[3], *names[5:]]
-    held = Selection()
-    for _ in range(2):
-        held = select(held, names, most=4)
-    assert held.chosen == tuple(names[:4])
-    for turn in range(10):
-        held = select(held, swapped if turn % 2 == 0 else names, most=4)
-        assert set(held.chosen) == set(names[:4])
-
-
-def test_selection_lets_go_of_the_small_after_three_refreshes_and_of_the_ineligible_at_once() -> None:
-    names = [f"I{at:02}" for at in range(9)]
-    held = select(select(Selection(), names, most=2), names, most=2)
-    small = [*names[1:8], names[0]]
-    for _ in range(2):
-        held = select(held, small, most=2)
-        assert names[0] in held.chosen
-    assert names[0] not in select(held, small, most=2).chosen
-    assert names[1] not in select(held, [names[0], *names[2:]], most=2).chosen
-    assert names[1] in select(held, names[2:], frozenset({names[1]}), most=2).chosen
 
 
 def test_pulse_is_measured_or_absent() -> None:

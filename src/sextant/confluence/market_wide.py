@@ -5,7 +5,6 @@ Every figure carries of how many instruments it was taken. Absent is NaN, never 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -21,11 +20,6 @@ BROAD: Final = 0.60
 BROAD_LEAVE: Final = 0.55
 NARROW_RETURN: Final = 0.01
 DWELL_NS: Final = 15 * 60 * 1_000_000_000
-
-SELECT: Final = 20
-ENTER_REFRESHES: Final = 2
-LEAVE_REFRESHES: Final = 3
-LEAVE_RANK: Final = 1.5
 
 LEAD_ROWS: Final = 240
 LEAD_LAGS: Final = 10
@@ -211,68 +205,6 @@ def _correlation(x: Floats, y: Floats) -> float:
     dx, dy = x - _summed(x) / len(x), y - _summed(y) / len(y)
     size = float(np.sqrt(_summed(dx * dx)) * np.sqrt(_summed(dy * dy)))
     return _summed(dx * dy) / size if size > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which instruments stand for the market, with how often each stood inside or outside running.
-
-    Parameters
-    ----------
-    chosen
-        Names, best first.
-    inside, outside
-        Refreshes running in which a name not chosen was good enough, and a chosen one was not.
-    """
-
-    chosen: tuple[str, ...] = ()
-    inside: tuple[tuple[str, int], ...] = ()
-    outside: tuple[tuple[str, int], ...] = ()
-
-
-def select(
-    before: Selection, ranked: Sequence[str], followed: frozenset[str] = frozenset(), most: int = SELECT
-) -> Selection:
-    """The selection after one more refresh.
-
-    Parameters
-    ----------
-    before
-        The selection so far.
-    ranked
-        Eligible names by turnover, largest first; a name that is not among them leaves at once.
-    followed
-        Names that stay because somebody follows them.
-    most
-        How many are wanted.
-
-    Notes
-    -----
-    Enters at rank <= most in two refreshes running; leaves beyond 1.5 times that in three.
-    """
-    rank = {name: place for place, name in enumerate(ranked, 1)}
-    counted_in, counted_out = dict(before.inside), dict(before.outside)
-    chosen, outside = [], []
-    for name in before.chosen:
-        if name in followed:
-            chosen.append(name)
-            continue
-        if name not in rank:
-            continue
-        times = counted_out.get(name, 0) + 1 if rank[name] > LEAVE_RANK * most else 0
-        if times < LEAVE_REFRESHES:
-            chosen.append(name)
-            outside += [(name, times)] if times else []
-    inside = []
-    for name in ranked[:most]:
-        if name not in chosen:
-            times = counted_in.get(name, 0) + 1
-            if times >= ENTER_REFRESHES:
-                chosen.append(name)
-            else:
-                inside.append((name, times))
-    chosen.sort(key=lambda name: (rank.get(name, len(rank) + 1), name))
-    return Selection(tuple(chosen), tuple(inside), tuple(outside))
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,22 @@ def parse_instrument(text: str, *, expiry_hour: int = 8) -> Instrument:
     return Instrument(parts[0], base, quote, parts[2], expiry_ns, strike, right)  # type: ignore[arg-type]  # checked there
 
 
+def matches(pattern: str, instrument: Instrument) -> bool:
+    """Whether ``BTC``, ``BTC/USDT``, ``BTC-USDT`` or an instrument id names the instrument, whatever its case.
+
+    Examples
+    --------
+    >>> perpetual = Instrument("bybit", "BTC", "USDT", "perpetual")
+    >>> [matches(text, perpetual) for text in ("btc", "BTC/USDT", "btc-usdt", "bybit:BTC-USDT:perpetual", "ETH")]
+    [True, True, True, True, False]
+    """
+    wanted = pattern.strip().upper()
+    if ":" in wanted:
+        return wanted == str(instrument).upper()
+    couple = wanted.replace("/", "-")
+    return couple in (instrument.base, f"{instrument.base}-{instrument.quote}")
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True):
     """The trading rules of an instrument, as its venue publishes them.
 

@@ -15,13 +15,12 @@ from sextant.confluence.scorer import Evaluation, Scorer
 from sextant.errors import Expired, InputError, NotFound, Stale
 from sextant.kit.clock import Clock
 from sextant.kit.health import Reading
-from sextant.model.instrument import Instrument
+from sextant.model.instrument import Instrument, matches
 from sextant.model.times import MINUTE_NS, iso_ms
 from sextant.model.view import Feed, View
 from sextant.scans.entries import Entry, entry_of, recent_whales
 from sextant.scans.overview import Overview, overview
 from sextant.scans.run import MarketPart
-from sextant.scans.universe import matches
 
 LOOK_S: Final = 1.0
 """How often the market is looked at; a closed minute is scored within two seconds."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from sextant.errors import InputError
 from sextant.model.bar import Floats
-from sextant.model.instrument import Instrument
+from sextant.model.instrument import Instrument, matches
 from sextant.model.view import Flags, View
 from sextant.scans.records import AssetTier, ScanRequest
 
@@ -56,22 +56,6 @@ class Universe:
         """The bands present in it, highest first; instruments of unknown turnover have none."""
         present = {tier_of(float(value)) for value in self.turnover_usd[self.chosen]}
         return tuple(tier for tier, _ in TIER_FLOORS_USD if tier in present)
-
-
-def matches(pattern: str, instrument: Instrument) -> bool:
-    """Whether ``BTC``, ``BTC/USDT``, ``BTC-USDT`` or an instrument id names the instrument, whatever its case.
-
-    Examples
-    --------
-    >>> perpetual = Instrument("bybit", "BTC", "USDT", "perpetual")
-    >>> [matches(text, perpetual) for text in ("btc", "BTC/USDT", "btc-usdt", "bybit:BTC-USDT:perpetual", "ETH")]
-    [True, True, True, True, False]
-    """
-    wanted = pattern.strip().upper()
-    if ":" in wanted:
-        return wanted == str(instrument).upper()
-    couple = wanted.replace("/", "-")
-    return couple in (instrument.base, f"{instrument.base}-{instrument.quote}")
 
 
 def tier_of(turnover_usd: float) -> AssetTier | None:
