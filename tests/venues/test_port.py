@@ -59,3 +59,17 @@ def test_the_category_of_a_socket_is_read_from_its_path(url: str, category: str 
 def test_a_venue_is_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         VENUE.name = "other"  # type: ignore[misc]  # what is tested
+
+
+def test_a_removed_listing_is_known_no_more_until_it_is_added_again() -> None:
+    symbols = SymbolTable([BTC, ETH])
+    routes = symbols.routes("linear")
+    routes[b"topic"] = "way"
+    symbols.remove(BTC.instrument)
+    symbols.remove(BTC.instrument)
+    assert symbols.instrument("linear", "BTCUSDT") is None
+    assert symbols.listing(BTC.instrument) is None
+    assert list(symbols) == [ETH]
+    assert symbols.routes("linear") == {}
+    symbols.add(BTC)
+    assert symbols.instrument("linear", "BTCUSDT") == BTC.instrument

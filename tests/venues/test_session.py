@@ -11,7 +11,7 @@ from sextant.venues.library.bybit import VENUE
 from sextant.venues.link import Outlet
 from sextant.venues.port import SymbolTable
 from sextant.venues.session import Session, runtime
-from support.listings import BTC, BTC_SPOT, listing
+from support.listings import BTC, BTC_SPOT, ETH, listing
 from support.loopback import SpokenVenue, advance_until, serving, settle
 from support.sessions import NOW_NS, quiet_seconds, staged, whole
 
@@ -98,3 +98,72 @@ async def test_a_receiver_that_raises_ends_the_session() -> None:
         with pytest.raises(ExceptionGroup) as raised:
             await session.run()
         assert raised.group_contains(ZeroDivisionError)
+
+
+async def test_a_change_asks_for_the_new_and_leaves_the_gone_on_the_connection_that_stands() -> None:
+    sol = listing("SOLUSDT", "SOL")
+    async with staged(*whole(BTC, ETH)) as stage:
+        socket = await stage.until_up()
+        asked = len(socket.asked)
+        stage.session.change(whole(sol), [ETH.instrument])
+        await settle(lambda: len(socket.asked) == asked + 2)
+        assert {topic.rpartition(".")[2] for topic in socket.topics()} == {"BTCUSDT", "SOLUSDT"}
+        # What stays is not asked for again, so that its books go on.
+        said = [topic for message in socket.asked[asked:] for topic in message["args"]]  # type: ignore[attr-defined]
+        assert not [topic for topic in said if topic.endswith("BTCUSDT")]
+        assert not stage.of(StreamDown)
+        assert len(stage.spoken.sockets) == 1
+        (state,) = stage.session.states()
+        assert (state.up, state.instruments, state.topics) == (True, 2, 8)
+        socket.reset()
+        await settle(lambda: bool(stage.of(StreamDown)))
+        again = await stage.until_up()
+        assert {topic.rpartition(".")[2] for topic in again.topics()} == {"BTCUSDT", "SOLUSDT"}
+        (down,) = stage.of(StreamDown)
+        assert isinstance(down, StreamDown)
+        assert set(down.instruments) == {BTC.instrument, sol.instrument}
+
+
+async def test_a_book_that_came_later_is_asked_for_anew_on_its_own_connection() -> None:
+    sol = listing("SOLUSDT", "SOL")
+    async with staged(*whole(BTC)) as stage:
+        socket = await stage.until_up()
+        stage.session.change(whole(sol), [])
+        await settle(lambda: len(socket.topics()) == 8)
+        asked = len(socket.asked)
+        stage.session.request_resync(sol.instrument)
+        stage.session.request_resync(ETH.instrument)  # is not carried: nothing happens
+        await settle(lambda: len(socket.asked) == asked + 2)
+        assert [message["args"] for message in socket.asked[asked:]] == [["orderbook.50.SOLUSDT"]] * 2
+        stage.session.change([], [sol.instrument])
+        await settle(lambda: len(socket.topics()) == 4)
+        asked = len(socket.asked)
+        stage.session.request_resync(sol.instrument)
+        assert len(socket.asked) == asked
+
+
+async def test_what_finds_no_room_gets_a_connection_and_one_that_carries_nothing_is_closed() -> None:
+    first = [listing(f"COIN{number:03}USDT", f"COIN{number:03}") for number in range(10)]
+    later = [listing(f"COIN{number:03}USDT", f"COIN{number:03}") for number in range(10, 14)]
+    async with staged(*whole(*first), topic_characters=1000) as stage:
+        await stage.until_up()
+        assert len(stage.spoken.open) == 1
+        stage.session.change(whole(*later), [one.instrument for one in first[:2]])
+        await settle(lambda: len(stage.spoken.open) == 2)
+        await stage.until_up()
+        held = [socket.topics() for socket in stage.spoken.open]
+        assert [len(topics) for topics in held] == [40, 8]  # ten fit on one: two went where two had been
+        assert all(sum(len(topic) + 3 for topic in topics) <= 1000 for topics in held)
+        assert [state.name for state in stage.session.states()] == ["bybit.linear.0", "bybit.linear.1"]
+        stage.session.change([], [one.instrument for one in later[2:]])
+        await settle(lambda: len(stage.spoken.open) == 1)
+        assert [state.name for state in stage.session.states()] == ["bybit.linear.0"]
+        assert not stage.of(StreamDown)
+
+
+async def test_a_session_may_begin_with_nothing() -> None:
+    async with staged() as stage:
+        assert stage.session.states() == ()
+        stage.session.change(whole(BTC), [])
+        socket = await stage.until_up()
+        await settle(lambda: len(socket.topics()) == 4)

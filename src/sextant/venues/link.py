@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -153,10 +153,9 @@ class Link:
         self._keeper: Keeper | None = None
         self._beginnings: dict[Instrument, asyncio.Task[None]] = {}
         self._carried: dict[str, tuple[Instrument, tuple[Stream, ...]]] = {}
-        for subscription in part.subscriptions:
-            for stream in subscription.streams:
-                self._carry(subscription.listing, stream)
-        self._groups = _by_streams(part.subscriptions)
+        self._wanted: dict[Instrument, Subscription] = {}
+        self._hold_on_to(part.subscriptions)
+        self._groups = _by_streams(self._wanted.values())
         self._connection: Connection | None = None
         self._asked: dict[str, _Asked] = {}
         self._awaited: dict[Instrument, int] = {}
@@ -168,15 +167,46 @@ class Link:
         self._reason = "starting"
         self._since_ns = 0
 
-    def _carry(self, listing: Listing, stream: Stream) -> None:
-        for topic in self._venue.topics(listing, (stream,)):
-            streams = self._carried[topic][1] if topic in self._carried else ()
-            self._carried[topic] = (listing.instrument, (*streams, stream))
+    def _hold_on_to(self, subscriptions: Sequence[Subscription]) -> list[str]:
+        """The topics that come with further subscriptions, remembered."""
+        before = set(self._carried)
+        for subscription in subscriptions:
+            instrument = subscription.listing.instrument
+            self._wanted[instrument] = subscription
+            for stream in subscription.streams:
+                for topic in self._venue.topics(subscription.listing, (stream,)):
+                    streams = self._carried[topic][1] if topic in self._carried else ()
+                    self._carried[topic] = (instrument, (*streams, stream))
+        return [topic for topic in self._carried if topic not in before]
 
     def attach(self, outlet: Outlet, runtime: Runtime) -> None:
         """Say where findings go and what is shared; before ``run``."""
         self._outlet, self._runtime, self._clock = outlet, runtime, runtime.clock
         self._since_ns = runtime.clock.now_ns()
+
+    def carry(self, subscriptions: Sequence[Subscription]) -> None:
+        """Carry further instruments from now on; an open connection asks for their topics at once."""
+        topics = self._hold_on_to(subscriptions)
+        self._groups = _by_streams(self._wanted.values())
+        self._request("subscribe", topics)
+
+    def drop(self, instruments: Collection[Instrument]) -> None:
+        """Carry these no more; an open connection leaves their topics."""
+        gone = {name for name in instruments if self._wanted.pop(name, None) is not None}
+        topics = [topic for topic, (instrument, _) in self._carried.items() if instrument in gone]
+        for topic in topics:
+            del self._carried[topic]
+        for instrument in gone:
+            self._awaited.pop(instrument, None)
+            if self._keeper is not None:
+                self._keeper.forget(instrument)
+        self._groups = _by_streams(self._wanted.values())
+        self._request("unsubscribe", topics)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What is carried now."""
+        return tuple(self._carried)
 
     def state(self) -> LinkState:
         """The link as it is now; the counts are a copy."""
@@ -269,7 +299,7 @@ class Link:
         make = self._venue.variations.keeper
         self._keeper = None if make is None else make(self._category, self._symbols)
         self._heard_ns = self._pinged_ns = self._clock.monotonic_ns()
-        self._subscribe(tuple(self._carried))
+        self._request("subscribe", tuple(self._carried))
         closed = asyncio.ensure_future(connection.closed())
         keeping = asyncio.ensure_future(self._keep(connection))
         try:
@@ -327,7 +357,8 @@ class Link:
             for topic in self._book_topics(instrument):
                 self._renew(instrument, topic)
 
-    def _subscribe(self, topics: tuple[str, ...]) -> None:
+    def _request(self, operation: Operation, topics: Sequence[str]) -> None:
+        """Ask for topics or leave them, in as many messages as the venue wants."""
         size = self._venue.limits.topics_per_request[self._category]
         channels: dict[str, list[str]] = {}
         for topic in topics:
@@ -335,7 +366,7 @@ class Link:
             channels.setdefault(channel, []).append(topic)
         for some in channels.values():
             for start in range(0, len(some), size):
-                self._ask("subscribe", tuple(some[start : start + size]))
+                self._ask(operation, tuple(some[start : start + size]))
 
     def _ask(self, operation: Operation, topics: tuple[str, ...]) -> None:
         if self._connection is None:
@@ -411,13 +442,17 @@ class Link:
                 self._ask("subscribe", asked.topics[:half])
                 self._ask("subscribe", asked.topics[half:])
             else:
-                self.counts.refused += 1
-                instrument, streams = self._carried[asked.topics[0]]
-                _log.warning("feed.refused", link=self.name, topic=asked.topics[0], words=control.detail)
-                self._outlet.emit(
-                    [StreamDown((instrument,), streams, receive_ns, receive_ns, reason="refused")]
-                )
+                self._tell_refused(asked.topics[0], control.detail, receive_ns)
         self._rise(receive_ns)
+
+    def _tell_refused(self, topic: str, words: str, receive_ns: int) -> None:
+        carried = self._carried.get(topic)
+        if carried is None:
+            return  # it was dropped before the venue answered
+        self.counts.refused += 1
+        instrument, streams = carried
+        _log.warning("feed.refused", link=self.name, topic=topic, words=words)
+        self._outlet.emit([StreamDown((instrument,), streams, receive_ns, receive_ns, reason="refused")])
 
     def _rise(self, receive_ns: int) -> None:
         """Be up when every subscription has been answered."""
@@ -461,7 +496,7 @@ class Link:
 
 
 def _by_streams(
-    subscriptions: Sequence[Subscription],
+    subscriptions: Iterable[Subscription],
 ) -> dict[tuple[Stream, ...], tuple[Instrument, ...]]:
     """The instruments that share a set of streams."""
     groups: dict[tuple[Stream, ...], list[Instrument]] = {}

@@ -82,6 +82,13 @@ class SymbolTable:
             symbols[listing.symbol] = listing.instrument
         self._listings[symbols[listing.symbol]] = listing
 
+    def remove(self, instrument: Instrument) -> None:
+        """Know it no more: its frames are those of an unlisted symbol."""
+        listing = self._listings.pop(instrument, None)
+        if listing is not None:
+            self._routes.clear()
+            self._by_category[listing.category].pop(listing.symbol, None)
+
     def instruments(self, category: Category) -> Mapping[str, Instrument]:
         """The instruments of a category by symbol."""
         return self._by_category.get(category, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
 from sextant.kit.clock import Clock
@@ -52,19 +52,15 @@ class Session:
         runtime: Runtime,
     ) -> None:
         self._venue = venue
+        self._symbols, self._outlet, self._runtime = symbols, outlet, runtime
         self._link_of: dict[Instrument, Link] = {}
         self._topic_of: dict[Instrument, str] = {}
         self._links: list[Link] = []
-        for part in _parts(venue, subscriptions):
-            link = Link(venue, part, symbols)
-            link.attach(outlet, runtime)
-            self._links.append(link)
-            for subscription in part.subscriptions:
-                book = venue.topics(subscription.listing, ("book",)) if "book" in subscription.streams else ()
-                if book:
-                    instrument = subscription.listing.instrument
-                    self._link_of[instrument] = link
-                    self._topic_of[instrument] = book[0]
+        self._place_of: dict[Link, tuple[Category, str]] = {}
+        self._tasks: dict[Link, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._numbers: Counter[Category] = Counter()
+        self._open(subscriptions)
 
     async def run(self) -> None:
         """Hold every connection until cancelled.
@@ -74,9 +70,81 @@ class Session:
         ExceptionGroup
             If a receiver of events raised: losing events silently would look like a quiet market.
         """
-        async with asyncio.TaskGroup() as group:
-            for link in self._links:
-                group.create_task(link.run(), name=link.name)
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for link in self._links:
+                    self._start(link)
+                await (
+                    asyncio.get_running_loop().create_future()
+                )  # further connections may come as long as it lasts
+        finally:
+            self._group = None
+
+    def change(self, entered: Iterable[Subscription], left: Collection[Instrument]) -> None:
+        """Carry further instruments and drop others, on the connections that stand; the rest goes on unchanged.
+
+        New ones go where there is room, else on a new connection; one that carries nothing any more is closed.
+        """
+        for link in self._links:
+            link.drop(left)
+        for instrument in left:
+            self._link_of.pop(instrument, None)
+            self._topic_of.pop(instrument, None)
+        for place, wanted in _by_socket(self._venue, entered).items():
+            self._seat(place, wanted)
+        for link in [link for link in self._links if not link.topics]:
+            self._close(link)
+
+    def _seat(self, place: tuple[Category, str], wanted: Sequence[Subscription]) -> None:
+        """Give subscriptions of one socket to its connections, filling the room of each in turn."""
+        left = list(wanted)
+        for link in self._links:
+            if self._place_of[link] == place:
+                room = self._venue.limits.topic_characters - sum(map(_size, link.topics))
+                fitting = _fitting(self._venue, left, room)
+                if fitting:
+                    link.carry(fitting)
+                    self._note(link, fitting)
+                    left = left[len(fitting) :]
+        self._open_at(place, left)
+
+    def _open(self, subscriptions: Iterable[Subscription]) -> None:
+        for place, wanted in _by_socket(self._venue, subscriptions).items():
+            self._open_at(place, wanted)
+
+    def _open_at(self, place: tuple[Category, str], wanted: Sequence[Subscription]) -> None:
+        """Carry the subscriptions of one socket on new connections."""
+        category, url = place
+        for some in _within(self._venue, wanted):
+            name = f"{self._venue.name}.{category}.{self._numbers[category]}"
+            self._numbers[category] += 1
+            link = Link(self._venue, Part(category, url, name, some), self._symbols)
+            link.attach(self._outlet, self._runtime)
+            self._links.append(link)
+            self._place_of[link] = place
+            self._note(link, some)
+            self._start(link)
+
+    def _note(self, link: Link, subscriptions: Iterable[Subscription]) -> None:
+        """Remember where each book is asked for anew."""
+        for subscription in subscriptions:
+            wanted = "book" in subscription.streams
+            book = self._venue.topics(subscription.listing, ("book",)) if wanted else ()
+            if book:
+                self._link_of[subscription.listing.instrument] = link
+                self._topic_of[subscription.listing.instrument] = book[0]
+
+    def _start(self, link: Link) -> None:
+        if self._group is not None:
+            self._tasks[link] = self._group.create_task(link.run(), name=link.name)
+
+    def _close(self, link: Link) -> None:
+        self._links.remove(link)
+        del self._place_of[link]
+        task = self._tasks.pop(link, None)
+        if task is not None:
+            task.cancel()
 
     def request_resync(self, instrument: Instrument) -> None:
         """Ask the venue for the instrument's book anew; only its book topic is left and rejoined.
@@ -122,8 +190,10 @@ def runtime(
     )
 
 
-def _parts(venue: Venue, subscriptions: Iterable[Subscription]) -> Iterator[Part]:
-    """Each connection's part, within the characters one may name and with a side socket's streams apart."""
+def _by_socket(
+    venue: Venue, subscriptions: Iterable[Subscription]
+) -> dict[tuple[Category, str], list[Subscription]]:
+    """The subscriptions by category and URL, a side socket's streams apart."""
     by_socket: dict[tuple[Category, str], list[Subscription]] = {}
     for subscription in subscriptions:
         category = subscription.listing.category
@@ -134,11 +204,7 @@ def _parts(venue: Venue, subscriptions: Iterable[Subscription]) -> Iterator[Part
             if streams:
                 some = by_socket.setdefault((category, url), [])
                 some.append(Subscription(subscription.listing, streams))
-    numbers: Counter[Category] = Counter()
-    for (category, url), wanted in by_socket.items():
-        for some in _within(venue, wanted):
-            yield Part(category, url, f"{venue.name}.{category}.{numbers[category]}", some)
-            numbers[category] += 1
+    return by_socket
 
 
 def _sockets(
@@ -150,16 +216,23 @@ def _sockets(
         yield side.url, apart
 
 
-def _within(venue: Venue, wanted: Sequence[Subscription]) -> Iterator[list[Subscription]]:
+def _within(venue: Venue, wanted: Sequence[Subscription]) -> Iterator[Sequence[Subscription]]:
     """The subscriptions in parts whose topics have at most the characters that one connection may name."""
-    characters = 0
-    part: list[Subscription] = []
-    for subscription in wanted:
-        topics = venue.topics(subscription.listing, subscription.streams)
-        size = sum(len(topic) + _QUOTES_AND_COMMA for topic in topics)
-        if part and characters + size > venue.limits.topic_characters:
-            yield part
-            part, characters = [], 0
-        part.append(subscription)
-        characters += size
-    yield part
+    left = wanted
+    while left:
+        part = _fitting(venue, left, venue.limits.topic_characters) or left[:1]
+        yield part
+        left = left[len(part) :]
+
+
+def _fitting(venue: Venue, wanted: Sequence[Subscription], room: int) -> Sequence[Subscription]:
+    """The first subscriptions whose topics fit into so many characters."""
+    for count, subscription in enumerate(wanted):
+        room -= sum(map(_size, venue.topics(subscription.listing, subscription.streams)))
+        if room < 0:
+            return wanted[:count]
+    return wanted
+
+
+def _size(topic: str) -> int:
+    return len(topic) + _QUOTES_AND_COMMA
