@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sextant.kit.clock import ManualClock
+from sextant.kit.rate_limit import Silence
 from sextant.kit.silences import Silences
 
 NOW_NS = 1_786_310_817_000_000_000
@@ -69,6 +70,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from sextant.kit.clock import ManualClock
+from sextant.kit.rate_limit import Silence
 from sextant.kit.silences import Silences
 for turn in range(20):
     Silences(Path(sys.argv[1]), ManualClock(int(sys.argv[3]))).ask(f"{sys.argv[2]}.{turn}", 100, "x")
@@ -84,3 +86,15 @@ def test_processes_that_write_together_lose_nothing(tmp_path: Path) -> None:
     assert [writer.wait(60) for writer in writers] == [0, 0]
     reader = Silences(path, ManualClock(NOW_NS))
     assert all(reader.remaining(f"{number}.{turn}")[0] == 100.0 for number in range(2) for turn in range(20))
+
+
+def test_a_silence_of_one_scope_is_shared_by_everything_that_keeps_it(tmp_path: Path) -> None:
+    clock = ManualClock(1_000_000_000)
+    silences = Silences(tmp_path / "silences.json", clock)
+    first, second = Silence(clock, silences.of("bybit|")), Silence(clock, silences.of("bybit|"))
+    other = Silence(clock, silences.of("kraken|"))
+    first.ask(30.0, "banned")
+    assert (second.remaining_s(), second.reason) == (30.0, "banned")
+    assert other.remaining_s() == 0.0
+    clock.advance(31.0)
+    assert first.remaining_s() == second.remaining_s() == 0.0

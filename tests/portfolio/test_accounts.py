@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 
 import pytest
 
 from sextant.kit.clock import ManualClock
-from sextant.kit.http import HttpSettings, RestClient
-from sextant.kit.retry import Retrying
-from sextant.model.credentials import Credentials
 from sextant.model.times import SECOND_NS
-from sextant.portfolio.accounts import COVERED_S, EVERY_S, AccountReader
-from sextant.sim.bybit import Simulation, start
-from sextant.venues.catalog import venue
-from sextant.venues.feed import at
+from sextant.portfolio.accounts import COVERED_S, EVERY_S
+from support.accounts import START_NS, reading
 from support.loopback import advance_until
-
-START_NS = 1_786_310_817_000_000_000
-
-
-@asynccontextmanager
-async def reading(
-    clock: ManualClock, secret: str | None = None, **scene: object
-) -> AsyncIterator[tuple[AccountReader, Simulation]]:
-    async with start(clock, seed=7, instruments=24, **scene) as simulated:  # type: ignore[arg-type]  # fields of Scene
-        place = at(venue("bybit"), simulated.base_url, simulated.base_url.replace("http", "ws", 1))
-        key = simulated.account_key
-        settings = HttpSettings(refusal=place.refusal)
-        async with RestClient(place.rest, Retrying(clock, lambda: 0.5, repeats=0), settings) as client:
-            credentials = Credentials("bybit", key.key, key.secret if secret is None else secret)
-            yield AccountReader(place, credentials, client, clock), simulated
 
 
 async def test_the_account_of_the_simulated_venue_is_read_whole() -> None:

@@ -83,16 +83,16 @@ class Plane:
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
-    async def step(self) -> None:
-        """A quarter of a second."""
-        self.clock.advance(STEP_S)
+    async def step(self, seconds: float = STEP_S) -> None:
+        """Let so many seconds pass at once."""
+        self.clock.advance(seconds)
         self.venue.pump()
         await self.turn()
 
-    async def pass_time(self, seconds: float) -> None:
+    async def pass_time(self, seconds: float, step_s: float = STEP_S) -> None:
         """Let time pass in steps."""
-        for _ in range(round(seconds / STEP_S)):
-            await self.step()
+        for _ in range(round(seconds / step_s)):
+            await self.step(step_s)
 
     async def until(self, holds: Callable[[], bool], within_s: float) -> float:
         """Seconds until something holds.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from sextant.kit.clock import Clock
 
@@ -42,6 +42,18 @@ class CallBudget:
             await self._clock.sleep(-self._calls / self._per_s)
 
 
+class Kept(Protocol):
+    """A silence that others keep too, and that outlives this process."""
+
+    def ask(self, seconds: float, reason: str) -> None:
+        """Be silent for ``seconds`` from now."""
+        ...
+
+    def remaining(self) -> tuple[float, str]:
+        """Seconds that are left, and why; 0 and nothing when none are."""
+        ...
+
+
 class Silence:
     """A time in which one host is not called; shared by everything in a process that calls it.
 
@@ -49,10 +61,13 @@ class Silence:
     ----------
     clock
         Whose monotonic time counts.
+    kept
+        Where other processes ask for silence and learn of this one's wishes; None where nobody else calls the host.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, kept: Kept | None = None) -> None:
         self._clock = clock
+        self._kept = kept
         self._until_ns = 0
         self.reason = ""
 
@@ -62,7 +77,15 @@ class Silence:
         if until_ns > self._until_ns:
             self._until_ns = until_ns
             self.reason = reason
+        if self._kept is not None:
+            self._kept.ask(seconds, reason)
 
     def remaining_s(self) -> float:
         """Seconds until the host may be called; 0 when it may be called now."""
-        return max(0, self._until_ns - self._clock.monotonic_ns()) / _SECOND_NS
+        own_s = max(0, self._until_ns - self._clock.monotonic_ns()) / _SECOND_NS
+        if self._kept is None:
+            return own_s
+        told_s, why = self._kept.remaining()
+        if told_s > own_s:
+            self.reason = why
+        return max(own_s, told_s)

@@ -75,6 +75,10 @@ class Silences:
             return told_s, told.reason
         return (own_s, own_reason) if own_s > 0 else (0.0, "")
 
+    def of(self, scope: str) -> ScopeSilence:
+        """The silence of one scope."""
+        return ScopeSilence(self, scope)
+
     def _read(self) -> dict[str, Silent]:
         """The content of the file, read again only when it changed."""
         try:
@@ -102,3 +106,27 @@ class Silences:
         with self._path.with_name(self._path.name + ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+class ScopeSilence:
+    """The silence of one scope.
+
+    Parameters
+    ----------
+    silences
+        Among which it is kept.
+    scope
+        Whose it is.
+    """
+
+    def __init__(self, silences: Silences, scope: str) -> None:
+        self._silences = silences
+        self._scope = scope
+
+    def ask(self, seconds: float, reason: str) -> None:
+        """Be silent for ``seconds`` from now, in every process."""
+        self._silences.ask(self._scope, seconds, reason)
+
+    def remaining(self) -> tuple[float, str]:
+        """Seconds until the scope may be called and why not before."""
+        return self._silences.remaining(self._scope)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from sextant.errors import BudgetExceeded, VenueError, WireError
+from sextant.errors import BudgetExceeded, Rejected, VenueError, WireError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import Answer, RestClient
@@ -20,6 +20,9 @@ EVERY_S: Final = 10.0  # how often it is read unasked, so that whoever asks need
 COVERED_S: Final = 60.0  # api.md 2.6: a reading this old is still an answer
 SPELLINGS_S: Final = 3_600.0  # how long the venue's spellings stand before new listings are looked for
 MOST_PAGES: Final = 20
+REFUSALS: Final = 2  # of the key itself, in a row, before it is not used again until its owner acts
+TELLING_NS: Final = 1_000_000_000  # a clock that differs by more from the venue's is told
+AUTH: Final = frozenset({"auth", "permission", "address"})
 
 _LOG: Final = log.get("portfolio")
 
@@ -49,7 +52,9 @@ class AccountReader:
 
     Notes
     -----
-    Calls of one key are made one after another. Nothing here can order or move anything.
+    Calls of one key are made one after another. Nothing here can order or move anything. A read that the venue refuses
+    for its time is repeated once by the venue's clock; a key that is refused twice in a row is not used again, so that it
+    does no harm to the others behind this address: ``paused`` says what its owner has to mend.
     """
 
     def __init__(self, venue: Venue, credentials: Credentials, client: RestClient, clock: Clock) -> None:
@@ -63,6 +68,9 @@ class AccountReader:
         self._spelt: SymbolTable | None = None
         self._spelt_ns = 0
         self._failing = False
+        self._ahead_ns = 0
+        self._refused = 0
+        self.paused = ""
 
     async def watch(self) -> None:
         """Read again and again until cancelled."""
@@ -104,12 +112,16 @@ class AccountReader:
     async def _refresh(self) -> None:
         """Take a new reading, if the venue answers all that is asked."""
         how = self._venue.variations.accounts
-        if how is None:
+        if how is None or self.paused:
             return
         try:
             self._known = await self._read(how, Deadline(self._clock, READ_S))
         except (VenueError, BudgetExceeded) as error:
-            if not self._failing:
+            self._refused = self._refused + 1 if error.reason in AUTH else 0
+            if self._refused >= REFUSALS:
+                self.paused = f"{error.reason}: {error.message}"
+                _LOG.error("account.paused", venue=self._venue.name, reason=error.reason)
+            elif not self._failing:
                 _LOG.warning(
                     "account.unreadable", venue=self._venue.name, reason=error.reason, code=error.code
                 )
@@ -118,6 +130,7 @@ class AccountReader:
         if self._failing:
             _LOG.info("account.readable", venue=self._venue.name)
         self._failing = False
+        self._refused = 0
         self._read_ns = self._clock.monotonic_ns()
 
     async def _read(self, how: Accounts, deadline: Deadline) -> _Known:
@@ -161,9 +174,21 @@ class AccountReader:
 
     async def _ask(self, how: Accounts, request: Request, deadline: Deadline) -> Answer:
         def signed() -> dict[str, str]:
-            return how.sign(self._credentials, self._clock.now_ns(), request)
+            return how.sign(self._credentials, self._clock.now_ns() + self._ahead_ns, request)
 
+        try:
+            return await self._client.get(request.path, request.query, deadline, signed)
+        except Rejected as refused:
+            if refused.reason != "clock":
+                raise
+            self._set_by(int(refused.facts["venue_ns"]))
         return await self._client.get(request.path, request.query, deadline, signed)
+
+    def _set_by(self, venue_ns: int) -> None:
+        """Sign by the venue's clock from now on."""
+        before, self._ahead_ns = self._ahead_ns, venue_ns - self._clock.now_ns()
+        if abs(self._ahead_ns - before) > TELLING_NS:
+            _LOG.warning("clock.differs", venue=self._venue.name, ahead_s=self._ahead_ns / 1e9)
 
     def _age_s(self, since_ns: int) -> float:
         return (self._clock.monotonic_ns() - since_ns) / 1e9

@@ -14,7 +14,7 @@ from sextant.kit import log
 from sextant.kit.breaker import Breaker, BreakerRules
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import Answer
-from sextant.kit.silences import Silences
+from sextant.kit.silences import ScopeSilence, Silences
 from sextant.kit.spending import DrainingCounter, RollingWindow, Spending
 
 Priority = Literal["account", "book", "scan", "backfill"]
@@ -250,6 +250,10 @@ class Broker:
         if silent_s > 0:
             return VenueState("limited", why, silent_s, waiting)
         return VenueState("limited", "budget", None, waiting) if waiting else VenueState("healthy")
+
+    def silence(self) -> ScopeSilence:
+        """The silence of this address towards the venue; sockets keep it, too."""
+        return self._silences.of(self._scope(ADDRESS))
 
     def paused(self, key: str) -> bool:
         """Whether a key was refused so often that it is not used until :meth:`renew`."""

@@ -140,8 +140,10 @@ class Feed:
         self._seen: set[Instrument] = set()
 
     def within(self, broker: Broker | None) -> None:
-        """Ask only what a broker lets pass, where there is one; before ``run``."""
+        """Ask only what a broker lets pass, and keep its silences on sockets too, where there is one; before ``run``."""
         self._broker = broker
+        if broker is not None:
+            self._silence = Silence(self._clock, broker.silence())
 
     async def run(self) -> None:
         """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking.

@@ -111,8 +111,8 @@ def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
         raise InputError(f"Contract type '{row.contractType}' is not read.", field="contractType")
     if row.status not in _STATUS:
         raise InputError(f"Status '{row.status}' is not known.", field="status")
-    lot = row.lotSizeFilter.qtyStep if kind != "spot" else row.lotSizeFilter.basePrecision
-    least = row.lotSizeFilter.minNotionalValue if kind != "spot" else row.lotSizeFilter.minOrderAmt
+    sizes = ("basePrecision", "minOrderAmt") if kind == "spot" else ("qtyStep", "minNotionalValue")
+    lot, least = (getattr(row.lotSizeFilter, name) for name in sizes)
     if lot is None:
         raise InputError("The lot size is missing.", field="lotSizeFilter")
     expiry_ns = row.deliveryTime * MILLISECOND_NS if kind == "future" and row.deliveryTime else None
@@ -121,8 +121,8 @@ def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
     return InstrumentSpec(
         instrument=instrument,
         tick=_number(row.priceFilter.tickSize, "tickSize"),
-        lot=_number(lot, "lotSizeFilter"),
-        min_notional=_number(least, "lotSizeFilter") if least else None,
+        lot=_number(lot, sizes[0]),
+        min_notional=_number(least, sizes[1]) if least else None,
         contract_size=Decimal(1),
         status=_STATUS[row.status],
         funding_interval_s=row.fundingInterval * 60 if row.fundingInterval and kind == "perpetual" else None,

@@ -91,9 +91,11 @@ _OPEN_INTEREST: Final = msgspec.json.Decoder(_OpenInterestRows, strict=False)
 _RATIO: Final = msgspec.json.Decoder(_RatioRows, strict=False)
 
 
-def _refused(code: int, text: str) -> VenueError:
-    """The error that a return code other than 0 stands for."""
+def _refused(code: int, text: str, time_ms: int) -> VenueError:
+    """The error that a return code other than 0 stands for; the venue's own time goes with a refused one of ours."""
     message = f"Bybit answered {code}: {text[:200]}"
+    if code == 10002:
+        return Rejected(message, reason="clock", venue=NAME, ret_code=code, venue_ns=time_ms * MILLISECOND_NS)
     if code in (10000, 10016, 429):
         return Unreachable(message, reason="busy", venue=NAME, ret_code=code)
     if code in (10006, 10018):
@@ -102,7 +104,6 @@ def _refused(code: int, text: str) -> VenueError:
         return Throttled(message, retry_after_s=BAN_S, reason="ban", venue=NAME, ret_code=code)
     reason = {
         10001: "parameter",
-        10002: "clock",
         10003: "auth",
         10004: "auth",
         10005: "permission",
@@ -127,7 +128,7 @@ def refusal(status: int, body: bytes) -> VenueError | None:
             envelope = _ENVELOPE.decode(body)
         except UNREADABLE:
             return None  # the parser of the answer names what is wrong
-        return None if envelope.retCode == 0 else _refused(envelope.retCode, envelope.retMsg)
+        return None if envelope.retCode == 0 else _refused(envelope.retCode, envelope.retMsg, envelope.time)
     if status != 403:
         return None
     if b"frequent" in body.lower():
@@ -147,7 +148,7 @@ def opened(body: bytes, what: str) -> Envelope:
     """
     envelope = decode(_ENVELOPE, body, what)
     if envelope.retCode != 0:
-        raise _refused(envelope.retCode, envelope.retMsg)
+        raise _refused(envelope.retCode, envelope.retMsg, envelope.time)
     return envelope
 
 

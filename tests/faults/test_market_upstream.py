@@ -1,0 +1,255 @@
+"""faults.md U1 to U16 at a venue's REST interface: limits, bans, broken answers, clocks and keys."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from sextant.kit.clock import ManualClock
+from sextant.model.times import SECOND_NS
+from sextant.sim.bybit import Simulation
+from sextant.venues.asking import broker_of
+from sextant.venues.feed import Feed, Wanted, at
+from sextant.venues.library.bybit import VENUE
+from support.accounts import START_NS as ACCOUNT_NS
+from support.accounts import reading
+from support.plane import BTC, ETH, START_NS, Plane, plane
+
+SETTLED_S = 20.0
+LISTINGS = "/v5/market/instruments-info"
+QUOTES = "/v5/market/tickers"
+BALANCES = "/v5/account/wallet-balance"
+LONGEST_S = 300.0  # U2: whatever a venue asks for
+COARSE_S = 5.0  # of waiting for that, in which nothing else is looked at
+REFRESHED_S = 605.0  # the list is read again every ten minutes
+
+
+def call(number: int, fault: str, path: str = LISTINGS, **details: Any) -> Mapping[str, Any]:
+    """One line of a script about a read."""
+    return {"at": {"call": number, "path": path}, "fault": fault, **details}
+
+
+async def settled(p: Plane, within_s: float = SETTLED_S) -> float:
+    return await p.until(lambda: p.valid(BTC) and p.valid(ETH), within_s)
+
+
+def counted(p: Plane) -> None:
+    """A correct client leaves these at zero."""
+    assert p.venue.counters.after_retry_after == 0
+    assert p.venue.counters.after_ban == 0
+    assert p.venue.counters.forbidden == 0
+
+
+@asynccontextmanager
+async def another(venue: Simulation, clock: ManualClock, folder: Path) -> AsyncIterator[Feed]:
+    """A further process's feed of the same venue, whose bans lie in the same folder."""
+    moved = at(VENUE, venue.base_url, venue.base_url.replace("http", "ws", 1))
+    feed = Feed(moved, clock, lambda _: [], Wanted(most=4, history=None))
+    feed.within(broker_of(VENUE, clock, folder))
+    running = asyncio.ensure_future(feed.run())
+    try:
+        yield feed
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_u1_nobody_calls_before_the_time_that_a_venue_asked_for(tmp_path: Path) -> None:
+    async with plane([call(1, "limited", retry_after=30)], tmp_path) as p:
+        await p.until(lambda: ("market", "rate_limited") in p.calls, 5)
+        assert await settled(p, 45) >= 25
+        counted(p)
+
+
+WAITS: Mapping[str, tuple[Any, float, float]] = {
+    "0": (0, 0.0, 30.0),
+    "missing": (None, 0.0, 30.0),
+    "a date": (email.utils.formatdate(START_NS / SECOND_NS + 40, usegmt=True), 30.0, 70.0),
+    "for ever": (10**9, LONGEST_S - 10, LONGEST_S + 30),
+    "negative": (-5, 0.0, 30.0),
+    "a word": ("soon", 0.0, 30.0),
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+async def test_u2_a_wait_in_any_spelling_is_kept_within_five_minutes(wait: str, tmp_path: Path) -> None:
+    stated, least_s, most_s = WAITS[wait]
+    details = {} if stated is None else {"retry_after": stated}
+    async with plane([call(1, "limited", **details)], tmp_path) as p:
+        assert least_s <= await settled(p, most_s) <= most_s
+
+
+async def test_u3_a_ban_holds_for_every_process_and_over_a_restart(tmp_path: Path) -> None:
+    script = [{"at": {"after_s": 10}, "fault": "banned"}, {"at": {"after_s": 10}, "fault": "reset"}]
+    async with plane(script, tmp_path) as p:
+        async with another(p.venue, p.clock, tmp_path):
+            await settled(p)
+            await p.until(lambda: p.struck("banned") == 1, 15)
+            # The first call or connection after the ban learns of it; from then on nobody comes.
+            await p.pass_time(60)
+            learnt = p.venue.counters.after_ban
+            assert 1 <= learnt <= 2  # whoever comes first learns of it; the other may be under way at once
+            await p.pass_time(300)
+        async with another(p.venue, p.clock, tmp_path):
+            await p.pass_time(220)
+            assert p.venue.counters.after_ban == learnt
+            assert not p.valid()
+            await p.until(lambda: p.valid(BTC) and p.valid(ETH), 180)
+        assert p.venue.counters.bans == 1
+
+
+async def test_u3_the_call_that_is_answered_by_a_ban_is_the_last_for_ten_minutes(tmp_path: Path) -> None:
+    async with plane([call(1, "banned")], tmp_path) as p, another(p.venue, p.clock, tmp_path):
+        await p.pass_time(590)
+        assert p.venue.counters.after_ban <= 1  # the other's first call, under way with ours
+        assert p.state.instruments == ()
+        await settled(p, 60)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+async def test_u5_a_server_that_fails_is_asked_at_most_twice_again(status: int, tmp_path: Path) -> None:
+    async with plane([call(1, "status", status=status, times=2)], tmp_path) as p:
+        await settled(p)
+        assert p.venue.counters.paths[LISTINGS] == 4
+        assert ("market", "server_error") in p.calls
+    async with plane([call(1, "status", status=status, times=50)], tmp_path) as p:
+        with capture_logs() as lines:
+            await p.until(lambda: any(line["event"] == "venue.unavailable" for line in lines), 10)
+        assert p.calls == [("market", "server_error")] * 3
+
+
+async def test_u5_a_venue_that_says_busy_within_a_good_answer_is_asked_again(tmp_path: Path) -> None:
+    busy = '{"retCode":10016,"retMsg":"Server error.","result":{},"retExtInfo":{},"time":1790000010000}'
+    async with plane([call(1, "body", text=busy, times=2)], tmp_path) as p:
+        await settled(p)
+        assert p.venue.counters.paths[LISTINGS] == 4
+
+
+@pytest.mark.parametrize("status", [200, 429, 503])
+async def test_u6_a_page_in_place_of_data_is_named_cut_and_counted(status: int, tmp_path: Path) -> None:
+    async with plane([call(1, "html", status=status, times=2)], tmp_path) as p:
+        with capture_logs() as lines:
+            await settled(p, 60)
+        end = {200: "bad_body", 429: "rate_limited", 503: "server_error"}[status]
+        assert ("market", end) in p.calls
+        for line in lines:
+            detail = str(line.get("detail", ""))
+            assert len(detail) < 400
+            assert "\n" not in detail
+        counted(p)
+
+
+DRIFTS: Mapping[str, Mapping[str, Any]] = {
+    "field gone": {"field": "result.list.0.priceFilter"},
+    "field renamed": {"field": "result.list.0.lotSizeFilter", "renamed": "lot_size"},
+    "list became object": {"field": "result.list", "value": {}},
+    "text became number": {"field": "result.list.0.priceFilter.tickSize", "value": 0.1},
+    "not a number": {"field": "result.list.0.priceFilter.tickSize", "value": "NaN"},
+    "infinite": {"field": "result.list.0.priceFilter.tickSize", "value": "Infinity"},
+    "huge": {"field": "result.list.0.lotSizeFilter.qtyStep", "value": "1e400"},
+    "sixty digits": {"field": "result.list.0.priceFilter.tickSize", "value": "9" * 60},
+    "negative": {"field": "result.list.0.priceFilter.tickSize", "value": "-1"},
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+async def test_u7_a_list_that_changed_its_form_is_refused_by_name(drift: str, tmp_path: Path) -> None:
+    async with plane([call(1, "drift", **DRIFTS[drift])], tmp_path) as p:
+        with capture_logs() as lines:
+            await p.until(lambda: any(line["event"] == "venue.unavailable" for line in lines), 5)
+        assert p.state.instruments == ()
+        [told] = [line for line in lines if line["event"] == "venue.unavailable"]
+        assert told["code"] == "wire_error"
+        assert DRIFTS[drift]["field"].rpartition(".")[2] in told["detail"]
+        await settled(p)
+
+
+async def test_u7_while_a_list_is_unreadable_the_good_one_is_kept(tmp_path: Path) -> None:
+    drift = DRIFTS["field gone"]
+    async with plane([call(3, "drift", **drift, times=50)], tmp_path) as p:
+        await settled(p)
+        before = p.state.instruments
+        with capture_logs() as lines:
+            await p.pass_time(REFRESHED_S, COARSE_S)
+            await p.until(p.valid, 5)
+        assert p.struck("drift") >= 1
+        assert p.state.instruments == before
+        assert p.true()
+        [told] = [line for line in lines if line.get("kind") == "directory_unreadable"]
+        assert "priceFilter" in told["detail"]
+
+
+@pytest.mark.parametrize(
+    "value", ["NaN", "Infinity", "-Infinity", "1e400", "-1", "", None, "9" * 60, "1e30", [], {}]
+)
+async def test_u8_a_number_that_no_market_has_never_reaches_the_state(value: Any, tmp_path: Path) -> None:
+    script = [
+        call(number, "drift", QUOTES, field=f"result.list.0.{name}", value=value)
+        for number in (1, 2)
+        for name in ("lastPrice", "bid1Price", "turnover24h")
+    ]
+    async with plane(script, tmp_path) as p:
+        await p.pass_time(30)
+        view = p.state.view(p.clock.now_ns())
+        for table in (view.quotes, view.derivatives):
+            for one in fields(table) if hasattr(table, "__dataclass_fields__") else ():
+                column = getattr(table, one.name)
+                assert not np.isinf(column.astype(float)).any(), one.name
+        for prices in (view.quotes.bid, view.quotes.ask, view.derivatives.last):
+            assert not (prices <= 0).any()
+
+
+@pytest.mark.parametrize("skew_s", [3.0, -3.0, 600.0, -600.0])
+async def test_u11_a_clock_that_differs_costs_one_repeat_and_is_told(skew_s: float) -> None:
+    script = [{"at": {"after_s": 0}, "fault": "skew", "seconds": skew_s}]
+    clock = ManualClock(ACCOUNT_NS)
+    with capture_logs() as lines:
+        async with reading(clock, faults=script) as (reader, venue):
+            venue.pump()
+            account = await reader.account("balanced")
+            assert account.coverage_frac == 1.0
+            assert account.holds
+            asked = venue.counters.paths[BALANCES]
+            clock.advance(61)
+            assert (await reader.account("balanced")).coverage_frac == 1.0
+            assert venue.counters.paths[BALANCES] == asked + 1
+    told = [line for line in lines if line["event"] == "clock.differs"]
+    # A time up to five seconds behind the venue's is within its window and needs no mending.
+    needed = not -1.0 < skew_s < 5.0
+    assert len(told) == (1 if needed else 0)
+    assert asked == (2 if needed else 1)
+    if told:
+        assert told[0]["ahead_s"] == pytest.approx(skew_s, abs=0.01)
+
+
+async def test_u13_a_key_that_is_refused_twice_is_not_used_again_and_its_owner_is_told_why() -> None:
+    clock = ManualClock(ACCOUNT_NS)
+    with capture_logs() as lines:
+        async with reading(clock, secret="revoked") as (reader, venue):
+            for _ in range(60):
+                account = await reader.account("balanced")
+                clock.advance(61)
+            # U16: an hour of a dead key is two failing calls, which do no harm to others behind the address.
+            assert venue.counters.paths[BALANCES] == 2
+    assert account.equity_usd is None
+    assert not account.holds
+    assert reader.paused.startswith("auth")
+    assert "sign" in reader.paused
+    assert "revoked" not in reader.paused
+    assert sum(line["event"] == "account.paused" for line in lines) == 1
+
+
+async def test_u14_a_body_that_grows_when_unpacked_is_cut_at_eight_megabytes(tmp_path: Path) -> None:
+    async with plane([call(1, "bomb", megabytes=64)], tmp_path) as p:
+        await p.until(lambda: ("market", "bad_body") in p.calls, 10)
+        assert p.state.instruments == ()
+        await settled(p, 40)
