@@ -110,9 +110,3 @@ async def test_it_quotes_the_market_of_the_other_venues() -> None:
 def test_a_pace_out_of_range_is_refused() -> None:
     with pytest.raises(InputError, match=r"outside 0\.05"):
         made(ManualClock(NOW_NS), {"pace": 9.0})
-
-
-async def test_a_book_nobody_has_asked_for_is_not_known() -> None:
-    venue = made(ManualClock(NOW_NS), {"instruments": 12})
-    with pytest.raises(InputError, match="No push"):
-        venue.book("BTC/USD", 10)

@@ -104,3 +104,13 @@ def test_a_liquid_name_trades_in_more_slots_and_pace_scales_them(market: MarketM
     liquid, thin = _tape(market, "BTCUSDT"), _tape(market, "ORCAUSDT")
     assert (liquid.parts, thin.parts) == (120, 30)
     assert slots_a_minute(liquid.listing, 0.1) == 12
+
+
+def test_trades_are_numbered_upward_without_meeting(market: MarketModel) -> None:
+    tape = _tape(market, "MASKUSDT")
+    first = tape.due(NOW_MS)
+    numbers = [
+        tape.number(slot, row) for slot in range(first, first + 500) for row in range(len(tape.trades(slot)))
+    ]
+    assert numbers == sorted(set(numbers))
+    assert 0 < numbers[0] < 2**40

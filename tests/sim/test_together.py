@@ -26,6 +26,10 @@ async def test_one_address_answers_as_every_venue_about_one_market() -> None:
         kraken = await read(client, f"{address}/kraken/0/public/Ticker?pair=XBTUSD")
         async with client.ws_connect(address.replace("http", "ws", 1) + "/kraken/v2") as socket:
             assert (await socket.receive_json(timeout=5))["channel"] == "status"
+        coinbase = await read(client, f"{address}/coinbase/api/v3/brokerage/market/products/BTC-USD")
+        async with client.ws_connect(address.replace("http", "ws", 1) + "/coinbase/") as socket:
+            await socket.send_json({"type": "subscribe", "channel": "heartbeats"})
+            assert (await socket.receive_json(timeout=5))["channel"] == "subscriptions"
         async with client.ws_connect(address.replace("http", "ws", 1) + "/ws/api/v2") as socket:
             await socket.send_json({"id": 1, "method": "public/test", "params": {}})
             assert "version" in (await socket.receive_json(timeout=5))["result"]
@@ -38,3 +42,4 @@ async def test_one_address_answers_as_every_venue_about_one_market() -> None:
         float(bybit["result"]["list"][0]["indexPrice"]), rel=1e-3
     )
     assert float(kraken["result"]["XXBTZUSD"]["c"][0]) == pytest.approx(last, rel=4e-3)
+    assert float(coinbase["price"]) == pytest.approx(last, rel=4e-3)

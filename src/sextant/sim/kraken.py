@@ -17,23 +17,19 @@ from typing import Any, Final, Unpack
 import orjson
 from aiohttp import web
 
-from sextant.errors import InputError, Rejected
+from sextant.errors import Rejected
 from sextant.kit.clock import Clock
-from sextant.sim.books import Level
 from sextant.sim.bybit import Scene
-from sextant.sim.faults import Fault, FaultPlan, parse
+from sextant.sim.faults import FaultPlan, parse
 from sextant.sim.hosting import check_pace, check_time, hosted
 from sextant.sim.kraken_rest import Answers, refused, status_of
 from sextant.sim.kraken_socket import KrakenHub
 from sextant.sim.kraken_wire import market_of
-from sextant.sim.limits import Counters
-from sextant.sim.live import Live
+from sextant.sim.limits import Counters, within
 from sextant.sim.market_model import MarketModel
 from sextant.sim.spoiling import spoilt
+from sextant.sim.spot_venue import HISTORY_DAYS, MILLISECOND_NS, SpotVenue
 
-_BEAT_S: Final = 0.05
-_HISTORY_DAYS: Final = 8
-_MILLISECOND_NS: Final = 1_000_000
 _SOCKET: Final = "/v2"
 _PUBLIC: Final = "/0/public/"
 PATHS: Final = ("/0/", _SOCKET)
@@ -86,13 +82,7 @@ class Allowance:
 
     def connect(self, address: str, now_ms: int) -> bool:
         """Whether the address may open a socket now."""
-        moments = self._connects.setdefault(address, deque())
-        while moments and moments[0] <= now_ms - CONNECTS_MS:
-            moments.popleft()
-        if len(moments) >= CONNECTS:
-            return False
-        moments.append(now_ms)
-        return True
+        return within(self._connects.setdefault(address, deque()), now_ms, CONNECTS_MS, CONNECTS)
 
     def lock(self, address: str, now_ms: int) -> None:
         """Refuse the address for a quarter of an hour."""
@@ -104,92 +94,29 @@ class Allowance:
         self._wait_until[address] = until_ms
 
 
-class KrakenSimulation:
-    """A running simulated venue.
-
-    Parameters
-    ----------
-    clock
-        Whose time the market follows.
-    model
-        The market as this venue lists it.
-    pace
-        Factor on how often each instrument trades.
-    plan
-        The script of faults.
-    """
+class KrakenSimulation(SpotVenue):
+    """A running simulated Kraken, with the parameters of `SpotVenue`."""
 
     def __init__(self, clock: Clock, model: MarketModel, pace: float, plan: FaultPlan) -> None:
-        self._clock = clock
-        self._skew_ms = 0
-        self._resumes_ms = 0
-        self.model = model
-        self.counters = Counters()
-        self.plan = plan
+        super().__init__(clock, model, pace, plan)
         self._allowance = Allowance(self.counters)
-        self._live = Live(model, pace)
-        self._answers = Answers(self._live, pace)
-        self._hub = KrakenHub(self._live, plan, self.counters, self.now_ms)
+        self._answers = Answers(self.live, pace)
+        self._hub = KrakenHub(self.live, plan, self.counters, self.now_ms)
         self._hub.pace, self._hub.answers = pace, self._answers
-        self.base_url = ""
-
-    def now_ms(self) -> int:
-        """Milliseconds since 1970 as the venue believes, with its skew."""
-        return self._clock.now_ns() // _MILLISECOND_NS + self._skew_ms
+        self.hub = self._hub
 
     @property
     def socket_url(self) -> str:
         """Where the public socket listens."""
         return self.base_url.replace("http", "ws", 1) + _SOCKET
 
-    def book(self, symbol: str, depth: int) -> tuple[list[Level], list[Level]]:
-        """The truth as of the last push of a depth: bids and asks, best first, in whole ticks and lots.
+    def lock(self, address: str) -> None:
+        """Lock an address out."""
+        self._allowance.lock(address, self.now_ms())
 
-        Raises
-        ------
-        InputError
-            If the symbol is not listed or nobody has subscribed to that depth.
-        """
-        listing = self.model.find("spot", symbol)
-        feed = None if listing is None else self._live.known_feed(listing, depth)
-        if feed is None:
-            raise InputError(f"No push of book {depth} of {symbol} has been made.")
-        bids, asks = feed.told()
-        return sorted(bids, reverse=True), sorted(asks)
-
-    def pump(self) -> None:
-        """Push everything that has become due; tests that drive a clock may call it instead of waiting."""
-        for fault in self.plan.moment(self._clock.now_ns() // _MILLISECOND_NS):
-            self._befall("127.0.0.1", fault)
-        if self._resumes_ms and self.now_ms() >= self._resumes_ms:
-            self._resumes_ms = 0
-            self._hub.announce("online")
-        self._hub.pump()
-
-    def _befall(self, address: str, fault: Fault) -> None:
-        """Let a fault happen to the venue as a whole."""
-        if fault.kind == "skew":
-            self._skew_ms += int(fault.number("seconds", 0) * 1_000)
-        elif fault.kind == "banned":
-            self._allowance.lock(address, self.now_ms())
-        elif fault.kind == "maintenance":
-            self._resumes_ms = self.now_ms() + int(fault.number("seconds", 600) * 1_000)
-            self._hub.announce("maintenance")
-        elif fault.kind in ("delist", "retick"):
-            change = self._live.delist if fault.kind == "delist" else self._live.retick
-            change("spot", str(fault.options.get("symbol", "")))
-        else:
-            self._hub.strike_all(fault)
-
-    async def run(self) -> None:
-        """Let time pass until cancelled."""
-        while True:
-            await self._clock.sleep(_BEAT_S)
-            self.pump()
-
-    async def close(self) -> None:
-        """Say goodbye to every socket."""
-        await self._hub.close_all()
+    def rest(self, *, resting: bool) -> None:
+        """Tell the clients that maintenance has begun or ended."""
+        self._hub.announce("maintenance" if resting else "online")
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The reply to any request that reaches the port."""
@@ -205,7 +132,7 @@ class KrakenSimulation:
             return _told(["EAPI:Invalid key"])
         for fault in self.plan.call(path):
             if fault.kind in ("skew", "banned"):
-                self._befall(address, fault)
+                self.befall(address, fault)
             elif fault.kind == "limited":
                 until_ms = now_ms + int(fault.number("retry_after", 5) * 1_000)
                 self._allowance.asked_to_wait(address, until_ms)
@@ -224,7 +151,7 @@ class KrakenSimulation:
             handler = self._answers.paths.get(path)
             if handler is None:
                 return _told(["EGeneral:Unknown method"])
-            if self._resumes_ms and path != _PUBLIC + "Time":
+            if self.resting and path != _PUBLIC + "Time":
                 return _told(["EService:Unavailable"])
             return _told([], handler(request.query, now_ms))
         except Rejected as refusal:
@@ -270,7 +197,7 @@ def made(clock: Clock, scene: Scene) -> KrakenSimulation:
     """
     pace = scene.get("pace", 1.0)
     check_pace(pace)
-    check_time(clock, _HISTORY_DAYS)
+    check_time(clock, HISTORY_DAYS)
     model = market_of(MarketModel(scene.get("seed", 7), scene.get("instruments", 240)))
-    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // _MILLISECOND_NS)
+    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // MILLISECOND_NS)
     return KrakenSimulation(clock, model, pace, plan)

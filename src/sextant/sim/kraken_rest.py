@@ -21,7 +21,6 @@ from sextant.sim.kraken_wire import (
     shown_price,
     size_text,
     trade_count,
-    trade_number,
 )
 from sextant.sim.live import Live
 from sextant.sim.market_model import DAY_MINUTES, FIRST_DAY
@@ -155,7 +154,7 @@ class Answers:
             for row, trade in enumerate(tape.trades(slot)):
                 if trade.time_ms * 1_000_000 > since_ns:
                     kind = "m" if abs(trade.turn) == 1 else "l"
-                    name = trade_number(listing, self._pace, slot, row)
+                    name = tape.number(slot, row)
                     price = shown_price(listing, trade.ticks * listing.tick)
                     told = [price, size_text(listing, trade.lots), trade.time_ms / 1_000]
                     side = "b" if trade.bought else "s"

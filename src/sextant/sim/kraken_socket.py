@@ -19,7 +19,6 @@ from sextant.sim.kraken_wire import (
     price_text,
     size_text,
     trade_count,
-    trade_number,
     trade_row,
 )
 from sextant.sim.session import Session
@@ -254,10 +253,8 @@ class KrakenHub(SpotHub):
         }
 
     def _trades(self, listing: Listing, slot: int, trades: list[Print]) -> list[dict[str, Any]]:
-        return [
-            trade_row(listing, trade, trade_number(listing, self.pace, slot, row))
-            for row, trade in enumerate(trades)
-        ]
+        tape = self.live.tape(listing)
+        return [trade_row(listing, trade, tape.number(slot, row)) for row, trade in enumerate(trades)]
 
     def _facts(self, listing: Listing, now_ms: int) -> dict[str, Any]:
         tape, facts = self.live.tape(listing), self.answers.day(listing).facts(now_ms)

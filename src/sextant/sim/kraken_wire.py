@@ -14,7 +14,7 @@ from typing import Any, Final
 import orjson
 
 from sextant.sim.books import Level
-from sextant.sim.market_model import FIRST_DAY, MarketModel
+from sextant.sim.market_model import MarketModel
 from sextant.sim.tape import Forming, Print, slots_a_minute
 from sextant.sim.universe import Listing, Terms, finest, relisted
 
@@ -22,7 +22,6 @@ TERMS: Final = Terms(house=4, turnover=0.12, spread=1.5, away=2.0e-4)
 SIZE_DECIMALS: Final = 8
 _SHOWN_DECIMALS: Final = 5  # REST prints at least so many of a price
 _CHECKED: Final = 10
-_TRADES_A_SLOT: Final = 4
 _FORMER: Final = {"BTC": "XBT", "DOGE": "XDG"}
 _CLASSED: Final = frozenset(("XBT", "XDG", "ETH", "LTC", "XRP", "XLM", "ETC", "XMR", "ZEC"))
 """Assets of the first years, which carry a letter for their class."""
@@ -110,12 +109,6 @@ def moment_text(now_ms: int, digits: int = 6) -> str:
     """A moment as frames state it, with so many digits of a second."""
     moment = datetime.datetime.fromtimestamp(now_ms / 1_000, datetime.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{now_ms % 1_000:03d}{'0' * (digits - 3)}Z"
-
-
-def trade_number(listing: Listing, pace: float, slot: int, row: int) -> int:
-    """The number of a trade: rises with time, and is the same whenever asked."""
-    first = FIRST_DAY * 1_440 * slots_a_minute(listing, pace)
-    return (slot - first) * _TRADES_A_SLOT + row
 
 
 def trade_row(listing: Listing, trade: Print, name: int) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class Limits:
             self._counters.after_ban += 1
             return False
         calls = self._calls.setdefault(address, deque())
-        if not _within(calls, now_ms, WINDOW_MS, REQUESTS_A_WINDOW):
+        if not within(calls, now_ms, WINDOW_MS, REQUESTS_A_WINDOW):
             self.ban(address, now_ms)
             return False
         return True
@@ -88,7 +88,7 @@ class Limits:
         if now_ms < self._banned_until.get(address, 0):
             self._counters.after_ban += 1
             return False
-        return _within(self._connects.setdefault(address, deque()), now_ms, CONNECTS_MS, CONNECTS_A_WINDOW)
+        return within(self._connects.setdefault(address, deque()), now_ms, CONNECTS_MS, CONNECTS_A_WINDOW)
 
     def ban(self, address: str, now_ms: int) -> None:
         """Refuse the address for ten minutes."""
@@ -105,7 +105,8 @@ class Limits:
         return max(0, REQUESTS_A_WINDOW - sum(1 for moment in calls if moment > now_ms - WINDOW_MS))
 
 
-def _within(moments: deque[int], now_ms: int, window_ms: int, most: int) -> bool:
+def within(moments: deque[int], now_ms: int, window_ms: int, most: int) -> bool:
+    """Whether one more fits among the moments of a rolling window; if so it is counted."""
     while moments and moments[0] <= now_ms - window_ms:
         moments.popleft()
     if len(moments) >= most:

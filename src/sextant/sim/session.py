@@ -80,6 +80,9 @@ class Session:
         self.muted_until_ms = 0
         self.now_ms = now_ms
         self.sent_ms = now_ms
+        self.began_ms = now_ms
+        self.asked = False
+        self.numbered = 0
         self.queue: asyncio.Queue[Frame] = asyncio.Queue(_QUEUED)
         self.transport: asyncio.Transport | None = None
         self.closing: asyncio.Task[bool] | None = None

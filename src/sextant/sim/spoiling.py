@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
@@ -64,14 +65,19 @@ async def spoilt(request: web.Request, answer: web.Response, fault: Fault) -> we
     if fault.kind == "bomb":
         return _bomb(int(fault.number("megabytes", 64)))
     if fault.kind == "html":
-        page = _PAGE.format(status=status, title=_TITLES.get(status, "Error"))
-        return web.Response(status=status, text=page, content_type="text/html", headers=_wait(fault))
+        return page(status, _wait(fault))
     if fault.kind == "limited":
         return web.Response(status=429, text="Too Many Requests", headers=_wait(fault))
     if fault.kind == "status":
         failed = int(fault.number("status", 503))
         return web.Response(status=failed, text=_TITLES.get(failed, "Error"), headers=_wait(fault))
     return await _hurt(request, answer, fault)
+
+
+def page(status: int, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A page of the venue's front in place of any answer."""
+    text = _PAGE.format(status=status, title=_TITLES.get(status, "Error"))
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)
 
 
 def _wait(fault: Fault) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sextant.sim.books import Book
-from sextant.sim.market_model import DAY_MINUTES, MarketModel
+from sextant.sim.market_model import DAY_MINUTES, FIRST_DAY, MarketModel
 from sextant.sim.noise import Dice
 from sextant.sim.paths import Bars
 from sextant.sim.universe import Listing
@@ -17,6 +17,8 @@ MINUTE_MS: Final = 60_000
 _TRADES: Final = 30
 _BOOK: Final = 31
 _FORCED: Final = 32
+_TRADES_A_SLOT: Final = 4
+"""No slot has more, so that numbers of trades never meet."""
 _SLOTS: Final = (6, 12, 20, 30, 60, 120, 240)
 
 
@@ -144,6 +146,10 @@ class Tape:
             found.append(Print(time_ms, bought, ticks, lots, turn, str(name)))
             before = ticks
         return found
+
+    def number(self, slot: int, row: int) -> int:
+        """The number of a trade of a slot: rises with time, and is the same whenever asked."""
+        return (slot - FIRST_DAY * DAY_MINUTES * self.parts) * _TRADES_A_SLOT + row
 
     def play(self, slot: int, wanted: int) -> list[Print]:
         """Let a slot trade: move the book to it, ``wanted`` levels deep, and give its trades."""
