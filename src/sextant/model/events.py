@@ -266,6 +266,14 @@ class StreamAlive(msgspec.Struct, frozen=True, gc=False):
     receive_ns: int
 
 
+class Unfollowed(msgspec.Struct, frozen=True, gc=False):
+    """These instruments are followed no more; whatever is known of them is let go until they are listed again."""
+
+    instruments: tuple[Instrument, ...]
+    event_ns: int
+    receive_ns: int
+
+
 Event: TypeAlias = (
     BookSnapshot
     | BookDelta
@@ -282,4 +290,5 @@ Event: TypeAlias = (
     | Listed
     | StreamDown
     | StreamAlive
+    | Unfollowed
 )
