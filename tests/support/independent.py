@@ -1,0 +1,37 @@
+"""Clients of ccxt, which know nothing of this project, sent to a simulated venue instead of the real one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import ccxt.async_support as ccxt  # type: ignore[import-untyped]  # ships no types
+
+HOSTS: Final = {
+    "kraken": ("https://api.kraken.com",),
+    "coinbase": ("https://api.coinbase.com",),
+}
+"""Addresses of the real venue, which the client must not ask."""
+
+
+def _moved(urls: Any, hosts: tuple[str, ...], address: str) -> Any:
+    """The addresses with every one of the real venue replaced."""
+    if isinstance(urls, dict):
+        return {name: _moved(inner, hosts, address) for name, inner in urls.items()}
+    if isinstance(urls, str):
+        for host in hosts:
+            urls = urls.replace(host, address)
+    return urls
+
+
+@asynccontextmanager
+async def independent(name: str, address: str) -> AsyncIterator[Any]:
+    """A client of one venue that asks ``address`` and waits for nobody, with its markets loaded."""
+    client = getattr(ccxt, name)({"enableRateLimit": False})
+    client.urls["api"] = _moved(client.urls["api"], HOSTS[name], address)
+    try:
+        await client.load_markets()
+        yield client
+    finally:
+        await client.close()
