@@ -23,6 +23,10 @@ async def test_one_address_answers_as_every_venue_about_one_market() -> None:
     ):
         bybit = await read(client, f"{address}/v5/market/tickers?category=linear&symbol=BTCUSDT")
         deribit = await read(client, f"{address}/api/v2/public/ticker?instrument_name=BTC-PERPETUAL")
+        binance = await read(client, f"{address}/binance/fapi/v1/premiumIndex?symbol=BTCUSDT")
+        async with client.ws_connect(address.replace("http", "ws", 1) + "/binance/stream") as socket:
+            await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 1})
+            assert (await socket.receive_json(timeout=5)) == {"result": [], "id": 1}
         kraken = await read(client, f"{address}/kraken/0/public/Ticker?pair=XBTUSD")
         async with client.ws_connect(address.replace("http", "ws", 1) + "/kraken/v2") as socket:
             assert (await socket.receive_json(timeout=5))["channel"] == "status"
@@ -41,5 +45,6 @@ async def test_one_address_answers_as_every_venue_about_one_market() -> None:
     assert deribit["result"]["index_price"] == pytest.approx(
         float(bybit["result"]["list"][0]["indexPrice"]), rel=1e-3
     )
+    assert float(binance["markPrice"]) == pytest.approx(last, rel=2e-3)
     assert float(kraken["result"]["XXBTZUSD"]["c"][0]) == pytest.approx(last, rel=4e-3)
     assert float(coinbase["price"]) == pytest.approx(last, rel=4e-3)

@@ -178,7 +178,7 @@ class DepthFeed:
     def push(self, book: Book) -> tuple[list[Level], list[Level]]:
         """The levels that changed since the last push; size 0 means gone."""
         bids, asks = book.view(self.depth)
-        changed = _difference(self._bids, bids), _difference(self._asks, asks)
+        changed = difference(self._bids, bids), difference(self._asks, asks)
         self._bids, self._asks = dict(bids), dict(asks)
         self.u += 1
         self.seq, self.changed_ms = book.seq, book.changed_ms
@@ -194,7 +194,8 @@ class DepthFeed:
         return next(((bids, asks) for u, bids, asks in self._past if u == number), None)
 
 
-def _difference(before: dict[int, int], now: list[Level]) -> list[Level]:
+def difference(before: dict[int, int], now: list[Level]) -> list[Level]:
+    """The levels that are new or of another size, then those that are gone, with size 0."""
     changed = [level for level in now if before.get(level[0]) != level[1]]
     if changed or len(before) != len(now):
         kept = {price for price, _ in now}

@@ -14,6 +14,7 @@ from sextant.sim.universe import Listing
 _QUEUED: Final = 20_000
 _TEXT: Final = 0x1
 _CONTINUED: Final = 0x0
+_PING: Final = 0x9
 _LAST: Final = 0x80
 
 
@@ -42,6 +43,11 @@ def fragments(text: str, parts: int = 3) -> Bare:
 def broken_text() -> Bare:
     """A text frame whose payload is not UTF-8."""
     return Bare(_framed(_TEXT | _LAST, b'{"topic":"\xff\xfe"}'))
+
+
+def ping(payload: bytes) -> Bare:
+    """A ping of the protocol, of at most 125 octets."""
+    return Bare(_framed(_PING | _LAST, payload))
 
 
 def _framed(first: int, payload: bytes) -> bytes:

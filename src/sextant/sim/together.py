@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Unpack
 
 from sextant.kit.clock import Clock
-from sextant.sim import bybit, coinbase, deribit, kraken
+from sextant.sim import binance, bybit, coinbase, deribit, kraken
 from sextant.sim.bybit import Scene
 from sextant.sim.hosting import Below, Hosted, hosted
 
@@ -30,6 +30,7 @@ async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[str]:
     """
     options = deribit.made(clock, scene)
     venues: dict[str, Hosted] = {"/": bybit.made(clock, scene), **dict.fromkeys(deribit.PATHS, options)}
+    venues["/binance/"] = Below("/binance", binance.made(clock, scene))
     venues["/kraken/"] = Below("/kraken", kraken.made(clock, scene))
     venues["/coinbase/"] = Below("/coinbase", coinbase.made(clock, scene))
     async with hosted(venues, scene.get("port", 0)) as address:
