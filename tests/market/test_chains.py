@@ -88,7 +88,10 @@ def test_options_expired_for_a_week_are_dropped_when_another_is_listed() -> None
     state = chained()
     later = option(expiry_ns=EXPIRY_NS + 60 * DAY_NS)
     state.apply(option_listed(later, EXPIRY_NS + KEEP_EXPIRED_NS + 1))
-    assert set(state.freshness(EXPIRY_NS)) == {FAR, later}
+    assert set(state.freshness(EXPIRY_NS)) == {FAR, later, ETH}
+    further = option(base="ETH", expiry_ns=EXPIRY_NS + 60 * DAY_NS)
+    state.apply(option_listed(further, EXPIRY_NS + KEEP_EXPIRED_NS + 1))
+    assert set(state.freshness(EXPIRY_NS)) == {FAR, later, further}
 
 
 def test_what_became_known_later_is_not_shown_before() -> None:

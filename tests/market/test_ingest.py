@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from sextant.errors import InputError
-from sextant.market.ingest import ingest
+from sextant.market.ingest import ShardEntry, ShardIngest, ingest, learn
+from sextant.market.parts import StatePart
 from sextant.model.events import Event
-from support.market import bar_update, delta, listed, snapshot, state_of
+from sextant.model.shard import Shard
+from support.market import bar_update, delta, instrument, listed, snapshot, state_of, trade
+from support.told import Told
 
 
 def test_report_says_what_the_events_brought() -> None:
@@ -46,3 +51,57 @@ def test_no_events_bring_nothing() -> None:
 def test_what_is_no_model_event_is_refused_by_name() -> None:
     with pytest.raises(InputError, match="str is not a model event"):
         ingest(state_of(), ["BookDelta"])  # type: ignore[list-item]
+
+
+WHOLE = Shard(1, 1)
+
+
+def entries(seed: int, counts: Sequence[int]) -> list[ShardEntry]:
+    """A stream as a feeder tells it: after each batch what its own state is."""
+    feed, state = Told(seed), state_of()
+    part, after, told = StatePart(state, WHOLE), "0", []
+    for number, count in enumerate(counts, 1):
+        events = [*feed.more(count)] if number > 1 else feed.first()
+        ingest(state, events)
+        told.append(ShardEntry(f"{number}a", after, events))
+        told.append(ShardEntry(f"{number}b", f"{number}a", digest=part.digest()))
+        after = f"{number}b"
+    return told
+
+
+def test_a_stream_brings_the_state_of_its_feed() -> None:
+    taking = ShardIngest(state_of(), WHOLE, "0")
+    met = [taking.take(entry) for entry in entries(1, [0, 300, 1, 500])]
+    assert met == ["applied", "agrees"] * 4
+    assert taking.position == "4b"
+
+
+def test_a_missing_entry_is_a_gap_that_changes_nothing_until_a_snapshot_helps() -> None:
+    told = entries(2, [0, 200, 200, 200])
+    source, target = ShardIngest(state_of(), WHOLE, "0"), ShardIngest(state_of(), WHOLE, "0")
+    for entry in told[:6]:
+        source.take(entry)
+    for entry in told[:2]:
+        target.take(entry)
+    before = target.part.digest()
+    assert [target.take(entry) for entry in told[3:]] == ["gap"] * 5
+    assert (target.part.digest(), target.position) == (before, "1b")
+    assert target.take(told[0]) == "gap"  # neither is a repetition
+    target.restore(source.position, target.part.load(source.part.dump()()))
+    assert [target.take(entry) for entry in told[6:]] == ["applied", "agrees"]
+
+
+def test_a_state_that_is_not_what_the_feed_says_is_found() -> None:
+    told = entries(3, [0, 100])
+    state = state_of()
+    taking = ShardIngest(state, WHOLE, "0")
+    assert [taking.take(entry) for entry in told[:3]] == ["applied", "agrees", "applied"]
+    state.apply(trade("stray", 5, base="AAA"))
+    assert taking.take(told[3]) == "differs"
+
+
+def test_books_that_lost_a_message_are_named_once() -> None:
+    state = state_of()
+    events: list[Event] = [listed(), snapshot(10, [(100.0, 1.0)], [(100.5, 1.0)]), delta(12)]
+    assert learn(state, events) == [instrument()]
+    assert learn(state, []) == []

@@ -10,7 +10,7 @@ import numpy as np
 
 from sextant.errors import InputError
 from sextant.market.counters import Counters
-from sextant.market.ring import CHANGES, FOLDED, STATED, BarRing, BarValues, Origin, Tally
+from sextant.market.ring import CHANGES, FOLDED, STATED, BarRing, BarValues, HeldRows, Origin, Tally
 from sextant.model.bar import BAR_FIELDS, Bar, BarBlock, Floats, Integers
 from sextant.model.events import BarUpdate
 from sextant.model.times import DAY_NS, INTERVAL_NS, INTERVALS, Interval
@@ -226,6 +226,16 @@ class BarStore:
         if newest_ns < 0 or rows < 1:
             return None
         return self._rings[interval].column(newest_ns // INTERVAL_NS[interval], rows, column)
+
+    def drop(self, kept: Integers) -> None:
+        """Forget all columns but the given ones, which keep their order."""
+        self._size = len(kept)
+        for ring in self._rings.values():
+            ring.drop(kept)
+
+    def fill(self, interval: Interval, rows: HeldRows, columns: Integers) -> None:
+        """Take the rows of another store's ring for some columns, which must be blank."""
+        self._ring(interval).fill(rows, columns)
 
     def _ring(self, interval: Interval) -> BarRing:
         ring = self._rings.get(interval)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -92,6 +92,11 @@ class BookSide:
         key = self._key_of[price] = self._sign * ticks
         return key
 
+    @property
+    def tick(self) -> float:
+        """Smallest step of price, quote units."""
+        return self._tick_float
+
     def price(self, key: int) -> float:
         """The float64 nearest to the price of a key."""
         numerator, denominator = self._tick
@@ -152,6 +157,11 @@ class BookSide:
         if len(keys) > most:
             self.cut(most)
 
+    def restore(self, levels: list[tuple[int, float]]) -> None:
+        """Take keys and sizes as :meth:`Book.content` gives them, the best last."""
+        self.sizes = dict(levels)
+        self.keys = list(self.sizes)
+
     def cut(self, most: int) -> None:
         """Drop the levels beyond the best ``most``."""
         excess = len(self.keys) - most
@@ -206,6 +216,11 @@ class Book:
     def valid(self) -> bool:
         """Whether the sequence is unbroken, both sides have a level and bid < ask."""
         return not self.reason
+
+    @property
+    def sides(self) -> tuple[BookSide, BookSide]:
+        """Bids and asks; to be read, not changed."""
+        return self._bids, self._asks
 
     def lacks(self, reason: str) -> bool:
         """Whether only a snapshot can make it valid again, and for that reason."""
@@ -288,6 +303,15 @@ class Book:
         sides = [[(key, side.sizes[key]) for key in side.keys] for side in (self._bids, self._asks)]
         flags = (self._waiting, self._first_after_snapshot, self._levels, str(self._tick))
         return (self.sequence, self.event_ns, self.reason, self.since_ns, flags, sides)
+
+    def restore(self, content: Any) -> None:
+        """Become the book whose :meth:`content` it was."""
+        self.sequence, self.event_ns, self.reason, self.since_ns, flags, sides = content
+        self._waiting, self._first_after_snapshot, self._levels, tick = flags
+        self._tick = Decimal(tick)
+        self._bids, self._asks = BookSide(self._tick, 1), BookSide(self._tick, -1)
+        for side, levels in zip((self._bids, self._asks), sides, strict=True):
+            side.restore(levels)
 
     def _out_of_turn(self, event: BookDelta) -> BookTrouble | None:
         """Why a change that does not obviously continue the book cannot be applied; None where it can."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable, Iterable
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from msgspec import UNSET
@@ -79,6 +80,12 @@ class OptionRow:
         """Everything known, in canonical order, for hashing."""
         return (self.spec, self.event_ns, self.values, self.pulse.content())
 
+    def restore(self, content: Any) -> None:
+        """Become the row of this option whose :meth:`content` it was, its spec aside."""
+        _, self.event_ns, values, pulse = content
+        self.values = list(values)
+        self.pulse.restore(pulse)
+
 
 class Chains:
     """Options by underlying.
@@ -98,7 +105,7 @@ class Chains:
         self._counters = counters
         self._rows: dict[Instrument, OptionRow] = {}
         self._order: list[OptionRow] | None = None
-        self._first_expiry_ns = _NEVER_NS
+        self._first_expiry_ns: dict[str, int] = {}
 
     def row(self, instrument: Instrument) -> OptionRow | None:
         """What is known of an option; None where it was never listed."""
@@ -112,14 +119,20 @@ class Chains:
             return ()
         self._rows[spec.instrument] = OptionRow(spec)
         self._order = None
-        last_ns = event_ns - KEEP_EXPIRED_NS
+        chain, last_ns = chain_name(spec.instrument), event_ns - KEEP_EXPIRED_NS
         gone: tuple[Instrument, ...] = ()
-        if self._first_expiry_ns < last_ns:
-            gone = tuple(name for name in self._rows if (name.expiry_ns or 0) < last_ns)
+        if self._first_expiry_ns.get(chain, _NEVER_NS) < last_ns:
+            # Of this chain only: what one feed tells never changes what another told.
+            gone = tuple(
+                name for name in self._rows if (name.expiry_ns or 0) < last_ns and chain_name(name) == chain
+            )
             for name in gone:
                 del self._rows[name]
-            self._first_expiry_ns = min((name.expiry_ns or 0 for name in self._rows), default=_NEVER_NS)
-        self._first_expiry_ns = min(self._first_expiry_ns, spec.instrument.expiry_ns or 0)
+            self._first_expiry_ns[chain] = self._first(chain)
+        else:
+            self._first_expiry_ns[chain] = min(
+                self._first_expiry_ns.get(chain, _NEVER_NS), spec.instrument.expiry_ns or 0
+            )
         return gone
 
     def take(self, event: OptionUpdate) -> bool:
@@ -165,6 +178,24 @@ class Chains:
     def content(self) -> tuple[object, ...]:
         """Everything known, in canonical order, for hashing."""
         return tuple(row.content() for row in self._sorted())
+
+    def rows(self) -> list[OptionRow]:
+        """Every row in order; to be read, not changed."""
+        return self._sorted()
+
+    def replace(self, gone: Callable[[Instrument], bool], rows: Iterable[OptionRow]) -> None:
+        """Forget the rows of some options and take others for them."""
+        self._rows = {name: row for name, row in self._rows.items() if not gone(name)}
+        self._rows |= {row.spec.instrument: row for row in rows}
+        self._order = None
+        chains = {chain_name(name) for name in self._rows}
+        self._first_expiry_ns = {chain: self._first(chain) for chain in chains}
+
+    def _first(self, chain: str) -> int:
+        """When the first option of a chain expires."""
+        return min(
+            (name.expiry_ns or 0 for name in self._rows if chain_name(name) == chain), default=_NEVER_NS
+        )
 
     def _sorted(self) -> list[OptionRow]:
         if self._order is None:

@@ -8,12 +8,13 @@ from array import array
 from bisect import bisect_left
 from collections import deque
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from msgspec import UNSET
 
 from sextant.model.events import DerivativesUpdate, Liquidation
+from sextant.model.instrument import Instrument
 from sextant.model.view import LiquidationTape, Series
 
 KEEP_FUNDING: Final = 2_200  # two years of eight-hourly settlements
@@ -96,6 +97,11 @@ class Facts:
         """Everything known, in canonical order, for hashing."""
         return (self._values, self._times)
 
+    def restore(self, content: Any) -> None:
+        """Become the facts whose :meth:`content` it was."""
+        self._values, self._times = list(content[0]), list(content[1])
+        self.event_ns = max(self._times)
+
 
 class History:
     """Values of one instrument in order of time, at most one per time, the newest ``keep``."""
@@ -140,6 +146,10 @@ class History:
         """Everything known, for hashing."""
         return self._times.tobytes(), self._values.tobytes()
 
+    def restore(self, content: Any) -> None:
+        """Become the history whose :meth:`content` it was."""
+        self._times, self._values, self._series = array("q", content[0]), array("d", content[1]), None
+
 
 class Liquidations:
     """The newest forced closes of one instrument, oldest first."""
@@ -177,4 +187,10 @@ class Liquidations:
 
     def content(self) -> tuple[object, ...]:
         """Everything known, for hashing."""
-        return tuple((event.event_ns, event.side, event.price, event.size) for event in self._events)
+        return tuple(
+            (event.event_ns, event.receive_ns, event.side, event.price, event.size) for event in self._events
+        )
+
+    def restore(self, content: Any, instrument: Instrument) -> None:
+        """Become those of an instrument whose :meth:`content` it was."""
+        self._events = deque((Liquidation(instrument, *item) for item in content), maxlen=KEEP_LIQUIDATIONS)

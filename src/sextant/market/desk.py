@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sextant.market.books import Book, BookTrouble
 from sextant.market.counters import Counters
 from sextant.market.derivatives import KEEP_FUNDING, KEEP_OPEN_INTEREST, Facts, History, Liquidations
@@ -170,6 +172,21 @@ class Desk:
             self.forming.content(),
             [self.pulses[stream].content() for stream in STREAMS],
         )
+
+    def restore(self, content: Any) -> None:
+        """Become the desk of this instrument whose :meth:`content` it was, its spec aside."""
+        self.changed = True
+        _, book, quote, flow, facts, funding, interest, liquidations, forming, pulses = content
+        self.book.restore(book)
+        self.quote.restore(quote)
+        self.flow.restore(flow)
+        self.facts.restore(facts)
+        self.funding.restore(funding)
+        self.open_interest.restore(interest)
+        self.liquidations.restore(liquidations, self.spec.instrument)
+        self.forming.restore(forming)
+        for stream, pulse in zip(STREAMS, pulses, strict=True):
+            self.pulses[stream].restore(pulse)
 
     def _judge(self, trouble: BookTrouble) -> str | None:
         """Count what was wrong and say whether only a snapshot can help."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -150,6 +150,20 @@ class Flow:
         tape = tuple(column[-KEEP_TRADES:].tobytes() for column in columns)
         ids = (sorted(self._ids), sorted(self._earlier_ids))
         return (tape, ids, self._last_price, self._last_sign, self.minutes())
+
+    def restore(self, content: Any) -> None:
+        """Become the flow whose :meth:`content` it was."""
+        tape, ids, self._last_price, self._last_sign, minutes = content
+        self._times = array("q", tape[0])
+        self._prices, self._sizes, self._aggressors = (array("d", column) for column in tape[1:])
+        self._ids, self._earlier_ids = set(ids[0]), set(ids[1])
+        self._tape = None
+        for item in msgspec.convert(minutes, list[TakerFlow]):
+            minute = item.open_ns // MINUTE_NS
+            slot = minute % KEEP_MINUTES
+            self._minutes[slot] = minute
+            self._buys[slot], self._sells[slot] = item.buy, item.sell
+            self._counts[slot], self._inferred[slot] = item.trades_count, item.inferred_count
 
     def _row(self, slot: int) -> TakerFlow:
         return TakerFlow(

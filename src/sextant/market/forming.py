@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -94,3 +94,7 @@ class FormingBars:
     def content(self) -> tuple[object, ...]:
         """Everything known, in canonical order, for hashing."""
         return tuple((interval, self._bars[interval]) for interval in INTERVALS if interval in self._bars)
+
+    def restore(self, content: Any) -> None:
+        """Become the bars whose :meth:`content` it was."""
+        self._bars = dict(msgspec.convert(content, list[tuple[Interval, Bar]]))

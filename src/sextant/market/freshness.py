@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -137,3 +137,8 @@ class Pulse:
     def content(self) -> tuple[object, ...]:
         """Everything the pulse will judge by, for hashing."""
         return tuple(getattr(self, name) for name in self.__slots__)
+
+    def restore(self, content: Any) -> None:
+        """Become the pulse whose :meth:`content` it was."""
+        for name, value in zip(self.__slots__, content, strict=True):
+            setattr(self, name, value)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import msgspec
 
-from sextant.market.state import MarketState
+from sextant.market.parts import StatePart
+from sextant.market.state import MarketState, Replacement
 from sextant.model.events import Event
+from sextant.model.instrument import Instrument
+from sextant.model.shard import Shard
+
+Met = Literal["applied", "agrees", "differs", "gap"]
+"""What became of an entry: its events were applied; the state is, or is not, what the feed says; something before it is missing."""
 
 
 class IngestReport(msgspec.Struct, frozen=True):
@@ -81,3 +88,71 @@ def ingest(state: MarketState, events: Iterable[Event]) -> IngestReport:
         last_event_ns=last,
         counts=rose,
     )
+
+
+def learn(state: MarketState, events: Iterable[Event]) -> list[Instrument]:
+    """The instruments whose book lost a message and must be asked for anew, after applying events in order.
+
+    Raises
+    ------
+    InputError
+        If something among them is not a model event.
+    """
+    for event in events:
+        state.apply(event)
+    return [instrument for instrument, _ in state.drain_resyncs()]
+
+
+class ShardEntry(msgspec.Struct, frozen=True):
+    """One entry of a shard's stream.
+
+    Parameters
+    ----------
+    entry_id
+        Its place; whoever numbers the entries decides what it looks like.
+    after
+        The place it continues.
+    events
+        What the feed learnt, in order.
+    digest
+        What the shard's part of the state is after everything before; empty where the entry does not say.
+    """
+
+    entry_id: str
+    after: str
+    events: Sequence[Event] = ()
+    digest: str = ""
+
+
+class ShardIngest:
+    """Keeps one shard's part of a state equal to that of its feed.
+
+    Parameters
+    ----------
+    state
+        The state, which other shards may tell of other instruments.
+    shard
+        Whose entries come.
+    start
+        The place before the first entry of a stream.
+    """
+
+    def __init__(self, state: MarketState, shard: Shard, start: str) -> None:
+        self._state = state
+        self.part = StatePart(state, shard)
+        self.position = start
+
+    def take(self, entry: ShardEntry) -> Met:
+        """What became of the next entry; on a gap nothing changes, and only :meth:`restore` helps."""
+        if entry.after != self.position:
+            return "gap"
+        learn(self._state, entry.events)
+        self.position = entry.entry_id
+        if not entry.digest:
+            return "applied"
+        return "agrees" if self.part.digest() == entry.digest else "differs"
+
+    def restore(self, position: str, loaded: Replacement) -> None:
+        """Know what the feed knew at a place, and go on from there."""
+        self.part.restore(loaded)
+        self.position = position

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -59,3 +59,7 @@ class Quote:
     def content(self) -> tuple[object, ...]:
         """Everything known, in canonical order, for hashing."""
         return (self.event_ns, self.sides)
+
+    def restore(self, content: Any) -> None:
+        """Become the quote whose :meth:`content` it was."""
+        self.event_ns, self.sides = content[0], list(content[1])

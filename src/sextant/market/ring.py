@@ -50,6 +50,30 @@ class Tally(msgspec.Struct):
     late: int = 0
 
 
+class HeldRows(msgspec.Struct, frozen=True, eq=False):
+    """Rows of a ring and who stated them.
+
+    Parameters
+    ----------
+    first
+        The first row: open time divided by the interval.
+    values
+        float64 (7, R, C) in the order of ``BAR_FIELDS``; NaN where absent.
+    origin
+        uint8 (R, C): 0 absent, 1 folded, 2 stated.
+    newest
+        int64 (C,): row of the newest bar of each column; -1 without any.
+    versions
+        int64 (R,): another number whenever a row has changed.
+    """
+
+    first: int
+    values: Floats
+    origin: NDArray[np.uint8]
+    newest: Integers
+    versions: Integers
+
+
 class BarRing:
     """The newest final bars of one interval for all instruments.
 
@@ -83,7 +107,8 @@ class BarRing:
         self._origin: NDArray[np.uint8] = np.zeros((2 * self.capacity, 0), dtype=np.uint8)
         self._newest: Integers = np.empty(0, dtype=np.int64)
         self._filled = np.zeros(self.capacity, dtype=np.int64)
-        self._dirty = np.ones(self.capacity, dtype=np.bool_)
+        self._versions: Integers = np.ones(self.capacity, dtype=np.int64)
+        self._digested: Integers = np.zeros(self.capacity, dtype=np.int64)
         self._digests = bytearray(2 * self.capacity * _DIGEST_BYTES)
         self._frozen_first = 0
         self._frozen_last = _NOTHING
@@ -97,7 +122,7 @@ class BarRing:
         newest[moved] = self._newest
         self._newest = newest
         self._move(moved, size)
-        self._dirty[:] = True
+        self._versions += 1
 
     def put(self, row: int, column: int, values: BarValues, origin: Origin) -> Outcome:
         """What one bar did to its place; nothing else changes.
@@ -134,7 +159,7 @@ class BarRing:
         self._data[:, slot + self.capacity, column] = values
         self._origin[slot, column] = self._origin[slot + self.capacity, column] = origin
         self._filled[slot] += not had
-        self._dirty[slot] = True
+        self._versions[slot] += 1
         self._newest[column] = max(row, self._newest[column])
         self._frame = None
         return outcome
@@ -208,7 +233,7 @@ class BarRing:
             for target, source in self._places(row, rows):
                 self._data[:, target, where] = merged[:, source]
             slots = (row + touched) % self.capacity
-            self._dirty[slots] = True
+            self._versions[slots] += 1
             self._filled[slots] += np.count_nonzero(closed[touched], axis=1)
             self._frame = None
         marks = np.where(wanted, np.uint8(origin), had)
@@ -281,6 +306,60 @@ class BarRing:
         open_ns = np.arange(first, last + 1) * self.step_ns
         return bar_frame(self.interval, open_ns, dict(zip(BAR_FIELDS, values, strict=True)))
 
+    # -- moving to another process -----------------------------------------------------------------
+
+    def held(self, *, freeze: bool = False) -> HeldRows | None:
+        """Every row that is held, not copied; None without any.
+
+        Parameters
+        ----------
+        freeze
+            The rows will be read later: a write that would change them leaves them alone, as it does those of a frame.
+        """
+        if self.last == _NOTHING:
+            return None
+        at = self.first % self.capacity
+        end = at + self.last - self.first + 1
+        if freeze:
+            empty = self._frozen_last == _NOTHING
+            self._frozen_first = self.first if empty else min(self.first, self._frozen_first)
+            self._frozen_last = self.last
+        return HeldRows(
+            first=self.first,
+            values=self._data[:, at:end],
+            origin=self._origin[at:end].copy() if freeze else self._origin[at:end],
+            newest=self._newest.copy(),
+            versions=self._versions[np.arange(self.first, self.last + 1) % self.capacity],
+        )
+
+    def fill(self, rows: HeldRows, columns: Integers) -> None:
+        """Take the rows of another ring for some columns, which must be blank; the oldest where they do not fit."""
+        self._newest[columns] = rows.newest
+        count = len(rows.origin)
+        last = max(self.last, rows.first + count - 1)
+        low = max(0, last - self.capacity + 1 - rows.first)
+        if low >= count:
+            return
+        row, values, origin = rows.first + low, rows.values[:, low:], rows.origin[low:]
+        self._reach(row, rows.first + count - 1)
+        self._thaw(row, rows.first + count - 1)
+        for target, source in self._places(row, count - low):
+            self._data[:, target, columns] = values[:, source]
+            self._origin[target, columns] = origin[source]
+        slots = np.arange(row, rows.first + count) % self.capacity
+        self._filled[slots] += np.count_nonzero(origin, axis=1)
+        self._versions[slots] += 1
+        self._frame = None
+
+    def drop(self, kept: Integers) -> None:
+        """Forget all columns but the given ones, which keep their order."""
+        self._data, self._origin = self._data[:, :, kept], self._origin[:, kept]
+        self._newest = self._newest[kept]
+        self._frozen_first, self._frozen_last = 0, _NOTHING
+        self._filled = np.count_nonzero(self._origin[: self.capacity], axis=1).astype(np.int64)
+        self._versions += 1
+        self._frame = None
+
     # -- rows and memory -------------------------------------------------------------------------
 
     def _span(self, last_row: int) -> tuple[int, int] | None:
@@ -327,7 +406,7 @@ class BarRing:
             self._origin[target] = 0
         slots = np.arange(low, high + 1) % self.capacity
         self._filled[slots] = 0
-        self._dirty[slots] = True
+        self._versions[slots] += 1
         self._frame = None
 
     def _thaw(self, low: int, high: int) -> None:
@@ -368,12 +447,13 @@ class BarRing:
 
     def _refresh_digests(self, first: int, last: int) -> None:
         rows = np.arange(first, last + 1)
-        for row in rows[self._dirty[rows % self.capacity]].tolist():
+        slots = rows % self.capacity
+        for row in rows[self._versions[slots] != self._digested[slots]].tolist():
             slot = row % self.capacity
             digest = row_digest(row * self.step_ns, tuple(self._data[:, slot]))
             for place in (slot, slot + self.capacity):
                 self._digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES] = digest
-            self._dirty[slot] = False
+            self._digested[slot] = self._versions[slot]
 
 
 def _completed(values: BarValues, present: list[float]) -> BarValues:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -13,10 +14,11 @@ from sextant.errors import InputError, NotFound
 from sextant.market.bars import BarStore
 from sextant.market.board import Board
 from sextant.market.books import BookState
-from sextant.market.chains import Chains
+from sextant.market.chains import Chains, OptionRow
 from sextant.market.counters import Counters
 from sextant.market.desk import Desk
 from sextant.market.freshness import STREAMS, Freshness
+from sextant.market.ring import HeldRows
 from sextant.model.bar import BarBlock, Integers
 from sextant.model.events import (
     BarUpdate,
@@ -42,6 +44,29 @@ from sextant.model.view import BarFrame, Feed, LiquidationTape, Series, TradeTap
 
 _HASH_BYTES: Final = 16
 _NO_COLUMNS: Final[Integers] = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a state is made of; ``desks`` in the order of columns, ``option_desks`` in the order of names."""
+
+    feed: Feed
+    simulated: bool
+    desks: tuple[Desk, ...]
+    option_desks: Mapping[Instrument, Desk]
+    chains: Chains
+    bars: BarStore
+    counters: Counters
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Desks, rows of chains and bars of some instruments; the columns of the bars are those of ``desks`` in order."""
+
+    desks: Mapping[Instrument, Desk]
+    option_desks: dict[Instrument, Desk]
+    option_rows: Sequence[OptionRow]
+    bars: Mapping[Interval, HeldRows]
 
 
 class MarketState:
@@ -236,6 +261,39 @@ class MarketState:
         if desk is None:
             raise NotFound(f"{instrument} is not listed, or an option without a book.")
         return desk
+
+    def held(self) -> Held:
+        """What it is made of, for whoever copies a part of it; to be read, not changed."""
+        self._settle()
+        options = {name: self._option_desks[name] for name in sorted(self._option_desks)}
+        return Held(
+            feed=self._feed,
+            simulated=self._simulated,
+            desks=tuple(self._order),
+            option_desks=options,
+            chains=self._chains,
+            bars=self._bars,
+            counters=self._counters,
+        )
+
+    def replace(self, gone: Callable[[Instrument], bool], new: Replacement) -> None:
+        """Forget some instruments and take others for them, as another process knew them."""
+        self._settle()
+        kept = [column for column, desk in enumerate(self._order) if not gone(desk.spec.instrument)]
+        self._bars.drop(np.array(kept, dtype=np.int64))
+        self._order = [self._order[column] for column in kept]
+        self._desks = {desk.spec.instrument: desk for desk in self._order}
+        self._option_desks = {
+            name: desk for name, desk in self._option_desks.items() if not gone(name)
+        } | new.option_desks
+        self._resyncs = {name: reason for name, reason in self._resyncs.items() if not gone(name)}
+        self._chains.replace(gone, new.option_rows)
+        self._desks |= new.desks
+        self._board = None
+        self._settle()
+        columns = np.array([self._columns[name] for name in new.desks], dtype=np.int64)
+        for interval, rows in new.bars.items():
+            self._bars.fill(interval, rows, columns)
 
     def freshness(self, now_ns: int) -> dict[Instrument, dict[Stream, Freshness]]:
         """The age of every stream of every instrument as of ``now_ns``."""

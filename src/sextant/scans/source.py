@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 from sextant.errors import Stale
 from sextant.kit.clock import Clock
 from sextant.kit.health import Reading
+from sextant.market.ingest import learn
 from sextant.market.state import MarketState
 from sextant.model.events import Event
 from sextant.model.instrument import Instrument
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.prices import CostAssumptions
+
+T = TypeVar("T")
 
 QUIET_S: Final = 30.0  # faults.md N2: a connection without a word for this long is dead
 SHARED_FOR_S: Final = 1.0  # callers within this time share one view and all that was computed from it
@@ -44,12 +47,18 @@ class MarketSource:
 
     def learn(self, events: Iterable[Event]) -> list[Instrument]:
         """The instruments whose book lost a message and must be asked for anew, after applying events in order."""
-        with self._lock:
-            for event in events:
-                self._state.apply(event)
-            lost = [instrument for instrument, _ in self._state.drain_resyncs()]
-        self._heard_ns = self._clock.monotonic_ns()
+        lost = self.within(lambda state: learn(state, events))
+        self.heard()
         return lost
+
+    def within(self, work: Callable[[MarketState], T]) -> T:
+        """What work gives that teaches the state; nobody reads meanwhile."""
+        with self._lock:
+            return work(self._state)
+
+    def heard(self) -> None:
+        """Note that whoever tells of the market was heard."""
+        self._heard_ns = self._clock.monotonic_ns()
 
     def instruments(self) -> tuple[Instrument, ...]:
         """Every instrument that is known now."""
