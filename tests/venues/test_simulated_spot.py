@@ -1,0 +1,241 @@
+"""The sessions of Kraken and Coinbase against their simulators, over real sockets: what they hold is the simulators' truth."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from sextant.kit.clock import ManualClock
+from sextant.market.state import MarketState
+from sextant.model.events import BarUpdate, BookCleared, BookSnapshot, Event, Listed, StreamDown, Trade
+from sextant.model.instrument import Instrument, parse_instrument
+from sextant.sim import coinbase as simulated_coinbase
+from sextant.sim import kraken as simulated_kraken
+from sextant.sim.coinbase import CoinbaseSimulation
+from sextant.sim.kraken import KrakenSimulation
+from sextant.sim.spot_venue import SpotVenue
+from sextant.venues.backfill import Plan
+from sextant.venues.feed import Feed, Wanted, at
+from sextant.venues.library.coinbase import VENUE as COINBASE
+from sextant.venues.library.kraken import VENUE as KRAKEN
+from support.loopback import advance_until
+
+START_NS = 1_790_000_010_000_000_000
+BASES = ("BTC", "ETH", "SOL")
+DEPTH = {"kraken": 25, "coinbase": 1_000}
+JOINT = {"kraken": "/", "coinbase": "-"}
+
+
+class Heard:
+    """A feed and everything it brought."""
+
+    def __init__(self, name: str, venue: SpotVenue, clock: ManualClock) -> None:
+        self.name, self.venue, self.clock = name, venue, clock
+        self.state = MarketState("live", simulated=True)
+        self.events: list[Event] = []
+        self.feed: Feed
+
+    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+        for event in events:
+            self.events.append(event)
+            self.state.apply(event)
+        return [instrument for instrument, _ in self.state.drain_resyncs()]
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event in self.events if type(event) is kind]
+
+    def instrument(self, base: str) -> Instrument:
+        return parse_instrument(f"{self.name}:{base}-USD:spot")
+
+    def valid(self, *bases: str) -> bool:
+        if not self.of(Listed):
+            return False
+        return all(self.state.book(self.instrument(base)).valid for base in bases or BASES)
+
+    def true(self, base: str) -> bool:
+        """Whether our book is the simulator's, level by level, as of what it pushed last."""
+        listing = self.venue.live.find("spot", f"{base}{JOINT[self.name]}USD")
+        assert listing is not None
+        book = self.state.book(self.instrument(base))
+        bids, asks = self.venue.book(listing.symbol, DEPTH[self.name])
+        for ours, truth in ((book.bids, bids), (book.asks, asks)):
+            told = [(round(price / listing.tick), round(size / listing.lot)) for price, size in ours]
+            if told != truth[: len(told)] or len(told) < min(10, len(truth)):
+                return False
+        return book.valid
+
+    async def until(self, what: Any, step_s: float = 0.25, most: int = 400) -> None:
+        await advance_until(self.clock, step_s, what, most)
+
+
+@asynccontextmanager
+async def kraken(*faults: dict[str, Any], history: Plan | None = None) -> AsyncIterator[Heard]:
+    clock = ManualClock(START_NS)
+    async with (
+        simulated_kraken.start(clock, seed=7, instruments=24, faults=faults) as venue,
+        fed(Heard("kraken", venue, clock), KRAKEN, venue, history) as heard,
+    ):
+        yield heard
+
+
+@asynccontextmanager
+async def coinbase(*faults: dict[str, Any], history: Plan | None = None) -> AsyncIterator[Heard]:
+    clock = ManualClock(START_NS)
+    async with (
+        simulated_coinbase.start(clock, seed=7, instruments=24, faults=faults) as venue,
+        fed(Heard("coinbase", venue, clock), COINBASE, venue, history) as heard,
+    ):
+        yield heard
+
+
+@asynccontextmanager
+async def fed(
+    heard: Heard, venue: Any, simulation: KrakenSimulation | CoinbaseSimulation, history: Plan | None
+) -> AsyncIterator[Heard]:
+    moved = at(venue, simulation.base_url, simulation.base_url.replace("http", "ws", 1))
+    wanted = Wanted(bases=frozenset(BASES), quotes=frozenset({"USD"}), history=history)
+    heard.feed = Feed(moved, heard.clock, heard.learn, wanted)
+    running = asyncio.ensure_future(heard.feed.run())
+    try:
+        yield heard
+    finally:
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
+async def test_every_book_is_the_simulators_at_every_look(stage: Any) -> None:
+    async with stage() as heard:
+        await heard.until(heard.valid)
+        for _ in range(40):
+            heard.clock.advance(0.5)
+            heard.venue.pump()
+            await heard.until(lambda: all(heard.true(base) for base in BASES), 0.0, 100)
+        assert heard.state.counters["book_gaps"] == 0
+        assert heard.of(BookCleared) == []
+        assert len(heard.of(BookSnapshot)) == len(BASES)
+        assert heard.venue.counters.forbidden == 0
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
+async def test_trades_and_bars_are_the_simulators(stage: Any) -> None:
+    async with stage() as heard:
+        await heard.until(heard.valid)
+        begun_ms = heard.venue.now_ms()
+        await heard.until(lambda: heard.venue.now_ms() > begun_ms + 330_000, 0.5, 1_000)
+        listing = heard.venue.live.find("spot", f"SOL{JOINT[heard.name]}USD")
+        assert listing is not None
+        tape = heard.venue.live.tape(listing)
+        found = {
+            trade.trade_id: trade
+            for trade in heard.of(Trade)
+            if trade.instrument.base == "SOL" and begun_ms < trade.event_ns // 1_000_000 < begun_ms + 320_000
+        }
+        truth = {
+            str(tape.number(slot, row)): trade
+            for slot in range(tape.due(begun_ms), tape.due(begun_ms + 320_000) + 1)
+            for row, trade in enumerate(tape.trades(slot))
+            if begun_ms < trade.time_ms < begun_ms + 320_000
+        }
+        assert found.keys() == truth.keys()
+        for name, trade in truth.items():
+            ours = found[name]
+            assert (round(ours.price / listing.tick), round(ours.size / listing.lot), ours.aggressor) == (
+                trade.ticks,
+                trade.lots,
+                1 if trade.bought else -1,
+            )
+        minutes = 1 if heard.name == "kraken" else 5
+        final = [bar for bar in heard.of(BarUpdate) if bar.final and bar.instrument.base == "SOL"]
+        whole = [bar for bar in final if bar.bar.open_ns // 1_000_000 > begun_ms - minutes * 60_000]
+        assert len(whole) >= (5 if minutes == 1 else 1)
+        for update in whole:
+            number = update.bar.open_ns // (minutes * 60 * 10**9)
+            bar = heard.venue.model.bars(listing, minutes, number, 1)
+            assert round(update.bar.close / listing.tick) == bar.close[0]
+            assert round(update.bar.volume / listing.lot) == bar.lots[0]
+
+
+async def test_a_wrong_checksum_of_kraken_rejoins_that_book_alone() -> None:
+    at_push = {"topic": "book-25:ETH/USD", "message": 6}
+    async with kraken({"at": at_push, "fault": "drift", "field": "data.0.checksum", "value": 1}) as heard:
+        await heard.until(lambda: len(heard.of(BookCleared)) == 1)
+        [cleared] = heard.of(BookCleared)
+        assert (cleared.instrument.base, cleared.reason) == ("ETH", "checksum")
+        await heard.until(lambda: heard.valid() and heard.true("ETH"))
+        begun = [event.instrument.base for event in heard.of(BookSnapshot)]
+        assert sorted(begun) == ["BTC", "ETH", "ETH", "SOL"]
+        assert heard.venue.counters.connections == 1
+
+
+@pytest.mark.parametrize("kind", ["gap", "swap", "duplicate"])
+async def test_a_lost_or_late_push_of_kraken_shows_in_its_checksum(kind: str) -> None:
+    async with kraken({"at": {"topic": "book-25:ETH/USD", "message": 6}, "fault": kind}) as heard:
+        await heard.until(lambda: len(heard.venue.plan.history) == 1)
+        await heard.until(lambda: len(heard.of(BookCleared)) == (kind != "duplicate"), most=40)
+        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
+        assert heard.venue.counters.connections == 1
+
+
+@pytest.mark.parametrize("channel", ["level2", "ticker", "market_trades"])
+async def test_a_lost_frame_of_coinbase_rejoins_every_book(channel: str) -> None:
+    async with coinbase({"at": {"topic": f"{channel}:ETH-USD", "message": 6}, "fault": "gap"}) as heard:
+        await heard.until(lambda: len(heard.of(BookCleared)) == 3)
+        assert {event.reason for event in heard.of(BookCleared)} == {"gap"}
+        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
+        assert len(heard.of(BookSnapshot)) == 6
+        assert heard.venue.counters.connections == 1
+
+
+@pytest.mark.parametrize(("stage", "silent_s"), [(kraken, 10), (coinbase, 30)])
+async def test_a_silent_connection_is_left_and_opened_anew(stage: Any, silent_s: float) -> None:
+    async with stage({"at": {"after_s": 20}, "fault": "silence"}) as heard:
+        await heard.until(heard.valid)
+        await heard.until(lambda: len(heard.of(StreamDown)) > 0)
+        spent_s = (heard.clock.now_ns() - START_NS) / 1e9 - 20
+        assert silent_s - 2 <= spent_s <= silent_s + 25  # a ping is due, then its answer
+        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
+        assert heard.venue.counters.connections == 2
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
+@pytest.mark.parametrize("kind", ["reset", "close"])
+async def test_a_cut_connection_comes_back_with_the_same_subscriptions(stage: Any, kind: str) -> None:
+    async with stage({"at": {"after_s": 5}, "fault": kind}) as heard:
+        await heard.until(heard.valid)
+        before = sorted(topic for session in heard.venue.hub.sessions.values() for topic in session.topics)
+        await heard.until(lambda: len(heard.of(StreamDown)) > 0)
+        back_ns = heard.clock.monotonic_ns()
+        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
+        assert (heard.clock.monotonic_ns() - back_ns) / 1e9 <= 5
+        after = sorted(topic for session in heard.venue.hub.sessions.values() for topic in session.topics)
+        assert after == before
+        assert len(before) == 4 * len(BASES)
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
+async def test_history_comes_by_rest_within_the_venues_limits(stage: Any) -> None:
+    plan = Plan(bars={"1m": 300, "1h": 100, "1d": 50}, funding=0, open_interest=0, account_ratio=0)
+    async with stage(history=plan) as heard:
+        await heard.until(heard.valid)
+        instruments = [heard.instrument(base) for base in BASES]
+
+        def filled() -> bool:
+            frames = [heard.state.bars(one, "1h", 100) for one in instruments]
+            return all(frame is not None and len(frame.open_ns) >= 100 for frame in frames)
+
+        await heard.until(filled, 0.5)
+        listing = heard.venue.live.find("spot", f"ETH{JOINT[heard.name]}USD")
+        assert listing is not None
+        frame = heard.state.bars(heard.instrument("ETH"), "1h", 50)
+        assert frame is not None
+        first = int(frame.open_ns[0]) // (3_600 * 10**9)
+        truth = heard.venue.model.bars(listing, 60, first, len(frame.open_ns))
+        closes = [round(float(close) / listing.tick) for close in frame.close[:, 0]]
+        assert closes == truth.close.tolist()
+        assert heard.venue.counters.bans == 0
