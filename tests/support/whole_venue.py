@@ -18,6 +18,7 @@ class Whole:
         self.spoken = SpokenVenue()
         self.away = False
         self.bases = list(TURNOVER)
+        self.turnover = dict(TURNOVER)
         self.tick = "0.1"
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -30,7 +31,9 @@ class Whole:
         if query.get("category") == "linear" and request.path.endswith("/instruments-info"):
             rows = [self._listing(base) for base in self.bases]
         elif query.get("category") == "linear" and request.path.endswith("/tickers"):
-            rows = [{"symbol": f"{base}USDT", "turnover24h": amount} for base, amount in TURNOVER.items()]
+            rows = [
+                {"symbol": f"{base}USDT", "turnover24h": amount} for base, amount in self.turnover.items()
+            ]
         elif request.path.endswith("/kline"):
             last = (NOW_NS // MS // 60_000 - 1) * 60_000
             rows = [[str(last), "2", "2", "2", "2", "1", "2"]]

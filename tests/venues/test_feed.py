@@ -12,7 +12,15 @@ import pytest
 from sextant.kit.clock import ManualClock
 from sextant.kit.silences import Silences
 from sextant.model.bar import BarBlock
-from sextant.model.events import BookSnapshot, Event, Listed, OptionUpdate, StreamAlive, StreamDown
+from sextant.model.events import (
+    BookSnapshot,
+    Event,
+    Listed,
+    OptionUpdate,
+    StreamAlive,
+    StreamDown,
+    Unfollowed,
+)
 from sextant.model.instrument import Instrument
 from sextant.model.times import DAY_NS
 from sextant.sim import deribit as simulated_deribit
@@ -178,30 +186,80 @@ async def test_only_the_kinds_that_are_wanted_are_read_and_none_that_settles_too
     assert all(end is not None and NOW_NS < end <= NOW_NS + 5 * DAY_NS for end in ends)
 
 
-async def test_a_feed_without_a_past_listens_to_what_was_listed_since() -> None:
-    async with fed(Wanted(most=10, history=None)) as stage:
-        await advance_until(stage.clock, 0.1, lambda: stage.count(StreamAlive) > 0)
+async def test_what_was_listed_since_is_subscribed_on_the_connection_that_stands_and_its_past_is_fetched() -> (
+    None
+):
+    async with fed(Wanted(most=10, history=BARS)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: bool(stage.filled) and stage.count(StreamAlive) > 0)
         stage.whole.bases.append("ADA")
-        await advance_until(stage.clock, 5.0, lambda: len(stage.listed) == 2)
+        await advance_until(stage.clock, 5.0, lambda: len(stage.filled) == 2, most=400)
         assert stage.listed == [3, 4]
-        await advance_until(
-            stage.clock, 0.1, lambda: bool(topics_of(stage)) and "ADAUSDT" in topics_of(stage)
-        )
+        await advance_until(stage.clock, 0.1, lambda: "ADAUSDT" in topics_of(stage))
         assert topics_of(stage) == {"BTCUSDT", "ETHUSDT", "SOLUSDT", "ADAUSDT"}
-        assert len(stage.whole.spoken.open) == 1  # the former connection is closed
+        assert len(stage.whole.spoken.sockets) == 1
+        assert stage.count(StreamDown) == 0
+        blocks = [event.instruments[0].base for event in stage.events if isinstance(event, BarBlock)]
+        assert sorted(blocks) == ["ADA", "BTC", "ETH", "SOL"]
+
+
+async def test_one_that_fell_out_of_the_largest_is_left_after_three_looks_and_forgotten() -> None:
+    async with fed(Wanted(most=2, history=None)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: stage.count(StreamAlive) > 0)
+        assert topics_of(stage) == {"BTCUSDT", "SOLUSDT"}
+        stage.whole.bases += ["ADA", "XRP"]
+        stage.whole.turnover |= {"ADA": "7000", "XRP": "6000"}  # BTC is now fourth, beyond 1.5 times two
+        fell_ns = stage.clock.monotonic_ns()
+        await advance_until(stage.clock, 5.0, lambda: stage.count(Unfollowed) == 1, most=400)
+        # The list is read at the second look; from then on it takes two looks to enter and three to leave.
+        assert (stage.clock.monotonic_ns() - fell_ns) / 1e9 == pytest.approx(1_200, abs=10)
+        (gone,) = [event for event in stage.events if isinstance(event, Unfollowed)]
+        assert [instrument.base for instrument in gone.instruments] == ["BTC"]
+        await advance_until(stage.clock, 0.1, lambda: "BTCUSDT" not in topics_of(stage))
+        assert topics_of(stage) == {"SOLUSDT", "ADAUSDT", "XRPUSDT"}
+        assert len(stage.whole.spoken.sockets) == 1
+        (socket,) = stage.whole.spoken.open
+        seen = len(stage.events)
+        data = {"s": "BTCUSDT", "b": [["1", "1"]], "a": [["2", "1"]], "u": 5, "seq": 1}
+        await socket.say({"topic": "orderbook.50.BTCUSDT", "type": "snapshot", "ts": 1, "data": data})
+        await settle(lambda: stage.feed.states()[0].counts.unlisted == 1)
+        assert len(stage.events) == seen  # what still arrives of it is counted and said to nobody
+
+
+async def test_a_look_that_fails_keeps_what_is_followed() -> None:
+    async with fed(Wanted(most=2, history=None)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: stage.count(StreamAlive) > 0)
+        stage.whole.away = True
+        began_ns = stage.clock.monotonic_ns()
+        await advance_until(
+            stage.clock, 5.0, lambda: stage.clock.monotonic_ns() - began_ns > 1300e9, most=400
+        )
+        assert stage.listed == [2]
+        assert stage.count(Unfollowed) == 0
+        assert topics_of(stage) == {"BTCUSDT", "SOLUSDT"}
+
+
+async def test_a_venue_that_says_nothing_is_away_since_then_and_there_again_with_its_first_connection() -> (
+    None
+):
+    async with fed(Wanted(most=1, history=None), away=True) as stage:
+        assert stage.feed.away() is None  # nobody has asked yet
+        await advance_until(stage.clock, 0.5, lambda: stage.feed.away() is not None)
+        away = stage.feed.away()
+        assert away is not None
+        assert away.reason == "unreachable"
+        stage.clock.advance(5.0)
+        assert stage.feed.away() == away
+        stage.whole.away = False
+        await advance_until(stage.clock, 0.5, lambda: stage.count(StreamAlive) > 0)
+        assert stage.feed.away() is None
+        stage.whole.spoken.status = 503
+        stage.whole.spoken.open[0].reset()
+        await settle(lambda: stage.feed.away() is not None)
+        again = stage.feed.away()
+        assert again is not None
+        assert again.since_ns == stage.clock.now_ns()
 
 
 def topics_of(stage: Stage) -> set[str]:
     open_sockets = stage.whole.spoken.open
     return {topic.rpartition(".")[2] for socket in open_sockets for topic in socket.topics()}
-
-
-async def test_a_feed_with_a_past_goes_on_with_what_it_began_with() -> None:
-    async with fed(Wanted(most=10, history=BARS)) as stage:
-        await advance_until(stage.clock, 0.1, lambda: bool(stage.filled) and stage.count(StreamAlive) > 0)
-        stage.whole.bases.append("ADA")
-        began_ns = stage.clock.monotonic_ns()
-        await advance_until(
-            stage.clock, 5.0, lambda: stage.clock.monotonic_ns() - began_ns > 1300e9, most=400
-        )
-        assert stage.listed == [3]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from sextant.kit.http import Answer, HttpSettings, Observe, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Retrying
-from sextant.model.events import DerivativesUpdate, Event, Listed, Stream
+from sextant.model.events import Event, Listed, Stream, Unfollowed
 from sextant.model.instrument import Instrument, Kind
 from sextant.model.times import DAY_NS
 from sextant.venues.asking import Asking, Asks
@@ -25,11 +25,16 @@ from sextant.venues.directory import Directory, changes, read_directory, read_qu
 from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
 from sextant.venues.port import Listing, Request, SymbolTable, Venue
 from sextant.venues.session import Session, runtime
+from sextant.venues.universe import Change, Terms, Universe
 
 DIRECTORY_S: Final = 30.0  # a few answers of near a megabyte
 BOOK_S: Final = 10.0  # one answer of a few hundred levels
 BACKFILL_S: Final = 900.0  # the whole history of a thousand instruments at a hundred reads a second
-REFRESH_S: Final = 600.0  # the venue's list is read again, for changed rules and delistings
+READS_EACH: Final = (
+    20  # of one instrument, twice what the default plan needs; some venues allow one read a second
+)
+LOOK_S: Final = 300.0  # one call for all turnovers: confluence.md 5, Selection
+LISTED_LOOKS: Final = 2  # every second look reads the venue's list again, for changed rules and delistings
 START_AGAIN: Final = Backoff(first_s=1.0, longest_s=10.0)  # a healed venue is found within ten seconds
 STREAMS: Final[tuple[Stream, ...]] = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
 
@@ -50,13 +55,15 @@ class Wanted:
     quotes
         Quote assets.
     most
-        Greatest number of instruments; the ones of highest 24 h turnover stay.
+        How many instruments; those of highest 24 h turnover, as :mod:`sextant.venues.universe` chooses them.
     history
         How much of the past is fetched; None for nothing.
     kinds
         Kinds of instruments; None means all that the venue is read for.
     within_days
         Options and futures that settle later are not wanted; None for any.
+    floor_usd, include, exclude
+        As :class:`sextant.venues.universe.Terms` states them; what is included is of any quote and kind.
     """
 
     bases: frozenset[str] | None = None
@@ -65,6 +72,13 @@ class Wanted:
     history: Plan | None = field(default_factory=Plan)
     kinds: frozenset[Kind] | None = None
     within_days: float | None = None
+    floor_usd: float = 0.0
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def terms(self) -> Terms:
+        """Who may be followed of those that are wanted."""
+        return Terms(self.most, self.floor_usd, self.include, self.exclude)
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,7 @@ class Watcher:
     Parameters
     ----------
     listed
-        Number of instruments, once they are known.
+        Number of instruments, once they are known and whenever it changes.
     progress
         After each piece of history.
     filled
@@ -93,6 +107,14 @@ class Watcher:
     tap: Tap | None = None
     called: Observe = lambda *_: None
     answered: Callable[[str, Answer], None] = lambda *_: None
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Since when a venue says nothing, and why."""
+
+    since_ns: int
+    reason: str
 
 
 def at(venue: Venue, rest: str, sockets: str) -> Venue:
@@ -134,10 +156,14 @@ class Feed:
         self._learn = learn
         self._wanted = wanted
         self._watcher = watcher or Watcher()
+        self._universe = Universe(wanted.terms())
+        self._held: dict[Instrument, Listing] = {}
+        self._symbols = SymbolTable()
+        self._directory: Directory | None = None
         self._session: Session | None = None
+        self._away: Away | None = None
         self._silence = Silence(clock)
         self._broker: Broker | None = None
-        self._seen: set[Instrument] = set()
 
     def within(self, broker: Broker | None) -> None:
         """Ask only what a broker lets pass, and keep its silences on sockets too, where there is one; before ``run``."""
@@ -146,13 +172,7 @@ class Feed:
             self._silence = Silence(self._clock, broker.silence())
 
     async def run(self) -> None:
-        """Read the instruments, hold the sockets, fetch the past; while the venue is away, go on asking.
-
-        Notes
-        -----
-        A feed without a past begins anew when the venue has listed more of what is wanted: options are listed every day.
-        One with a past tells what it began with, until its process starts again.
-        """
+        """Read the instruments, hold the sockets, fetch the past, look again; while the venue is away, go on asking."""
         retrying = Retrying(clock=self._clock, fraction=new_fraction)
         settings = HttpSettings(
             refusal=self._venue.refusal,
@@ -161,27 +181,27 @@ class Feed:
             observe=self._watcher.called,
         )
         async with RestClient(self._venue.rest, retrying, settings) as client:
-            while True:
-                await self._until_more_is_listed(client)
+            await self._follow(client)
 
-    async def _until_more_is_listed(self, client: RestClient) -> None:
-        listings = await self._listings(self._asks(client, "scan"))
-        symbols = SymbolTable(listings)
-        subscriptions = [Subscription(listing, STREAMS) for listing in listings]
-        outlet = Outlet(self._emit, self._watcher.tap)
+    async def _follow(self, client: RestClient) -> None:
+        first = await self._first(self._asks(client, "scan"))
         shared = replace(
             runtime(self._venue, self._clock, new_fraction, self._silence),
             ask=self._asker(self._asks(client, "book")),
         )
-        self._session = Session(self._venue, subscriptions, symbols, outlet, shared)
-        self._watcher.listed(len(listings))
+        outlet = Outlet(self._emit, self._watcher.tap)
+        session = Session(self._venue, _wanting(first.entered), self._symbols, outlet, shared)
+        self._session = session
+        self._watcher.listed(len(self._held))
+        past = self._asks(client, "backfill")
         async with asyncio.TaskGroup() as group:
-            told = group.create_task(self._session.run())
-            if self._wanted.history is not None:
-                past = self._asks(client, "backfill")
-                group.create_task(self._fill(past, listings, self._wanted.history))
-            await self._refresh(self._asks(client, "scan"), listings)
-            told.cancel()
+            group.create_task(session.run())
+            self._begin_filling(group, past, first.entered)
+            async for change in self._changes(self._asks(client, "scan")):
+                session.change(_wanting(change.entered), change.left)
+                self._forget(change.left)
+                self._watcher.listed(len(self._held))
+                self._begin_filling(group, past, change.entered)
 
     def _asks(self, client: RestClient, priority: Priority) -> Asks:
         return client if self._broker is None else Asking(self._broker, client, priority)
@@ -218,88 +238,117 @@ class Feed:
         """The name of the venue."""
         return self._venue.name
 
+    def away(self) -> Away | None:
+        """Since when nothing comes of the venue, and why; None while anything does."""
+        states = self.states()
+        if not states or any(state.up for state in states):
+            return self._away
+        newest = max(states, key=lambda state: state.since_ns)
+        return Away(newest.since_ns, newest.reason)
+
     def _emit(self, events: list[Event]) -> None:
         for instrument in self._learn(events):
             if self._session is not None:
                 self._session.request_resync(instrument)
 
-    async def _listings(self, client: Asks) -> list[Listing]:
-        """The wanted instruments; asked for until the venue answers."""
+    async def _first(self, client: Asks) -> Change:
+        """The instruments to begin with; asked for until the venue answers."""
         attempt = 0
         while True:
             try:
-                return await self._read_listings(client)
+                change = await self._look(client, anew=True)
             except SextantError as error:
                 if attempt == 0:
+                    self._away = Away(self._clock.now_ns(), error.code)
                     _LOG.warning(
                         "venue.unavailable", venue=self._venue.name, code=error.code, detail=error.message
                     )
                 await self._clock.sleep(START_AGAIN.wait_s(attempt, new_fraction))
                 attempt += 1
+            else:
+                self._away = None
+                return change
 
-    async def _read_listings(self, client: Asks) -> list[Listing]:
-        deadline = Deadline(self._clock, DIRECTORY_S)
-        directory = await read_directory(self._venue, client, deadline)
-        fitting = SymbolTable(listing for listing in directory.symbols if self._fits(listing))
-        facts = await read_quotes(self._venue, client, deadline, fitting)
-        self._seen = {listing.instrument for listing in fitting}
-        kept = largest(list(fitting), facts, self._wanted.most)
-        stay = {listing.instrument for listing in kept}
-        self._learn([event for event in directory.events if event.spec.instrument in stay])
-        self._learn([event for event in facts if getattr(event, "instrument", None) in stay])
-        return kept
-
-    async def _refresh(self, client: Asks, listings: Sequence[Listing]) -> None:
-        """Tell changed rules and delistings; a directory that cannot be read changes nothing.
-
-        Ends when a feed without a past has more to listen to.
-        """
-        held = {listing.instrument: listing for listing in listings}
-        conditions, name = Conditions(self._clock), self._venue.name
+    async def _changes(self, client: Asks) -> AsyncIterator[Change]:
+        """What further looks change; one that fails changes nothing, and the next one comes in its time."""
+        conditions, name, looks = Conditions(self._clock), self._venue.name, 0
         while True:
-            await self._clock.sleep(REFRESH_S)
+            await self._clock.sleep(LOOK_S)
+            looks += 1
             try:
-                found = await read_directory(self._venue, client, Deadline(self._clock, DIRECTORY_S))
-                changed = changes(tuple(held.values()), found, self._clock.now_ns())
+                change = await self._look(client, anew=looks % LISTED_LOOKS == 0)
             except SextantError as error:
                 facts = {"code": error.code, "detail": error.message}
                 conditions.note("directory_unreadable", name, holds=True, at_once=True, **facts)
                 continue
             conditions.note("directory_unreadable", name, holds=False, at_once=True)
-            held |= {listing.instrument: listing for listing in changed}
-            now_ns = self._clock.now_ns()
-            if changed:
-                self._emit([Listed(listing.spec, now_ns, now_ns) for listing in changed])
-            if self._wanted.history is None and self._more(found):
-                return
+            if change.entered or change.left:
+                counts = {"entered": len(change.entered), "left": len(change.left)}
+                _LOG.info("universe.changed", venue=name, **counts)
+                yield change
 
-    def _more(self, found: Directory) -> bool:
-        """Whether something wanted is listed that was not, or not yet wanted, when the instruments were read."""
-        return any(listing.instrument not in self._seen and self._fits(listing) for listing in found.symbols)
+    async def _look(self, client: Asks, *, anew: bool) -> Change:
+        """What one more look at the venue's turnovers changes, told to the learner; ``anew`` reads its list before.
+
+        Raises
+        ------
+        VenueError
+            If an answer could not be had, or has lost its rows; then nothing has changed.
+        """
+        deadline = Deadline(self._clock, DIRECTORY_S)
+        directory = self._directory
+        if anew or directory is None:
+            directory = await read_directory(self._venue, client, deadline)
+        ruled = changes(tuple(self._held.values()), directory, self._clock.now_ns())
+        fitting = SymbolTable(listing for listing in directory.symbols if self._fits(listing))
+        facts = await read_quotes(self._venue, client, deadline, fitting)
+        self._directory = directory
+        change = self._universe.look(fitting, facts)
+        self._tell(ruled, change, facts)
+        return change
+
+    def _tell(self, ruled: Sequence[Listing], change: Change, facts: Sequence[Event]) -> None:
+        """Rules come before anything is said about an instrument."""
+        now_ns = self._clock.now_ns()
+        entered = {listing.instrument for listing in change.entered}
+        self._held |= {listing.instrument: listing for listing in (*ruled, *change.entered)}
+        for listing in change.entered:
+            self._symbols.add(listing)
+        told: list[Event] = [Listed(listing.spec, now_ns, now_ns) for listing in (*ruled, *change.entered)]
+        told += [event for event in facts if getattr(event, "instrument", None) in entered]
+        if told:
+            self._emit(told)
+
+    def _forget(self, left: Sequence[Instrument]) -> None:
+        """Say that these are followed no more, after their topics were left."""
+        for instrument in left:
+            self._held.pop(instrument, None)
+            self._symbols.remove(instrument)
+        if left:
+            now_ns = self._clock.now_ns()
+            self._learn([Unfollowed(tuple(left), now_ns, now_ns)])
 
     def _fits(self, listing: Listing) -> bool:
-        instrument = listing.instrument
-        wanted = self._wanted
-        good = instrument.quote in wanted.quotes and listing.spec.status == "trading"
+        """Whether it is of what is wanted; whether it is large enough is another question."""
+        instrument, wanted = listing.instrument, self._wanted
+        if self._universe.included(instrument):
+            return True
+        good = instrument.quote in wanted.quotes
         good = good and (wanted.kinds is None or instrument.kind in wanted.kinds)
         if wanted.within_days is not None and instrument.expiry_ns is not None:
             good = good and instrument.expiry_ns - self._clock.now_ns() <= wanted.within_days * DAY_NS
         return good and (wanted.bases is None or instrument.base in wanted.bases)
 
+    def _begin_filling(self, group: asyncio.TaskGroup, client: Asks, listings: Sequence[Listing]) -> None:
+        if self._wanted.history is not None and listings:
+            group.create_task(self._fill(client, listings, self._wanted.history))
+
     async def _fill(self, client: Asks, listings: Sequence[Listing], plan: Plan) -> None:
         backfill = Backfill(self._venue, client, self._clock, self._emit, self._watcher.progress)
-        failures = await backfill.run(listings, Deadline(self._clock, BACKFILL_S), plan)
+        least_s = READS_EACH * len(listings) / self._venue.limits.requests_per_s
+        failures = await backfill.run(listings, Deadline(self._clock, max(BACKFILL_S, least_s)), plan)
         self._watcher.filled(failures)
 
 
-def largest(listings: Sequence[Listing], events: Sequence[Event], most: int) -> list[Listing]:
-    """The listings of highest 24 h turnover, highest first; unknown turnover comes last, names break ties."""
-    turnover = {
-        event.instrument: event.turnover_24h
-        for event in events
-        if isinstance(event, DerivativesUpdate) and isinstance(event.turnover_24h, float)
-    }
-    order = sorted(
-        listings, key=lambda listing: (-turnover.get(listing.instrument, -1.0), str(listing.instrument))
-    )
-    return order[:most]
+def _wanting(listings: Sequence[Listing]) -> list[Subscription]:
+    return [Subscription(listing, STREAMS) for listing in listings]
