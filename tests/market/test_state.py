@@ -24,6 +24,7 @@ from sextant.model.events import (
     QuoteUpdate,
     StreamAlive,
     StreamDown,
+    Unfollowed,
 )
 from sextant.model.times import INTERVAL_NS, MINUTE_NS, SECOND_NS
 from sextant.model.view import View, bar_frame
@@ -380,3 +381,29 @@ def test_frozen_feed_is_stale_within_twice_its_cadence() -> None:
         state.apply(StreamAlive((instrument(),), ("book",), now, now))
     judged = state.freshness(11 * SECOND_NS)[instrument()]["book"]
     assert (judged.state, judged.reason, judged.since_ns) == ("stale", "frozen", 11 * SECOND_NS)
+
+
+def test_what_is_followed_no_more_leaves_the_state_as_if_it_had_never_been_listed() -> None:
+    btc, eth = _random_events(5, "BTC"), _random_events(5, "ETH")
+    state, never = state_of(*btc, *eth), state_of(*btc)
+    before = state.view(LATER)
+    closes = {interval: frame.close.copy() for interval, frame in before.bars.items()}
+    state.apply(Unfollowed((instrument("ETH"),), 9, 9))
+    assert state.state_hash() == never.state_hash()
+    assert [spec.instrument.base for spec in state.instruments] == ["BTC"]
+    assert state.counters["unknown_instruments"] == never.counters["unknown_instruments"]
+    # A view that was taken before keeps what it showed.
+    assert before.size == 2
+    for interval, frame in before.bars.items():
+        np.testing.assert_array_equal(frame.close, closes[interval])
+    for event in eth:
+        state.apply(event)
+    assert state.state_hash() == state_of(*btc, *eth).state_hash()
+
+
+def test_following_no_more_what_was_never_listed_is_counted_and_changes_nothing() -> None:
+    state = state_of(listed())
+    before = state.state_hash()
+    state.apply(Unfollowed((instrument("ETH"), instrument("SOL")), 1, 1))
+    assert state.counters["unknown_instruments"] == 2
+    assert state.state_hash() == before

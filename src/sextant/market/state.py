@@ -37,6 +37,7 @@ from sextant.model.events import (
     StreamAlive,
     StreamDown,
     Trade,
+    Unfollowed,
 )
 from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.times import Interval
@@ -67,6 +68,9 @@ class Replacement:
     option_desks: dict[Instrument, Desk]
     option_rows: Sequence[OptionRow]
     bars: Mapping[Interval, HeldRows]
+
+
+_NOTHING_INSTEAD: Final = Replacement({}, {}, (), {})
 
 
 class MarketState:
@@ -121,6 +125,7 @@ class MarketState:
             Listed: self._on_listed,
             StreamDown: self._on_down,
             StreamAlive: self._on_alive,
+            Unfollowed: self._on_unfollowed,
         }
         self._seen: dict[type[Any], int] = dict.fromkeys((*self._desk_takes, *self._handlers), 0)
 
@@ -394,6 +399,15 @@ class MarketState:
             if desk is not None:
                 for stream in event.streams:
                     desk.pulses[stream].alive(event.event_ns)
+
+    def _on_unfollowed(self, event: Unfollowed) -> None:
+        """Forget the instruments; their columns and rows are free again."""
+        gone = frozenset(event.instruments)
+        unknown = sum(name not in self._desks and self._chains.row(name) is None for name in gone)
+        if unknown:
+            self._counters.add("unknown_instruments", unknown)
+        if unknown < len(gone):
+            self.replace(gone.__contains__, _NOTHING_INSTEAD)
 
     def _settle(self) -> Board:
         """The board, after instruments listed since the last call got their columns, sorted by identity."""
