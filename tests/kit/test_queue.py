@@ -56,6 +56,19 @@ async def serving(queue: WorkQueue, handle: Callable[[str], Awaitable[bool]]) ->
             await serving_task
 
 
+async def test_a_process_takes_only_the_kind_of_work_it_serves(db: AsyncEngine) -> None:
+    if db.dialect.name != "postgresql":
+        pytest.skip("in memory each queue is of one kind")
+    scans, others, seen = WorkQueue(db), WorkQueue(db, "other"), Collected()
+    await put(db, scans, "scan-1")
+    await put(db, others, "other-1")
+    async with serving(others, seen.handle):
+        assert await seen.take(1) == ["other-1"]
+        assert seen.ids.empty()
+    async with serving(scans, seen.handle):
+        assert await seen.take(1) == ["scan-1"]
+
+
 async def put(db: AsyncEngine, queue: WorkQueue, work_id: str) -> None:
     async with db.begin() as connection:
         await connection.execute(sa.select(1))

@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from sextant.cli import exits
+from sextant.cli.evidence_commands import evidence
 from sextant.cli.process_commands import api, work
 from sextant.cli.user_commands import users
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
 Words = Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")]
-Files = Annotated[list[Path], Parameter(consume_multiple=True, negative="")]
 
 app = App(
     name="sextant",
@@ -25,6 +25,7 @@ app = App(
 app.command(users)
 app.command(api)
 app.command(work)
+app.command(evidence)
 
 
 @app.command
@@ -246,34 +247,6 @@ def confluence(
         tell_replay(replay, as_of, instrument, as_json=json)
     else:
         asyncio.run(tell_server(server, instrument, as_json=json))
-
-
-@app.command
-def evidence(
-    *,
-    data: Files,
-    out: Path | None = None,
-    assume_spread_bps: float = 5.0,
-    json: Json = False,
-) -> None:
-    """Score what every bar strategy would have earned on recorded packs, also where the answer is no edge.
-
-    Example: sextant evidence --data bars.parquet --out evidence.html
-
-    Parameters
-    ----------
-    data
-        Parquet or Feather packs of bars.
-    out
-        A page with tables and plots to write.
-    assume_spread_bps
-        Spread assumed where the recording has no quotes, 0 to 1000.
-    json
-        The report as one JSON object on standard output instead of tables.
-    """
-    from sextant.cli.evidencing import write_report
-
-    write_report(data, out, assume_spread_bps, as_json=json)
 
 
 @app.command

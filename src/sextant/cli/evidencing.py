@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import msgspec
 import numpy as np
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from sextant.cli import report_page
+from sextant.cli.evidence_pool import processes_of, run_all
+from sextant.cli.evidence_work import ask_others
 from sextant.cli.render import number
 from sextant.cli.report import Curve, PackEvidence, Report, StrategyEvidence
 from sextant.cli.version import code_version
 from sextant.errors import InputError
-from sextant.evidence.events import EventTable, event_table
+from sextant.evidence.events import EventTable
+from sextant.evidence.merge import Merged
+from sextant.evidence.partitions import MOST_CELLS
 from sextant.evidence.scorecard import Scorer
-from sextant.market.ingest import ingest
-from sextant.market.state import MarketState
-from sextant.model.account import Account
+from sextant.kit.blobs import Blobs
 from sextant.model.bar import Floats
 from sextant.model.scorecard import Scorecard
-from sextant.model.times import INTERVAL_NS, INTERVALS, Interval
-from sextant.model.view import View
+from sextant.scans.evidence_jobs import EvidencePlan, collected, offered, plan_evidence, unfinished
 from sextant.strategies.catalog import strategies
-from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Strategy
-from sextant.strategies.costs import Pricing
-from sextant.strategies.prices import CostAssumptions
-from sextant.venues.packs import bar_pack_events
 
 CURVE_POINTS: Final = 400  # as many as a screen shows
 COLUMNS: Final = ("", "n", "n_eff", "net bps", "90 % interval", "hit", "grade")
 
 
-def write_report(data: Sequence[Path], out: Path | None, spread_bps: float, *, as_json: bool) -> None:
+@dataclass(frozen=True)
+class Order:
+    """What is to be scored, and by whom.
+
+    Parameters
+    ----------
+    data
+        Packs of bars: paths or URLs.
+    spread_bps
+        Assumed.
+    jobs
+        Processes of this machine; where absent one per core, and for a small pack this one alone.
+    keep
+        Where results are kept; nowhere beyond this run where absent.
+    database
+        The PostgreSQL through which other processes are asked; None for processes of this machine.
+    """
+
+    data: tuple[str, ...]
+    spread_bps: float = 5.0
+    jobs: int | None = None
+    keep: str | None = None
+    database: str | None = None
+
+
+def write_report(order: Order, out: Path | None, *, as_json: bool) -> None:
     """Score every bar strategy over packs; print a table or JSON, and write a page where asked.
 
     Raises
     ------
     InputError
-        If a file is no pack of bars, or the spread is out of bounds.
+        If a file is no pack of bars, or an option is out of bounds.
     """
-    if not 0 <= spread_bps <= 1_000:
-        raise InputError(f"--assume-spread-bps is {spread_bps}; allowed are 0..1000.")
-    packs = []
-    with Console(stderr=True).status("reading") as shown:
-        for path in data:
-            shown.update(f"scoring {path.name}")
-            packs.append(pack_evidence(path, spread_bps))
-    report = Report(code_version(), spread_bps, tuple(packs))
+    if not 0 <= order.spread_bps <= 1_000:
+        raise InputError(f"--assume-spread-bps is {order.spread_bps}; allowed are 0..1000.")
+    processes_of(order.jobs)
+    if order.database is not None and order.keep is None:
+        raise InputError("--database needs --keep: a folder or URL that every process reaches.")
+    report = report_of(order)
     if out is not None:
         out.write_text(report_page.page(report), encoding="utf-8")
     if as_json:
@@ -61,45 +85,70 @@ def write_report(data: Sequence[Path], out: Path | None, spread_bps: float, *, a
         _print(report)
 
 
-def pack_evidence(path: Path, spread_bps: float) -> PackEvidence:
+def report_of(order: Order) -> Report:
+    """What every bar strategy would have earned on the packs of an order, the same bytes however its jobs are run."""
+    with ExitStack() as stack:
+        keep = order.keep or stack.enter_context(TemporaryDirectory(prefix="evidence-"))
+        store = Blobs(keep)
+        shown = stack.enter_context(_progress())
+        packs = []
+        for place in order.data:
+            plan = plan_evidence(place, order.spread_bps, code_version())
+            jobs = offered(store, plan)
+            left = unfinished(store, jobs)
+            # Other processes take seconds to begin: longer than one job takes here.
+            small = order.jobs is None and plan.survey.bars <= MOST_CELLS
+            processes = 1 if small else processes_of(order.jobs)
+            task = shown.add_task(place_name(place), total=len(jobs), completed=len(jobs) - len(left))
+            if order.database is None:
+                run_all(left, processes, lambda _, task=task: shown.advance(task))  # type: ignore[misc]
+            else:
+                asyncio.run(ask_others(order.database, store, left, lambda _, task=task: shown.advance(task)))  # type: ignore[misc]
+            packs.append(pack_evidence(plan, collected(store, plan, jobs)))
+    return Report(code_version(), order.spread_bps, tuple(packs))
+
+
+def place_name(place: str) -> str:
+    """The last part of a path or URL."""
+    return place.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _progress() -> Progress:
+    """A bar on standard error, which scripts that read the answer do not see."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def pack_evidence(plan: EvidencePlan, found: Merged) -> PackEvidence:
     """What every bar strategy would have earned on one pack, at entry fees and the assumed spread."""
-    pack = bar_pack_events(path)
-    state = MarketState("replay", simulated=False, keep_rows=_all_rows(pack.period, pack.interval))
-    ingest(state, pack.events)
-    view = state.view(pack.period[1])
-    assumptions = CostAssumptions(spread_bps_assumed=spread_bps)
-    # Instruments that fell silent before the end have no touch at the end; what the past is charged is assumed for all.
-    costs = 2.0 * Pricing(view, Account(), assumptions).taker_bps + spread_bps
-    columns = Columns(view, assumptions)
+    survey, costs = plan.survey, found.costs_bps
     scored = [
-        _scored(plugin, view, columns, costs)
+        _scored(plugin, found.tables[plugin.id], costs)
         for plugin in strategies().values()
-        if plugin.evidence_kind == "bars"
+        if plugin.id in found.tables
     ]
     known = costs[np.isfinite(costs)]
     return PackEvidence(
-        pack=path.name,
-        instruments=view.size,
-        interval=pack.interval,
-        start_ns=pack.period[0],
-        end_ns=pack.period[1],
+        pack=place_name(survey.place),
+        instruments=len(survey.specs),
+        interval=survey.interval,
+        start_ns=survey.period[0],
+        end_ns=survey.period[1],
         mean_cost_bps=float(known.mean()) if len(known) else None,
-        notes=pack.notes,
+        notes=survey.notes,
         strategies=tuple(scored),
     )
 
 
-def _all_rows(period: tuple[int, int], interval: Interval) -> dict[Interval, int]:
-    """Rows that hold the whole period, for the pack's own interval and the longer ones."""
-    longer = INTERVALS[INTERVALS.index(interval) :]
-    return {name: (period[1] - period[0]) // INTERVAL_NS[name] + 2 for name in longer}
-
-
-def _scored(plugin: Strategy, view: View, columns: Columns, costs: Floats) -> StrategyEvidence:
-    verdict = plugin.evaluate(view, plugin.defaults(), columns)
-    if verdict.skipped is not None:
-        return StrategyEvidence(plugin.id, plugin.name, verdict.skipped, None, None, None, Curve(0, (), ()))
-    table = event_table(plugin.id, plugin.defaults(), verdict, view)
+def _scored(plugin: Strategy, table: EventTable | str, costs: Floats) -> StrategyEvidence:
+    if isinstance(table, str):
+        return StrategyEvidence(plugin.id, plugin.name, table, None, None, None, Curve(0, (), ()))
     scorer = Scorer(table, costs)
     cards = (scorer.summary(), scorer.summary(1), scorer.summary(-1))
     return StrategyEvidence(plugin.id, plugin.name, None, *cards, curve_of(table, costs))

@@ -290,8 +290,8 @@ def cells_of(direction: NDArray[np.int8], strength: Floats) -> Integers:
 
 
 @njit(cache=True, nogil=True)
-def _run_rows(passing: Flags, direction: NDArray[np.int8]) -> Integers:
-    """Lengths of the runs of signals of one direction that have ended."""
+def run_lengths(passing: Flags, direction: NDArray[np.int8]) -> Integers:
+    """Rows of each run of signals of one direction that has ended, int64 (n,)."""
     rows, size = passing.shape
     lengths = np.empty(rows * size, dtype=np.int64)
     found = 0
@@ -309,5 +309,5 @@ def _run_rows(passing: Flags, direction: NDArray[np.int8]) -> Integers:
 
 
 def _median_run_s(passing: Flags, direction: NDArray[np.int8], step_ns: int) -> float | None:
-    lengths = _run_rows(passing, direction)
+    lengths = run_lengths(passing, direction)
     return float(np.median(lengths)) * step_ns / SECOND_NS if len(lengths) else None

@@ -58,10 +58,13 @@ class WorkQueue:
     db
         An engine of ``kit.db``. On PostgreSQL the queue lives in the database; elsewhere it lives in this
         process, which asks for unfinished work again when it starts.
+    name
+        The kind of work: processes take only that of the kinds they serve.
     """
 
-    def __init__(self, db: AsyncEngine) -> None:
+    def __init__(self, db: AsyncEngine, name: str = NAME) -> None:
         self._db = db
+        self._name = name
         self._memory = None if db.dialect.name == "postgresql" else _in_memory()
 
     async def put(self, connection: AsyncConnection, work_id: str) -> None:
@@ -69,12 +72,12 @@ class WorkQueue:
         if self._memory is None:
             raw: Any = await connection.get_raw_connection()
             queries = _queries(AsyncpgDriver(raw.driver_connection))
-            await queries.enqueue(NAME, work_id.encode(), dedupe_key=work_id, on_conflict="skip")
+            await queries.enqueue(self._name, work_id.encode(), dedupe_key=work_id, on_conflict="skip")
 
     async def committed(self, work_id: str) -> None:
         """Take note that the transaction of ``put`` was committed."""
         if self._memory is not None:
-            await self._memory.enqueue(NAME, work_id.encode(), dedupe_key=work_id, on_conflict="skip")
+            await self._memory.enqueue(self._name, work_id.encode(), dedupe_key=work_id, on_conflict="skip")
 
     async def again(self, work_id: str) -> None:
         """Ask for work that was lost; what still waits or runs is not doubled."""
@@ -116,7 +119,7 @@ class WorkQueue:
 
         async with self._opened() as queries:
             server = QueueManager(queries, Channel(CHANNEL))
-            server.entrypoint(NAME)(run)
+            server.entrypoint(self._name)(run)
             ending = asyncio.ensure_future(_ended(stopping, server))
             tidying = asyncio.ensure_future(self._tidy(queries))
             try:

@@ -8,7 +8,7 @@ sizes it (``sizing``) and proposes it (``propose``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -222,7 +222,7 @@ class Verdict:
 Evaluate = Callable[[View, Mapping[str, float], Any], Verdict]
 """``evaluate(view, params, columns)``; ``columns`` is the scan's shared :class:`~sextant.strategies.columns.Columns`."""
 
-Judged = tuple[list[Opportunity], list[Disposition]]
+Judged = tuple[list[Opportunity], Sequence[Disposition]]
 """All opportunities of a strategy, and one disposition for each of its candidates."""
 
 Judge = Callable[["Strategy", Verdict, Callable[[int, int, float], Scorecard], Any], Judged]
@@ -240,6 +240,8 @@ class Strategy:
     levered
         Positions in derivatives carry the highest leverage that keeps liquidation away
         (:func:`sextant.strategies.leverage.leverage_of`); else none.
+    compares
+        What it says about an instrument depends on which others the view holds.
     judge
         The third step of a strategy whose unit is no single instrument; None for the shared one
         (:func:`sextant.strategies.propose.judge`).
@@ -263,6 +265,7 @@ class Strategy:
     known_gaps: tuple[str, ...] = field(default=())
     life_s: float | None = None
     levered: bool = False
+    compares: bool = False
     judge: Judge | None = None
 
     def defaults(self, **changes: float) -> dict[str, float]:

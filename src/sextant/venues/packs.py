@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +17,7 @@ from sextant.model.bar import BarBlock, Floats, Integers
 from sextant.model.events import Event, Listed
 from sextant.model.instrument import FIAT_ASSETS, STABLE_ASSETS, Instrument, InstrumentSpec, Kind
 from sextant.model.times import DAY_NS, INTERVAL_NS, Interval
+from sextant.venues.pack_files import Location
 from sextant.venues.pack_table import NEEDED, PRICES, PackTable, Rows
 
 QUOTES: Final = tuple(
@@ -173,9 +175,9 @@ def _interval(table: PackTable) -> Interval:
     return found
 
 
-def _place(path: Path, venue: str | None, kind: Kind | None, notes: list[str]) -> tuple[str, Kind]:
+def _place(table: PackTable, venue: str | None, kind: Kind | None, notes: list[str]) -> tuple[str, Kind]:
     """Venue and kind: as told, else as the names of file and folder say, else assumed and noted."""
-    words = [*path.stem.lower().replace("-", "_").split("_"), path.parent.name.lower()]
+    words = table.location.words
     if venue is None:
         venue = next((word for word in words if word in _VENUES), None)
         if venue is None:
@@ -207,15 +209,102 @@ def _instrument(symbol: str, venue: str, kind: Kind) -> Instrument:
     return Instrument(venue, base, quote.partition(":")[0], kind)
 
 
+class PackSurvey(msgspec.Struct, frozen=True):
+    """What one pass over a pack learns: enough to read any of its instruments later, anywhere.
+
+    Parameters
+    ----------
+    place
+        The file or folder, or its URL.
+    fingerprint
+        Changes with the files.
+    interval, period
+        Length of each bar; open of the first bar and close of the last, ns UTC.
+    symbols, specs
+        By column: what the pack calls the instrument, and its rules.
+    notes
+        What was assumed or left out, one sentence each.
+    bars
+        Number of bars of the instruments.
+    """
+
+    place: str
+    fingerprint: str
+    interval: Interval
+    period: tuple[int, int]
+    symbols: tuple[str, ...]
+    specs: tuple[InstrumentSpec, ...]
+    notes: tuple[str, ...]
+    bars: int
+
+    def unlike_now(self) -> bool:
+        """Whether the files are others than those that were surveyed."""
+        return Location(self.place).fingerprint() != self.fingerprint
+
+    def events(self, columns: Sequence[int] | None = None) -> Iterator[Event]:
+        """One ``Listed`` per instrument, then blocks of bars, oldest first, read from the files as they are taken.
+
+        Parameters
+        ----------
+        columns
+            The instruments to read; all where absent. Each has the bars that it has among all.
+        """
+        chosen = range(len(self.specs)) if columns is None else columns
+        table = PackTable(self.place, [self.symbols[column] for column in chosen])
+        specs = tuple(self.specs[column] for column in chosen)
+        yield from _events(table, specs, self.interval, self.period)
+
+
+def survey_pack(
+    place: Path | str, until_ns: int | None = None, venue: str | None = None, kind: Kind | None = None
+) -> PackSurvey:
+    """What is known of a pack of bars before they are read; see :func:`bar_pack_events`.
+
+    Raises
+    ------
+    InputError
+        If it is no such table, is damaged, or no bar had closed by then.
+    """
+    table = PackTable(place)
+    notes: list[str] = []
+    venue, kind = _place(table, venue, kind, notes)
+    interval = _interval(table)
+    facts = _survey(table, interval, until_ns)
+    total = int(facts.bars.sum())
+    if not total:
+        raise InputError(f"{place} holds no bar that had closed by then.", reason="too_little_history")
+    step = INTERVAL_NS[interval]
+    end_ns = int(facts.last_open_ns.max()) + step
+    specs, symbols = _specs(table, facts, (venue, kind, end_ns, end_ns - step), notes)
+    if facts.broken:
+        notes.append(f"{facts.broken} rows break 0 < low <= open, close <= high and are taken as absent.")
+    if "quote_volume" not in table.states:
+        notes.append(
+            "quote_volume is approximated as volume x (high + low + close) / 3: the pack states none."
+        )
+    notes.append("tick and lot are assumed: the smallest decimal step seen in prices and volumes.")
+    return PackSurvey(
+        place=str(place),
+        fingerprint=table.location.fingerprint(),
+        interval=interval,
+        period=(facts.first_open_ns, end_ns),
+        symbols=symbols,
+        specs=specs,
+        notes=tuple(notes),
+        bars=int(facts.bars[[table.symbols[symbol] for symbol in symbols]].sum()),
+    )
+
+
 def bar_pack_events(
-    path: Path, until_ns: int | None = None, venue: str | None = None, kind: Kind | None = None
+    path: Path | str, until_ns: int | None = None, venue: str | None = None, kind: Kind | None = None
 ) -> PackReplay:
     """The bars of a pack that had closed by a time, as model events.
 
     Parameters
     ----------
     path
-        Parquet or Feather file of bars of one interval; ``pack_table`` says what its columns may be called.
+        Parquet or Feather file of bars of one interval, a folder of such files, or the URL of either; ``pack_table``
+        says what their columns may be called.
     until_ns
         Only bars whose close is not later are read; nothing in the answer depends on later ones.
     venue, kind
@@ -234,41 +323,23 @@ def bar_pack_events(
     said in ``notes``. ``taker_buy_volume`` is NaN where the pack does not state it. The file is read once for
     its facts and once for each block, so that memory is bounded by one block.
     """
-    table = PackTable(Path(path))
-    notes: list[str] = []
-    venue, kind = _place(table.path, venue, kind, notes)
-    interval = _interval(table)
-    facts = _survey(table, interval, until_ns)
-    total = int(facts.bars.sum())
-    if not total:
-        raise InputError(f"{path} holds no bar that had closed by then.", reason="too_little_history")
-    step = INTERVAL_NS[interval]
-    end_ns = int(facts.last_open_ns.max()) + step
-    specs, columns = _specs(table, facts, (venue, kind, end_ns, end_ns - step), notes)
-    if facts.broken:
-        notes.append(f"{facts.broken} rows break 0 < low <= open, close <= high and are taken as absent.")
-    if "quote_volume" not in table.states:
-        notes.append(
-            "quote_volume is approximated as volume x (high + low + close) / 3: the pack states none."
-        )
-    notes.append("tick and lot are assumed: the smallest decimal step seen in prices and volumes.")
-    period = (facts.first_open_ns, end_ns)
+    survey = survey_pack(path, until_ns, venue, kind)
     return PackReplay(
-        _events(table, specs, columns, interval, period),
-        tuple(notes),
-        period,
-        tuple(spec.instrument for spec in specs),
-        interval,
-        int(facts.bars[: columns.size][columns >= 0].sum()),
+        survey.events(),
+        survey.notes,
+        survey.period,
+        tuple(spec.instrument for spec in survey.specs),
+        survey.interval,
+        survey.bars,
     )
 
 
 def _specs(
     table: PackTable, facts: _Facts, where: tuple[str, Kind, int, int], notes: list[str]
-) -> tuple[tuple[InstrumentSpec, ...], NDArray[np.int64]]:
-    """The instruments, and the column of each symbol (-1: left out)."""
+) -> tuple[tuple[InstrumentSpec, ...], tuple[str, ...]]:
+    """The instruments, by identity as the market state has them, and what the table calls each."""
     venue, kind, as_of_ns, last_open_ns = where
-    columns = np.full(len(table.symbols), -1, dtype=np.int64)
+    symbols: list[str] = []
     specs: list[InstrumentSpec] = []
     taken: set[Instrument] = set()
     ended = 0
@@ -288,7 +359,7 @@ def _specs(
             notes.append(f"{symbol} is left out: {why}.")
             continue
         taken.add(instrument)
-        columns[index] = len(specs)
+        symbols.append(symbol)
         current = last_open_ns - facts.last_open_ns[index] < QUIET_NS
         ended += not current
         specs.append(
@@ -308,16 +379,14 @@ def _specs(
         raise InputError(f"{table.path}: no instrument is usable: {' '.join(notes)}", reason="format")
     if ended:
         notes.append(f"{ended} instruments have no bar in the last day and are marked halted.")
-    return tuple(specs), columns
+    order = sorted(range(len(specs)), key=lambda place: specs[place].instrument)
+    return tuple(specs[place] for place in order), tuple(symbols[place] for place in order)
 
 
 def _events(
-    table: PackTable,
-    specs: tuple[InstrumentSpec, ...],
-    columns: NDArray[np.int64],
-    interval: Interval,
-    period: tuple[int, int],
+    table: PackTable, specs: tuple[InstrumentSpec, ...], interval: Interval, period: tuple[int, int]
 ) -> Iterator[Event]:
+    """Events of a table whose symbol ``i`` is instrument ``i``."""
     first_ns, end_ns = period
     for spec in specs:
         yield Listed(spec, first_ns, first_ns)
@@ -325,7 +394,7 @@ def _events(
     instruments = tuple(spec.instrument for spec in specs)
     for begin_ns in range(first_ns, end_ns, span_ns):
         window = (begin_ns, min(begin_ns + span_ns, end_ns))
-        block = _block(table, instruments, columns, interval, window)
+        block = _block(table, instruments, interval, window)
         if len(block.open_ns):
             yield block
 
@@ -333,7 +402,6 @@ def _events(
 def _block(
     table: PackTable,
     instruments: tuple[Instrument, ...],
-    columns: NDArray[np.int64],
     interval: Interval,
     window: tuple[int, int],
 ) -> BarBlock:
@@ -343,9 +411,9 @@ def _block(
     names = (*NEEDED, *table.states)
     held = {name: np.full(shape, np.nan) for name in names}
     for rows in table.batches():
-        inside = (rows.open_ns >= begin_ns) & (rows.open_ns < end_ns) & (columns[rows.symbol] >= 0)
+        inside = (rows.open_ns >= begin_ns) & (rows.open_ns < end_ns)
         kept = rows.where(inside & rows.sound())
-        at = ((kept.open_ns - begin_ns) // step, columns[kept.symbol])
+        at = ((kept.open_ns - begin_ns) // step, kept.symbol)
         for name in names:
             held[name][at] = kept.values[name]
     present = ~np.isnan(held["close"]).all(axis=1)

@@ -140,6 +140,7 @@ STRATEGY = Strategy(
     unit="instrument",
     lane="earn",
     evidence_kind="bars",
+    compares=True,
     needs=NEEDS,
     params=(
         Param("window", 48.0, 24.0, 120.0, "rows"),

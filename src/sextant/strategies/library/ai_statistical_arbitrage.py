@@ -106,6 +106,7 @@ STRATEGY = Strategy(
     unit="instrument",
     lane="earn",
     evidence_kind="bars",
+    compares=True,
     needs=NEEDS,
     params=(
         Param("reversion", -2.0, -4.0, -1.0, "t"),
