@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.kit.db import open_engine
 from sextant.scans.ledger import open_ledger
 from support.api import Api, api_on
-from support.database import sqlite
+from support.database import sent, sqlite
 
 HOT: Final = 3
 MOST: Final = 12
@@ -52,21 +50,6 @@ def scan_id(scanned: tuple[Path, str]) -> str:
     return scanned[1]
 
 
-@contextmanager
-def counted(db: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that are sent to the database meanwhile, with their parameters."""
-    sent: list[tuple[str, Any]] = []
-
-    def note(*facts: Any) -> None:
-        sent.append((facts[2], facts[3]))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
-
-
 @pytest.mark.parametrize(
     ("path", "most"),
     [
@@ -87,10 +70,10 @@ async def test_a_request_asks_the_database_few_times(
 ) -> None:
     async with api_on(db) as api:
         _, bearer = await api.session()
-        with counted(db) as sent:
+        with sent() as asked:
             answer = await api.client.get(path.format(scan_id=scan_id), headers=bearer)
     assert answer.status_code == 200
-    assert 1 <= len(sent) <= most, [statement for statement, _ in sent]
+    assert 1 <= len(asked) <= most, [statement for statement, _ in asked]
 
 
 async def test_a_poll_of_a_running_scan_is_a_hot_route_too(db: AsyncEngine) -> None:
@@ -100,10 +83,10 @@ async def test_a_poll_of_a_running_scan_is_a_hot_route_too(db: AsyncEngine) -> N
         answer = await api.client.post("/api/v1/opportunities/discover", json=force, headers=bearer)
         for _ in range(3):
             api.clock.advance(10)
-            with counted(db) as sent:
+            with sent() as asked:
                 polled = await api.client.get(answer.json()["poll_url"], headers=bearer)
             assert polled.json()["status"] == "scanning"
-            assert len(sent) <= HOT, [statement for statement, _ in sent]
+            assert len(asked) <= HOT, [statement for statement, _ in asked]
 
 
 async def test_starting_a_scan_asks_few_times(db: AsyncEngine) -> None:
@@ -111,18 +94,18 @@ async def test_starting_a_scan_asks_few_times(db: AsyncEngine) -> None:
         _, bearer = await api.session()
         headers = bearer | {"Idempotency-Key": "key-0123456789"}
         await _cancelled(api, bearer)
-        with counted(db) as sent:
+        with sent() as asked:
             answer = await api.client.post("/api/v1/opportunities/discover", json={}, headers=headers)
         assert answer.status_code == 200
-        assert len(sent) <= MOST + 4, [
-            statement for statement, _ in sent
+        assert len(asked) <= MOST + 4, [
+            statement for statement, _ in asked
         ]  # the five inserts are one transaction
 
 
 async def test_every_lookup_has_an_index(db: AsyncEngine, scan_id: str) -> None:
     async with api_on(db) as api:
         _, bearer = await api.session()
-        with counted(db) as sent:
+        with sent() as asked:
             for path in (
                 f"/api/v1/opportunities/status/{scan_id}",
                 f"/api/v1/opportunities/results/{scan_id}",
@@ -143,11 +126,13 @@ async def test_every_lookup_has_an_index(db: AsyncEngine, scan_id: str) -> None:
             assert (
                 await api.client.post(f"/api/v1/scans/{running}/cancel", headers=bearer)
             ).status_code == 200
-    asked = {text: parameters for text, parameters in sent if text.startswith(("SELECT", "UPDATE", "DELETE"))}
-    assert len(asked) > 12
+    lookups = {
+        text: parameters for text, parameters in asked if text.startswith(("SELECT", "UPDATE", "DELETE"))
+    }
+    assert len(lookups) > 12
     whole = []
     async with db.connect() as connection:
-        for text, parameters in asked.items():
+        for text, parameters in lookups.items():
             plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", _one(parameters))
             for row in plan:
                 found = WHOLE_TABLE.search(row.detail)

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from pgqueuer.domain.errors import PgqException
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sextant.kit.db import open_engine
+from sextant.kit.db import connect, open_engine
 from sextant.kit.db_faults import LOST
-from sextant.kit.queue import WorkQueue, connect, install_script, uninstall_script
+from sextant.kit.queue import WorkQueue, install_script, uninstall_script
 from support.postgres import postgresql
 
 pytestmark = pytest.mark.timeout(60)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sextant.errors import Denied, InputError, RateLimited, Unauthenticated
 from sextant.vault.store import AUDIT, REFRESH_TOKENS, SESSIONS, USERS
 from sextant.vault.users import UserSpec
+from support.database import sent
 from support.people import HERE, PASSWORD, People
 
 
@@ -182,18 +183,12 @@ async def test_nothing_stored_opens_anything(vault: People, tmp_path: Path) -> N
 async def test_being_recognised_takes_one_read(vault: People) -> None:
     await vault.settled()
     tokens = await vault.sessions.login("ada@example.org", PASSWORD, HERE)
-    statements: list[str] = []
-
-    def note(*facts: object) -> None:
-        statements.append(str(facts[2]))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)  # whichever way the read goes
-    await vault.sessions.identify(tokens.access_token)
-    sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    with sent() as statements:
+        await vault.sessions.identify(tokens.access_token)
     assert len(statements) == 1
     async with vault.db.connect() as connection:
         explained = await connection.exec_driver_sql(
-            "EXPLAIN QUERY PLAN " + statements[0].replace("?", "'x'")
+            "EXPLAIN QUERY PLAN " + statements[0][0].replace("?", "'x'")
         )
         steps = [row.detail for row in explained]
     assert all("USING INDEX" in step for step in steps)

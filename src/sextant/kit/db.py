@@ -9,6 +9,7 @@ import weakref
 from typing import Any, Final
 
 import aiosqlite
+import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config as MigrationConfig
@@ -103,6 +104,13 @@ def open_engine(url: str) -> AsyncEngine:
     raise ConfigError(
         f"Database dialect '{parsed.drivername}' is neither sqlite+aiosqlite nor postgresql+asyncpg."
     )
+
+
+async def connect(db: AsyncEngine) -> asyncpg.Connection[Any]:
+    """A connection of its own to the database of an engine, outside its pool, for notices and locks."""
+    arguments, options = db.dialect.create_connect_args(db.url)
+    options.pop("prepared_statement_cache_size", None)
+    return await asyncpg.connect(*arguments, timeout=CONNECT_S, command_timeout=SILENT_S, **options)
 
 
 class _Connecting:

@@ -41,16 +41,15 @@ def op_of(statement: str) -> str:
 
 
 def time_statements(db: AsyncEngine, clock: Clock, observe: Observe) -> None:
-    """Tell every statement of an engine from now on, and what is read for it by another."""
+    """Tell every statement of an engine from now on, and those of reads that go past it."""
     db.sync_engine.update_execution_options(**{_TIMED: (clock, observe)})
     _listen(db.sync_engine, clock, observe)
 
 
-def time_as(db: AsyncEngine, reader: sa.Engine) -> None:
-    """Tell the statements of an engine that reads for another as that one's are told."""
-    timed = db.sync_engine.get_execution_options().get(_TIMED)
-    if timed is not None:
-        _listen(reader, *timed)
+def observer_of(db: AsyncEngine) -> tuple[Clock, Observe] | None:
+    """Who is told the statements of an engine, and by which clock; for reads that go past it."""
+    timed: tuple[Clock, Observe] | None = db.sync_engine.get_execution_options().get(_TIMED)
+    return timed
 
 
 def _listen(engine: sa.Engine, clock: Clock, observe: Observe) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.kit import log
 from sextant.kit.clock import Clock
+from sextant.kit.db import connect
 from sextant.kit.db_faults import BACKOFF, LOST
 from sextant.kit.ids import new_fraction
-from sextant.kit.queue import connect
 
 ALIVE_S: Final = 10.0  # a connection that cannot answer this often is dead, whatever its socket says
 

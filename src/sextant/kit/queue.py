@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-import asyncpg
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.adapters.inmemory import InMemoryDriver, InMemoryQueries
 from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment, QueryQueueBuilder, QuerySchedulerBuilder
@@ -21,7 +20,7 @@ from pgqueuer.domain.types import Channel
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.kit import log
-from sextant.kit.db import CONNECT_S, SILENT_S
+from sextant.kit.db import connect
 from sextant.kit.db_faults import BACKOFF, LOST
 from sextant.kit.ids import new_fraction
 
@@ -157,13 +156,6 @@ class WorkQueue:
                 done = f"DELETE FROM {SCHEMA}.pgqueuer_log WHERE created < now() - $1::interval"  # noqa: S608  # constants
                 await queries.driver.execute(done, KEPT)
             await asyncio.sleep(TIDY_S)
-
-
-async def connect(db: AsyncEngine) -> asyncpg.Connection[Any]:
-    """A connection of its own to the database of an engine, outside its pool, for notices and locks."""
-    arguments, options = db.dialect.create_connect_args(db.url)
-    options.pop("prepared_statement_cache_size", None)
-    return await asyncpg.connect(*arguments, timeout=CONNECT_S, command_timeout=SILENT_S, **options)
 
 
 def _settings() -> DBSettings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -172,9 +172,9 @@ class Scans:
             status = await self._rows.status(scan_id, user_id)
         return await self._estimated(status)
 
-    async def partial(self, scan_id: str) -> tuple[Found, ...]:
+    async def partial(self, scan_id: str) -> Sequence[Found]:
         """The ten best opportunities so far."""
-        return await self._details.found(scan_id, PARTIAL_ROWS)
+        return await self._details.best(scan_id, PARTIAL_ROWS)
 
     async def results(self, user_id: str, scan_id: str) -> ScanResults:
         """What a scan found; while it runs, what it found so far.

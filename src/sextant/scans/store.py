@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.errors import Conflict, NotFound
 from sextant.kit.db import DatabaseNow
-from sextant.kit.hot_reads import HotReads
+from sextant.kit.hot_reads import HotQuery, HotReads, column
 from sextant.kit.queue import WorkQueue
 from sextant.model.opportunity import Disposition, Opportunity
 from sextant.scans.records import (
@@ -99,8 +99,31 @@ class HistoryFilter(msgspec.Struct, frozen=True):
     until_ns: int | None = None
 
 
-_STATUS: Final = sa.select(*STATUS_COLUMNS).where(SCANS.c.scan_id == sa.bindparam("scan_id"))
-"""The state of a scan, as every poll asks; made once, because making a statement costs more than running it."""
+def _ended(status: ScanStatus) -> bool:
+    """Whether a state is final; nothing moves a scan out of it (``ScanRows.change``)."""
+    return status.status != "scanning"
+
+
+_STATUS: Final = HotQuery(
+    sa.select(*STATUS_COLUMNS).where(SCANS.c.scan_id == sa.bindparam("scan_id")), status_of, _ended
+)
+"""The state of a scan, as every poll asks."""
+
+_LATEST: Final = HotQuery(
+    sa.select(*STATUS_COLUMNS)
+    .where(SCANS.c.user_id == sa.bindparam("user_id"))
+    .order_by(SCANS.c.started_ns.desc())
+    .limit(1),
+    status_of,
+)
+
+_SPENT: Final = HotQuery(
+    sa.select((SCANS.c.finished_ns - SCANS.c.started_ns).label("spent_ns"))
+    .where(SCANS.c.status == "complete")
+    .order_by(SCANS.c.started_ns.desc())
+    .limit(sa.bindparam("most")),
+    column("spent_ns"),
+)
 
 
 class ScanRows:
@@ -264,10 +287,10 @@ class ScanRows:
         NotFound
             If there is no such scan, or it is somebody else's.
         """
-        row = await self._reads.first(_STATUS, scan_id=scan_id)
-        if row is None or user_id not in (None, row.user_id):
+        status = await self._reads.first(_STATUS, scan_id=scan_id)
+        if status is None or user_id not in (None, status.user_id):
             raise NotFound(f"There is no scan '{scan_id}'.")
-        return status_of(row)
+        return status
 
     async def latest(self, user_id: str) -> ScanStatus:
         """The newest scan of a user.
@@ -277,13 +300,10 @@ class ScanRows:
         NotFound
             If the user never started one.
         """
-        query = (
-            sa.select(*STATUS_COLUMNS)
-            .where(SCANS.c.user_id == user_id)
-            .order_by(SCANS.c.started_ns.desc())
-            .limit(1)
-        )
-        return await self._one(query, "latest")
+        status = await self._reads.first(_LATEST, user_id=user_id)
+        if status is None:
+            raise NotFound("There is no scan 'latest'.")
+        return status
 
     async def running(self, user_id: str) -> ScanStatus | None:
         """The running scan of a user, or None."""
@@ -321,13 +341,7 @@ class ScanRows:
 
     async def durations_s(self, limit: int) -> list[float]:
         """Durations of the newest complete scans."""
-        query = (
-            sa.select(SCANS.c.started_ns, SCANS.c.finished_ns)
-            .where(SCANS.c.status == "complete")
-            .order_by(SCANS.c.started_ns.desc())
-            .limit(limit)
-        )
-        return [(row.finished_ns - row.started_ns) / 1e9 for row in await self._reads.all(query)]
+        return [spent_ns / 1e9 for spent_ns in await self._reads.all(_SPENT, most=limit)]
 
     async def since(self, time_ns: int) -> list[ScanStatus]:
         """Scans started at or after a time, newest first."""
@@ -336,12 +350,6 @@ class ScanRows:
             .where(SCANS.c.started_ns >= time_ns)
             .order_by(SCANS.c.started_ns.desc())
         )
-
-    async def _one(self, query: sa.Select[Any], wanted: str) -> ScanStatus:
-        row = await self._reads.first(query)
-        if row is None:
-            raise NotFound(f"There is no scan '{wanted}'.")
-        return status_of(row)
 
     async def _many(self, query: sa.Select[Any]) -> list[ScanStatus]:
         async with self._db.connect() as connection:
@@ -368,6 +376,7 @@ class ScanDetails:
 
     def __init__(self, db: AsyncEngine) -> None:
         self._db = db
+        self._reads = HotReads(db)
 
     async def moved(self) -> list[int]:
         """When each running scan, of whomever, last moved."""
@@ -438,20 +447,15 @@ class ScanDetails:
             for row in rows
         ]
 
-    async def found(self, scan_id: str, limit: int | None = None) -> tuple[Found, ...]:
+    async def found(self, scan_id: str) -> tuple[Found, ...]:
         """Opportunities of a scan: ranked first, then in the order they were found."""
-        query = (
-            sa.select(OPPORTUNITIES)
-            .where(OPPORTUNITIES.c.scan_id == scan_id)
-            .order_by(
-                OPPORTUNITIES.c.rank.nulls_last(),
-                OPPORTUNITIES.c.discovered_ns,
-                OPPORTUNITIES.c.opportunity_id,
-            )
-            .limit(limit)
-        )
         async with self._db.connect() as connection:
-            return tuple(_found(row) for row in await connection.execute(query))
+            rows = await connection.execute(_IN_ORDER, {"scan_id": scan_id})
+            return tuple(_found(row) for row in rows)
+
+    async def best(self, scan_id: str, limit: int) -> Sequence[Found]:
+        """The first of ``found``, as every poll asks."""
+        return await self._reads.all(_BEST, scan_id=scan_id, most=limit)
 
     async def opportunity(self, opportunity_id: str, user_id: str) -> tuple[str, Found]:
         """The scan id and the opportunity.
@@ -522,6 +526,22 @@ def _matching(only: HistoryFilter) -> list[sa.ColumnElement[bool]]:
 
 def _found(row: sa.Row[Any]) -> Found:
     return Found(row.opportunity_id, row.rank, row.discovered_ns, unpack(row.body, Opportunity))
+
+
+def _ranked(found: Found) -> bool:
+    """Whether an opportunity is told for good: ranks are given with the end of its scan."""
+    return found.rank is not None
+
+
+_IN_ORDER: Final = (
+    sa.select(OPPORTUNITIES)
+    .where(OPPORTUNITIES.c.scan_id == sa.bindparam("scan_id"))
+    .order_by(
+        OPPORTUNITIES.c.rank.nulls_last(), OPPORTUNITIES.c.discovered_ns, OPPORTUNITIES.c.opportunity_id
+    )
+)
+
+_BEST: Final = HotQuery(_IN_ORDER.limit(sa.bindparam("most")), _found, _ranked)
 
 
 async def _insert_steps(connection: AsyncConnection, scan_id: str, steps: Iterable[Step]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sextant.errors import Conflict, Denied, InputError, NotFound, Unauthenticated
 from sextant.kit.clock import Clock
 from sextant.kit.db import exclusive
-from sextant.kit.hot_reads import HotReads
+from sextant.kit.hot_reads import HotQuery, HotReads, same
 from sextant.kit.ids import is_id, new_id, new_secret
 from sextant.model.times import DAY_NS, SECOND_NS
 from sextant.vault.audit import Entry, Origin, append
@@ -26,6 +26,15 @@ MOST_KEYS: Final = 20  # api.md 4
 MOST_DAYS: Final = 365  # api.md 1.2
 MOST_ADDRESSES: Final = 16  # api.md 2.2
 TOLD_EVERY_NS: Final = 60 * SECOND_NS  # the time of last use is written this often, not on every request
+
+
+_WHO: Final = HotQuery(
+    sa.select(*USER_COLUMNS, *(c for c in API_KEYS.c if c.name not in ("user_id", "created_ns")))
+    .join_from(API_KEYS, USERS, API_KEYS.c.user_id == USERS.c.user_id)
+    .where(API_KEYS.c.key_id == sa.bindparam("key_id")),
+    same,
+)
+"""Who holds a key, as every request asks."""
 
 
 class ApiKeys:
@@ -100,12 +109,7 @@ class ApiKeys:
         key_id = f"key_{number}"
         if not (text.startswith(MARK) and is_id(key_id, "key") and secret):
             raise _invalid()
-        query = (
-            sa.select(*USER_COLUMNS, *(c for c in API_KEYS.c if c.name not in ("user_id", "created_ns")))
-            .join_from(API_KEYS, USERS, API_KEYS.c.user_id == USERS.c.user_id)
-            .where(API_KEYS.c.key_id == key_id)
-        )
-        row = await self._reads.first(query)
+        row = await self._reads.first(_WHO, key_id=key_id)
         now_ns = self._clock.now_ns()
         if row is None or not hmac.compare_digest(row.secret_hash, _hashed(secret)):
             raise _invalid()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.errors import Denied, Unauthenticated
 from sextant.kit.clock import Clock
-from sextant.kit.hot_reads import HotReads
+from sextant.kit.hot_reads import HotQuery, HotReads
 from sextant.kit.ids import new_id, new_secret
 from sextant.model.times import DAY_NS, SECOND_NS
 from sextant.vault.attempts import Attempts
 from sextant.vault.audit import Entry, Origin, append
 from sextant.vault.passwords import Passwords, check_new_password
-from sextant.vault.records import Identity, Tokens, User
+from sextant.vault.records import Identity, Permission, Tokens, User
 from sextant.vault.signing import SigningKey
 from sextant.vault.store import (
     REFRESH_TOKENS,
@@ -34,12 +34,27 @@ REMEMBERED_LIFE_S: Final = 30 * 86_400  # api.md 1.2
 KEPT_AFTER_END_NS: Final = 7 * DAY_NS  # long enough to recognise a token that comes back late
 
 
-_WHO: Final = (
+class _Held(NamedTuple):
+    """Who holds a session, and whether it still goes on."""
+
+    user: User
+    permissions: frozenset[Permission]
+    ended_ns: int | None
+    expires_ns: int
+
+
+def _held(row: Any) -> _Held:
+    user = user_of(row)
+    return _Held(user, user.permissions, row.ended_ns, row.expires_ns)
+
+
+_WHO: Final = HotQuery(
     sa.select(*USER_COLUMNS, SESSIONS.c.ended_ns, SESSIONS.c.expires_ns)
     .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.user_id)
-    .where(SESSIONS.c.session_id == sa.bindparam("session_id"))
+    .where(SESSIONS.c.session_id == sa.bindparam("session_id")),
+    _held,
 )
-"""Who holds a session, as every request asks; made once, because making a statement costs more than running it."""
+"""Who holds a session, as every request asks."""
 
 
 class Sessions:
@@ -108,13 +123,16 @@ class Sessions:
         """
         now_ns = self._clock.now_ns()
         user_id, session_id, end_s = self._tokens_read.read(access_token, now_ns // SECOND_NS)
-        row = await self._reads.first(_WHO, session_id=session_id)
-        if row is None or row.user_id != user_id or row.ended_ns is not None or row.expires_ns <= now_ns:
+        held = await self._reads.first(_WHO, session_id=session_id)
+        if (
+            held is None
+            or held.user.user_id != user_id
+            or held.user.status != "active"
+            or held.ended_ns is not None
+            or held.expires_ns <= now_ns
+        ):
             raise _revoked()
-        user = user_of(row)
-        if user.status != "active":
-            raise _revoked()
-        return Identity(user, "session", session_id, user.permissions, end_s * SECOND_NS)
+        return Identity(held.user, "session", session_id, held.permissions, end_s * SECOND_NS)
 
     async def refresh(self, refresh_token: str, origin: Origin) -> Tokens:
         """Fresh tokens of the same session; the refresh token is spent.
