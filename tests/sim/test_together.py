@@ -30,10 +30,19 @@ async def test_one_address_answers_as_every_venue_about_one_market() -> None:
         kraken = await read(client, f"{address}/kraken/0/public/Ticker?pair=XBTUSD")
         async with client.ws_connect(address.replace("http", "ws", 1) + "/kraken/v2") as socket:
             assert (await socket.receive_json(timeout=5))["channel"] == "status"
+        kucoin = await read(client, f"{address}/kucoin/api/v1/market/stats?symbol=BTC-USDT")
+        async with client.post(f"{address}/kucoin/api/v1/bullet-public") as answer:
+            door = (await answer.json())["data"]
+        token = f"{door['instanceServers'][0]['endpoint']}?token={door['token']}"
+        async with client.ws_connect(token) as socket:
+            assert (await socket.receive_json(timeout=5))["type"] == "welcome"
         coinbase = await read(client, f"{address}/coinbase/api/v3/brokerage/market/products/BTC-USD")
         async with client.ws_connect(address.replace("http", "ws", 1) + "/coinbase/") as socket:
             await socket.send_json({"type": "subscribe", "channel": "heartbeats"})
             assert (await socket.receive_json(timeout=5))["channel"] == "subscriptions"
+        gecko = await read(client, f"{address}/coingecko/api/v3/simple/price?ids=bitcoin&vs_currencies=usd")
+        paid = await read(client, f"{address}/coingecko/pro/api/v3/ping")
+        capped = await read(client, f"{address}/coincap/v3/assets")
         async with client.ws_connect(address.replace("http", "ws", 1) + "/ws/api/v2") as socket:
             await socket.send_json({"id": 1, "method": "public/test", "params": {}})
             assert "version" in (await socket.receive_json(timeout=5))["result"]
@@ -46,5 +55,9 @@ async def test_one_address_answers_as_every_venue_about_one_market() -> None:
         float(bybit["result"]["list"][0]["indexPrice"]), rel=1e-3
     )
     assert float(binance["markPrice"]) == pytest.approx(last, rel=2e-3)
+    assert float(kucoin["data"]["last"]) == pytest.approx(last, rel=4e-3)
     assert float(kraken["result"]["XXBTZUSD"]["c"][0]) == pytest.approx(last, rel=4e-3)
     assert float(coinbase["price"]) == pytest.approx(last, rel=4e-3)
+    assert gecko["bitcoin"]["usd"] == pytest.approx(last, rel=5e-3)
+    assert paid["status"]["error_code"] == 10_002
+    assert capped["error"] == "Unauthorized: No API key provided"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Unpack
 
 from sextant.kit.clock import Clock
-from sextant.sim import binance, bybit, coinbase, deribit, kraken
+from sextant.sim import binance, bybit, coinbase, deribit, kraken, kucoin
 from sextant.sim.bybit import Scene
 from sextant.sim.hosting import Below, Hosted, hosted
 
@@ -32,6 +32,11 @@ async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[str]:
     venues: dict[str, Hosted] = {"/": bybit.made(clock, scene), **dict.fromkeys(deribit.PATHS, options)}
     venues["/binance/"] = Below("/binance", binance.made(clock, scene))
     venues["/kraken/"] = Below("/kraken", kraken.made(clock, scene))
+    venues["/kucoin/"] = Below("/kucoin", kucoin.made(clock, scene))
     venues["/coinbase/"] = Below("/coinbase", coinbase.made(clock, scene))
+    prices = coingecko.made(clock, scene)
+    venues["/coingecko/"] = Below("/coingecko", prices)
+    venues["/coingecko/pro/"] = Below("/coingecko", prices.pro)
+    venues["/coincap/"] = Below("/coincap", coincap.made(clock, scene))
     async with hosted(venues, scene.get("port", 0)) as address:
         yield address
