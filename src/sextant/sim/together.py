@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Unpack
 
 from sextant.kit.clock import Clock
-from sextant.sim import binance, bybit, coinbase, deribit, kraken, kucoin
+from sextant.sim import binance, bybit, coinbase, coincap, coingecko, deribit, kraken, kucoin
 from sextant.sim.bybit import Scene
 from sextant.sim.hosting import Below, Hosted, hosted
 
