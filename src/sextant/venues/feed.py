@@ -127,7 +127,10 @@ def at(venue: Venue, rest: str, sockets: str) -> Venue:
         category: replace(side, url=sockets + "/" + side.url.partition("://")[2].partition("/")[2])
         for category, side in venue.variations.side_sockets.items()
     }
-    variations = replace(venue.variations, rests={}, side_sockets=sides)
+    door = venue.variations.door
+    if door is not None and door.moved is not None:
+        door = replace(door, parse=door.moved(sockets))
+    variations = replace(venue.variations, rests={}, side_sockets=sides, door=door)
     return replace(venue, rest=rest, sockets=moved, variations=variations)
 
 

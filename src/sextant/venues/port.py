@@ -356,11 +356,14 @@ class Door:
     request
         The question.
     parse
-        Body to URL. Raises ``VenueError``.
+        Body to URL. Raises ``VenueError``, as for a server that is not the venue's.
+    moved
+        Makes the ``parse`` of a venue whose sockets are at another address; None where ``parse`` suits any.
     """
 
     request: Request
     parse: Callable[[bytes], str]
+    moved: Callable[[str], Callable[[bytes], str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

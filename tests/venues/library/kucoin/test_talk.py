@@ -5,6 +5,7 @@ import json
 import pytest
 
 from sextant.errors import Throttled, WireError
+from sextant.venues.feed import at
 from sextant.venues.library.kucoin import VENUE, talk
 from sextant.venues.port import Control
 from support.kucoin import BTC, TABLE, answer
@@ -75,3 +76,13 @@ def test_the_address_of_a_socket_is_asked_for_and_must_be_the_venues() -> None:
             door.parse(bad)
     with pytest.raises(Throttled):
         door.parse(answer(None, "429000", "Too many requests"))
+
+
+def test_a_venue_that_is_elsewhere_takes_only_servers_of_that_place() -> None:
+    door = at(VENUE, "http://127.0.0.1:7/kucoin", "ws://127.0.0.1:7/kucoin").variations.door
+    assert door is not None
+    found = door.parse(servers("wss://ws-api-spot.kucoin.com/", "ws://127.0.0.1:7/kucoin/endpoint"))
+    assert found == "ws://127.0.0.1:7/kucoin/endpoint?token=2neA"
+    for bad in ("wss://ws-api-spot.kucoin.com/", "wss://127.0.0.1:7/", "ws://127.0.0.1.evil.example/"):
+        with pytest.raises(WireError):
+            door.parse(servers(bad))

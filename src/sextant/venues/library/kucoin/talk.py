@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -94,23 +94,35 @@ def command(operation: Operation, args: Sequence[str], request_id: str) -> bytes
     return msgspec.json.encode(asked)
 
 
-def _address(body: bytes) -> str:
-    """The address of a socket, with the token that opens it.
+def _reader(scheme: str, host: str) -> Callable[[bytes], str]:
+    """Reads the address of a socket, with the token that opens it; only servers of that scheme and end of the host are taken."""
 
-    Raises
-    ------
-    VenueError
-        If the answer is an error, lacks the documented shape, or names a server that is not the venue's.
-    """
-    found = CODES.answered(_SERVERS, body, "bullet-public")
-    for server in found.instanceServers:
-        scheme, _, rest = server.endpoint.partition("://")
-        host = rest.partition("/")[0].partition(":")[0]
-        if scheme == "wss" and host.endswith(HOST):
-            return f"{server.endpoint.rstrip('?')}?token={found.token}"
-    raise WireError(
-        "KuCoin bullet-public: no server of its own.", reason="value", field="data.instanceServers"
-    )
+    def address(body: bytes) -> str:
+        """The address of a socket.
+
+        Raises
+        ------
+        VenueError
+            If the answer is an error, lacks the documented shape, or names a server that is not the venue's.
+        """
+        found = CODES.answered(_SERVERS, body, "bullet-public")
+        for server in found.instanceServers:
+            spoken, _, rest = server.endpoint.partition("://")
+            if spoken == scheme and rest.partition("/")[0].partition(":")[0].endswith(host):
+                return f"{server.endpoint.rstrip('?')}?token={found.token}"
+        raise WireError(
+            "KuCoin bullet-public: no server of its own.", reason="value", field="data.instanceServers"
+        )
+
+    return address
 
 
-DOOR: Final = Door(request=Request("/api/v1/bullet-public", post=True), parse=_address)
+def _moved(sockets: str) -> Callable[[bytes], str]:
+    """Reads the address of a socket of a venue whose servers are where ``sockets`` is."""
+    scheme, _, rest = sockets.partition("://")
+    return _reader(scheme, rest.partition("/")[0].partition(":")[0])
+
+
+DOOR: Final = Door(
+    request=Request("/api/v1/bullet-public", post=True), parse=_reader("wss", HOST), moved=_moved
+)
