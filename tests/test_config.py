@@ -29,6 +29,11 @@ def test_each_setting_has_effect() -> None:
         "api_processes": "3",
         "host": "0.0.0.0",  # noqa: S104  # a value, nothing is bound
         "port": "0",
+        "venues": "kraken, binance",
+        "universe": "1000",
+        "tier": "retail",
+        "include": "BTC",
+        "exclude": "DOGE/USDT",
         "cors_origins": "https://a.example, https://b.example",
         "token_key": "k" * 32,
         "token": "t",
@@ -59,6 +64,9 @@ def test_the_folder_of_recorded_data_belongs_to_the_tests() -> None:
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
         ("MEMORY_LIMIT_MB", "100"),
+        ("UNIVERSE", "0"),
+        ("UNIVERSE", "5001"),
+        ("TIER", "whale"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_its_name(name: str, value: str) -> None:
@@ -82,6 +90,13 @@ def test_a_description_masks_every_secret() -> None:
     assert shown["database_url"] == "postgresql+asyncpg://ada:***@host/db"
     assert shown["replica_url"] == "postgresql+asyncpg://ada:***@replica/db"
     assert shown["redis_url"] == "redis://:***@store/0"
+
+
+def test_lists_are_words_between_commas_each_once_in_order() -> None:
+    config = load({"HOME": "/h", "SEXTANT_VENUES": " kraken,binance ,,kraken", "SEXTANT_EXCLUDE": ","})
+    assert config.venues == ("kraken", "binance")
+    assert config.exclude == ()
+    assert load({"HOME": "/h"}).venues == ("bybit", "deribit")
 
 
 def test_there_are_fewer_than_forty_settings() -> None:

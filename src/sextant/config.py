@@ -23,6 +23,11 @@ MOST_MEMORY_MB: Final = 1_048_576  # a terabyte; more is a typing mistake
 
 MOST_PROCESSES: Final = 64  # beyond it a share of the smallest quota says nothing any more
 
+VENUES: Final = ("bybit", "deribit")
+UNIVERSE: Final = 500  # confluence.md 5: the universe kept and scanned
+MOST_UNIVERSE: Final = 5_000  # five times what two cores were measured with
+
+Tier = Literal["institutional", "enterprise", "professional", "retail", "emerging", "micro", "any"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -45,6 +50,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Where the API listens.
     api_processes
         How many processes answer requests on one database; each allows its share of every rate limit.
+    venues
+        Whose markets are followed, by comma.
+    universe
+        How many instruments are followed, by turnover; each venue has an equal share.
+    tier
+        Band of 24 h turnover below which none enters.
+    include, exclude
+        Bases, pairs or identities that are followed whatever their rank, or never, by comma.
     cors_origins
         Origins whose pages may call the API, by comma; none by default.
     token_key
@@ -63,6 +76,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8400
     api_processes: int = 1
+    venues: tuple[str, ...] = VENUES
+    universe: int = UNIVERSE
+    tier: Tier = "any"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     token_key: str | None = None
     token: str | None = None
@@ -94,7 +112,6 @@ def load(environ: Mapping[str, str]) -> Config:
         raise ConfigError(f"No such setting: {', '.join(unknown)}. Settings are {known}.", names=unknown)
     given: dict[str, Any] = {name[len(PREFIX) :].lower(): environ[name].strip() for name in names}
     data_dir = Path(given.pop("data_dir", "") or _home(environ) / ".local" / "share" / "sextant").expanduser()
-    origins = [item.strip() for item in given.pop("cors_origins", "").split(",") if item.strip()]
     return Config(
         data_dir=data_dir,
         database_url=given.get("database_url") or f"sqlite+aiosqlite:///{data_dir / 'sextant.db'}",
@@ -104,12 +121,22 @@ def load(environ: Mapping[str, str]) -> Config:
         host=given.get("host") or "127.0.0.1",
         port=_port(given.get("port")),
         api_processes=_processes(given.get("api_processes")),
-        cors_origins=tuple(dict.fromkeys(origins)),
+        venues=listed(given.get("venues")) or VENUES,
+        universe=_universe(given.get("universe")),
+        tier=_choice("tier", given.get("tier") or "any", get_args(Tier)),
+        include=listed(given.get("include")),
+        exclude=listed(given.get("exclude")),
+        cors_origins=listed(given.get("cors_origins")),
         token_key=given.get("token_key") or None,
         token=given.get("token") or None,
         log_format=_choice("log_format", given.get("log_format") or "json", get_args(LogFormat)),
         log_level=_choice("log_level", given.get("log_level") or "info", get_args(LogLevel)),
     )
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """The words between commas, each once, in order."""
+    return tuple(dict.fromkeys(item.strip() for item in (text or "").split(",") if item.strip()))
 
 
 def _home(environ: Mapping[str, str]) -> Path:
@@ -129,6 +156,14 @@ def _processes(text: str | None) -> int:
         return 1
     if not text.isdecimal() or not 1 <= int(text) <= MOST_PROCESSES:
         raise ConfigError(f"SEXTANT_API_PROCESSES is '{text}'; allowed are 1..{MOST_PROCESSES}.")
+    return int(text)
+
+
+def _universe(text: str | None) -> int:
+    if not text:
+        return UNIVERSE
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_UNIVERSE:
+        raise ConfigError(f"SEXTANT_UNIVERSE is '{text}'; allowed are 1..{MOST_UNIVERSE}.")
     return int(text)
 
 

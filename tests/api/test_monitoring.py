@@ -128,6 +128,11 @@ async def test_venues_are_told_as_this_process_sees_them(api: Api) -> None:
     assert bybit["since"] is not None
     assert (kraken["state"], kraken["success_rate"], kraken["sockets"]) == ("healthy", 0.5, [])
     assert kraken["p95_ms"] == pytest.approx(5_000, rel=0.02)
+    gone = UpstreamReading(venue="okx", away_since_ns=1_772_366_400 * 10**9, away_reason="unreachable")
+    api.rooms.watch.attach(lambda: gone)
+    (okx,) = (await read(api, "upstreams?venue=okx", root))["upstreams"]
+    assert (okx["state"], okx["since"]) == ("failing", "2026-03-01T12:00:00.000Z")
+    assert okx["reason"] == "unavailable since 2026-03-01T12:00:00.000Z: unreachable"
     only = (await read(api, "upstreams?venue=kraken", root))["upstreams"]
     assert [row["venue"] for row in only] == ["kraken"]
     assert (await read(api, "upstreams?venue=nobody", root))["upstreams"] == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 from sextant.kit.clock import ManualClock
 from sextant.monitoring.upstreams import reader_of
 from sextant.venues.catalog import venue
-from sextant.venues.feed import Feed, Wanted
+from sextant.venues.feed import Away, Feed, Wanted
 from sextant.venues.link import LinkCounts, LinkState
 
 
@@ -11,6 +11,12 @@ class Stand:
     """A feed with one connection that has dropped twice."""
 
     venue = "bybit"
+
+    def __init__(self, gone: Away | None = None) -> None:
+        self._gone = gone
+
+    def away(self) -> Away | None:
+        return self._gone
 
     def states(self) -> list[LinkState]:
         counts = LinkCounts(drops=2, resyncs=3, wire_errors=1)
@@ -31,6 +37,14 @@ def test_a_feed_is_read_when_it_is_asked() -> None:
         12.5,
     )
     assert (socket.drops, socket.resyncs, socket.wire_errors) == (2, 3, 1)
+
+
+def test_several_feeds_of_a_venue_are_one_reading_and_it_is_away_when_all_are() -> None:
+    gone, later = Stand(Away(5, "unreachable")), Stand(Away(9, "silent"))
+    one = reader_of(gone, Stand())()
+    assert (len(one.sockets), one.away_since_ns, one.away_reason) == (2, None, "")
+    both = reader_of(gone, later)()
+    assert (both.away_since_ns, both.away_reason) == (9, "silent")
 
 
 def test_a_real_feed_that_has_not_begun_has_no_connection() -> None:

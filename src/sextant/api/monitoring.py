@@ -226,11 +226,14 @@ class MonitoringRoutes:
         failed = calls.error_frac
         blocked = reading.blocked_s > 0
         until_ns = self._clock.now_ns() + round(reading.blocked_s * SECOND_NS)
+        since = [item.since_ns for item in mine]
+        if reading.away_since_ns is not None:
+            since = [reading.away_since_ns]
         return UpstreamBody(
             venue=reading.venue,
             state=_state(reading, mine),
-            since=iso_ms(min(item.since_ns for item in mine)) if mine else None,
-            reason=reading.blocked_reason if blocked else mine[0].finding.message if mine else None,
+            since=iso_ms(min(since)) if since else None,
+            reason=_why(reading, mine),
             blocked_until=iso_ms(until_ns) if blocked else None,
             success_rate=None if failed is None else 1 - failed,
             p50_ms=_ms(calls.p50_s),
@@ -239,10 +242,18 @@ class MonitoringRoutes:
         )
 
 
+def _why(reading: UpstreamReading, alerts: list[Alert]) -> str | None:
+    if reading.blocked_s > 0:
+        return reading.blocked_reason
+    if reading.away_since_ns is not None:
+        return f"unavailable since {iso_ms(reading.away_since_ns)}: {reading.away_reason}"
+    return alerts[0].finding.message if alerts else None
+
+
 def _state(reading: UpstreamReading, alerts: list[Alert]) -> UpstreamState:
     if reading.blocked_s > 0:
         return "limited"
-    down = any(not socket.up for socket in reading.sockets)
+    down = reading.away_since_ns is not None or any(not socket.up for socket in reading.sockets)
     return "failing" if alerts or down else "healthy"
 
 

@@ -57,11 +57,21 @@ class SocketReading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpstreamReading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed says of its venue now; ``blocked_s`` is how long the venue still wants silence."""
+    """What the feeds of a venue say of it now.
+
+    Parameters
+    ----------
+    blocked_s
+        How long the venue still wants silence, and in which words.
+    away_since_ns
+        Since when nothing comes of it, and why; None while anything does.
+    """
 
     venue: str
     blocked_s: float = 0.0
     blocked_reason: str = ""
+    away_since_ns: int | None = None
+    away_reason: str = ""
     sockets: tuple[SocketReading, ...] = ()
 
 

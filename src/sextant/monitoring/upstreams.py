@@ -56,6 +56,20 @@ class Connection(Protocol):
         ...
 
 
+class Absence(Protocol):
+    """That a venue says nothing."""
+
+    @property
+    def since_ns(self) -> int:
+        """Since when."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+        ...
+
+
 class Feeding(Protocol):
     """A feed of one venue."""
 
@@ -72,16 +86,24 @@ class Feeding(Protocol):
         """How long the venue still wants silence, and in which words."""
         ...
 
+    def away(self) -> Absence | None:
+        """Since when nothing comes, and why; None while anything does."""
+        ...
 
-def reader_of(feed: Feeding) -> Callable[[], UpstreamReading]:
-    """A function that reads a feed as it is when it is called."""
+
+def reader_of(*feeds: Feeding) -> Callable[[], UpstreamReading]:
+    """A function that reads the feeds of one venue, one at least, as they are when it is called."""
 
     def read() -> UpstreamReading:
-        blocked_s, reason = feed.silence()
+        blocked_s, reason = max(feed.silence() for feed in feeds)
+        gone = [absence for absence in (feed.away() for feed in feeds) if absence is not None]
+        newest = max(gone, key=lambda absence: absence.since_ns) if len(gone) == len(feeds) else None
         return UpstreamReading(
-            venue=feed.venue,
+            venue=feeds[0].venue,
             blocked_s=blocked_s,
             blocked_reason=reason,
+            away_since_ns=None if newest is None else newest.since_ns,
+            away_reason="" if newest is None else newest.reason,
             sockets=tuple(
                 SocketReading(
                     name=state.name,
@@ -92,6 +114,7 @@ def reader_of(feed: Feeding) -> Callable[[], UpstreamReading]:
                     drops=state.counts.drops,
                     wire_errors=state.counts.wire_errors,
                 )
+                for feed in feeds
                 for state in feed.states()
             ),
         )

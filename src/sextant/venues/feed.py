@@ -63,7 +63,9 @@ class Wanted:
     within_days
         Options and futures that settle later are not wanted; None for any.
     floor_usd, include, exclude
-        As :class:`sextant.venues.universe.Terms` states them; what is included is of any quote and kind.
+        As :class:`sextant.venues.universe.Terms` states them; what is included is of any quote.
+    label
+        Stands before the number of each connection, where several feeds of one venue run beside each other.
     """
 
     bases: frozenset[str] | None = None
@@ -75,6 +77,7 @@ class Wanted:
     floor_usd: float = 0.0
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    label: str = ""
 
     def terms(self) -> Terms:
         """Who may be followed of those that are wanted."""
@@ -191,6 +194,7 @@ class Feed:
         shared = replace(
             runtime(self._venue, self._clock, new_fraction, self._silence),
             ask=self._asker(self._asks(client, "book")),
+            label=self._wanted.label,
         )
         outlet = Outlet(self._emit, self._watcher.tap)
         session = Session(self._venue, _wanting(first.entered), self._symbols, outlet, shared)
@@ -334,12 +338,12 @@ class Feed:
     def _fits(self, listing: Listing) -> bool:
         """Whether it is of what is wanted; whether it is large enough is another question."""
         instrument, wanted = listing.instrument, self._wanted
-        if self._universe.included(instrument):
-            return True
-        good = instrument.quote in wanted.quotes
-        good = good and (wanted.kinds is None or instrument.kind in wanted.kinds)
+        good = wanted.kinds is None or instrument.kind in wanted.kinds
         if wanted.within_days is not None and instrument.expiry_ns is not None:
             good = good and instrument.expiry_ns - self._clock.now_ns() <= wanted.within_days * DAY_NS
+        if good and self._universe.included(instrument):
+            return True
+        good = good and instrument.quote in wanted.quotes
         return good and (wanted.bases is None or instrument.base in wanted.bases)
 
     def _begin_filling(self, group: asyncio.TaskGroup, client: Asks, listings: Sequence[Listing]) -> None:

@@ -61,7 +61,8 @@ class Outlet:
 class Runtime:
     """What links share: time, jitter, the budget of connection attempts, and the silence the venue asked for.
 
-    ``ask`` reads one answer of the venue's REST interface, for books that begin with one; None without REST.
+    ``ask`` reads one answer of the venue's REST interface, for books that begin with one; None without REST. ``label``
+    tells the links of one session from those of another of the same venue.
     """
 
     clock: Clock
@@ -70,6 +71,7 @@ class Runtime:
     silence: Silence
     settings: SocketSettings
     ask: Ask | None = None
+    label: str = ""
 
 
 @dataclass(slots=True)

@@ -117,7 +117,8 @@ class Session:
         """Carry the subscriptions of one socket on new connections."""
         category, url = place
         for some in _within(self._venue, wanted):
-            name = f"{self._venue.name}.{category}.{self._numbers[category]}"
+            number = f"{self._runtime.label}{self._numbers[category]}"
+            name = f"{self._venue.name}.{category}.{number}"
             self._numbers[category] += 1
             link = Link(self._venue, Part(category, url, name, some), self._symbols)
             link.attach(self._outlet, self._runtime)
