@@ -2,18 +2,27 @@
 
 A made market: one common and one own random walk per instrument, 500 spot and 500 perpetuals of the same 500 bases,
 quotes, ten-level books, funding and open interest. ``cold``: everything from raw bars, evidence included.
-``warm``: a view a second younger with the same closed bars, as most scans find it. ``further_user``: the same view for
-another account. No peer runs the same work; a loop in the manner of freqtrade takes 62,000 ms for fourteen simple rules
-(published figure, not run here).
+``quotes``: a view a second younger with the same closed bars and quotes that have moved, as most scans find it.
+``new_bar``: the first view after one more minute has closed. ``further_user``: the same view for another account of the
+same fees; ``other_fees``: for one of fees of its own. ``stored``: the dispositions of a further user made and packed as
+their row holds them. Milliseconds are those of the processor. No peer runs the same work; a loop in the manner of
+freqtrade takes 62,000 ms for fourteen simple rules (published figure, not run here).
 """
 
 from __future__ import annotations
 
+import dataclasses
+import gc
+import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +30,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import summary, tell
-from sextant.model.account import Account
+from sextant.model.account import Account, FeeTier
+from sextant.model.bar import BAR_FIELDS
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
 from sextant.model.times import INTERVAL_NS, INTERVALS, Interval
 from sextant.model.view import (
@@ -35,9 +45,10 @@ from sextant.model.view import (
     bar_frame,
     no_derivatives,
 )
-from sextant.scans.offline import Question, scan_view
+from sextant.scans.offline import Question, scan
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.scans.transitions import packed
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
 
@@ -46,6 +57,7 @@ ROWS = 1_440
 END_NS = 1_790_000_000 // 86_400 * 86_400 * 10**9
 LEVELS = 10
 WARM = 5
+Made = TypeVar("Made")
 
 
 def specs(kind: Kind) -> list[InstrumentSpec]:
@@ -65,11 +77,11 @@ def specs(kind: Kind) -> list[InstrumentSpec]:
     ]
 
 
-def frame(interval: Interval, dice: np.random.Generator) -> BarFrame:
-    """ROWS bars of both kinds; a perpetual follows its spot with noise of its own."""
+def frame(interval: Interval, dice: np.random.Generator, rows: int = ROWS) -> BarFrame:
+    """Bars of both kinds; a perpetual follows its spot with noise of its own."""
     scale = 0.004 * (INTERVAL_NS[interval] / INTERVAL_NS["1h"]) ** 0.5
-    shape = (ROWS, BASES)
-    steps = scale * (0.7 * dice.standard_normal((ROWS, 1)) + 0.7 * dice.standard_normal(shape))
+    shape = (rows, BASES)
+    steps = scale * (0.7 * dice.standard_normal((rows, 1)) + 0.7 * dice.standard_normal(shape))
     paths = steps.cumsum(axis=0)
     close = 50.0 * np.exp(
         np.hstack((paths - paths[-1], paths - paths[-1] + 0.0003 * dice.standard_normal(shape)))
@@ -80,7 +92,7 @@ def frame(interval: Interval, dice: np.random.Generator) -> BarFrame:
         2e5 * np.exp(0.5 * dice.standard_normal(close.shape)) * INTERVAL_NS[interval] / INTERVAL_NS["1m"]
     )
     volume = turnover / close
-    open_ns = END_NS - INTERVAL_NS[interval] * np.arange(ROWS, 0, -1, dtype=np.int64)
+    open_ns = END_NS - INTERVAL_NS[interval] * np.arange(rows, 0, -1, dtype=np.int64)
     columns = {
         "open": opened,
         "high": np.maximum(opened, close) * (1 + wick),
@@ -156,37 +168,75 @@ def made_view() -> View:
 
 
 def younger(view: View, seconds: int) -> View:
-    """The same closed bars, quotes a little later."""
-    late = seconds * 10**9
-    quotes = Quotes(
-        view.quotes.bid,
-        view.quotes.ask,
-        view.quotes.bid_size,
-        view.quotes.ask_size,
-        view.quotes.event_ns + late,
+    """The same closed bars, and quotes that are a little later and have moved."""
+    late, quotes = seconds * 10**9, view.quotes
+    moved = 1.0 + 1e-5 * np.random.default_rng(seconds).standard_normal(view.size)
+    moved_quotes = dataclasses.replace(
+        quotes, bid=quotes.bid * moved, ask=quotes.ask * moved * (1.0 + 1e-6), event_ns=quotes.event_ns + late
     )
-    facts = {name: getattr(view, name) for name in View.__dataclass_fields__}
-    return View(**facts | {"as_of_ns": view.as_of_ns + late, "quotes": quotes})
+    return dataclasses.replace(view, as_of_ns=view.as_of_ns + late, quotes=moved_quotes)
+
+
+def with_minute(view: View, minute: BarFrame, number: int) -> View:
+    """The view some minutes later, when no other bar has closed yet: the minutes of a longer frame that are known then."""
+    columns = {name: getattr(minute, name)[number : number + ROWS] for name in BAR_FIELDS}
+    open_ns = minute.open_ns[number : number + ROWS] + (WARM + 1) * INTERVAL_NS["1m"]
+    later = younger(view, 60 * number)
+    return dataclasses.replace(later, bars={**view.bars, "1m": bar_frame("1m", open_ns, columns)})
+
+
+def fee(kind: Kind) -> FeeTier:
+    return FeeTier(
+        "bybit", kind, "vip", maker_bps=1.0, taker_bps=3.0, assumed=False, source="bench", read_on="never"
+    )
+
+
+OTHER_FEES = Account(equity_usd=9_000.0, fees={f"bybit:{kind}": fee(kind) for kind in ("spot", "perpetual")})
+
+
+def cpu_ms(work: Callable[[], Made]) -> tuple[float, Made]:
+    begun = time.process_time_ns()
+    done = work()
+    return (time.process_time_ns() - begun) / 1e6, done
+
+
+def stored_ms(part: MarketPart, question: Question) -> float:
+    runs = scan(part, question).runs
+    return summary([cpu_ms(lambda: [packed(run.dispositions) for run in runs])[0] for _ in range(WARM)])[
+        "median"
+    ]
 
 
 def main() -> None:
     view = made_view()
+    minutes = frame("1m", np.random.default_rng(8), ROWS + WARM + 1)
     question = Question(ScanRequest(), Account(equity_usd=50_000.0), strategies(), "bench")
     assumptions = CostAssumptions()
 
-    def scan(part: MarketPart, asked: Question = question) -> tuple[float, int]:
-        begun = time.perf_counter_ns()
-        results, _ = scan_view(part, asked)
-        return (time.perf_counter_ns() - begun) / 1e6, len(results.found)
+    def run(part: MarketPart, asked: Question = question) -> float:
+        return cpu_ms(lambda: scan(part, asked))[0]
 
-    scan(MarketPart(view, assumptions, EvidenceShelf()))  # compiles
+    run(MarketPart(view, assumptions, EvidenceShelf()))  # compiles
+    gc.collect()
     shelf = EvidenceShelf()
-    cold, found = scan(MarketPart(view, assumptions, shelf))
-    warm = [scan(MarketPart(younger(view, second), assumptions, shelf))[0] for second in range(1, WARM + 1)]
+    cold, scanned = cpu_ms(lambda: scan(MarketPart(view, assumptions, shelf), question))
+    found = len(scanned.results.found)
+    del scanned
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    quotes = [run(MarketPart(younger(view, second), assumptions, shelf)) for second in range(1, WARM + 1)]
     part = MarketPart(younger(view, WARM + 1), assumptions, shelf)
-    scan(part)
-    other = Question(ScanRequest(), Account(equity_usd=9_000.0), strategies(), "bench")
-    further = [scan(part, other)[0] for _ in range(WARM)]
+    run(part)
+    others = [
+        dataclasses.replace(question, account=Account(equity_usd=9_000.0 + number)) for number in range(WARM)
+    ]
+    further = [run(part, other) for other in others]
+    other_fees = run(part, dataclasses.replace(question, account=OTHER_FEES))
+    stored = stored_ms(part, others[0])
+    del part
+    bars = [
+        run(MarketPart(with_minute(view, minutes, number), assumptions, shelf))
+        for number in range(1, WARM + 1)
+    ]
     tell(
         "scans.w3",
         {
@@ -194,11 +244,20 @@ def main() -> None:
             "strategies": float(len(strategies())),
             "found": float(found),
             "cold_ms": cold,
-            "warm_ms": summary(warm)["median"],
+            "new_bar_ms": summary(bars)["median"],
+            "quotes_ms": summary(quotes)["median"],
             "further_user_ms": summary(further)["median"],
-            "resident_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "other_fees_ms": other_fees,
+            "stored_ms": stored,
+            "resident_peak_mb": peak_mb,
+            "resident_mb": resident_mb(),
         },
     )
+
+
+def resident_mb() -> float:
+    """What the process holds now, the view and two frames of minutes among it."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

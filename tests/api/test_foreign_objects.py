@@ -84,7 +84,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         report = StrategyReport(
             strategy_id="ai_spot_momentum_strategy", name="M", outcome="ok", opportunities=1
         )
-        change = transitions.strategy_ended(status, 0, report, [], found)
+        change = transitions.strategy_ended(status, 0, report, transitions.packed([]), found)
         await api.rows.change(scan_id, 1, api.clock.now_ns(), change)
         made = await api.client.post(
             "/api/v1/api-keys", json={"name": "script", "scopes": ["scan:read"]}, headers=bearer

@@ -111,7 +111,10 @@ async def test_a_failed_scan_is_a_200_that_says_so_and_keeps_what_it_found(api: 
     found = [Found("opp_" + "1" * 32, None, api.clock.now_ns(), make.opportunity(confidence=0.632))]
     report = StrategyReport(strategy_id="ai_spot_momentum_strategy", name="M", outcome="ok", opportunities=1)
     version = await api.rows.change(
-        scan_id, 1, api.clock.now_ns(), transitions.strategy_ended(status, 0, report, [], found)
+        scan_id,
+        1,
+        api.clock.now_ns(),
+        transitions.strategy_ended(status, 0, report, transitions.packed([]), found),
     )
     status = await api.rows.status(scan_id, user.user_id)
     error = ScanError("budget_exceeded", "budget_exceeded", "60 s have passed.")

@@ -33,7 +33,9 @@ def judged(
     verdict = strategy.evaluate(view, strategy.defaults(**params), Columns(view))
     assert strategy.judge is not None
     assert verdict.skipped is None
-    return strategy.judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, account, CostAssumptions()))
+    pricing = Pricing(view, account, CostAssumptions())
+    rows, dispositions = strategy.judge(strategy, verdict, lambda *_: UNPROVEN, pricing)
+    return rows, list(dispositions)
 
 
 @each

@@ -77,7 +77,7 @@ def judged(strategy: Strategy, view: View, who: Account, **params: float) -> lis
 
     verdict = strategy.evaluate(view, strategy.defaults(**params), Columns(view))
     assert strategy.judge is not None
-    return strategy.judge(strategy, verdict, no_cards, Pricing(view, who, CostAssumptions()))[1]
+    return list(strategy.judge(strategy, verdict, no_cards, Pricing(view, who, CostAssumptions()))[1])
 
 
 def sound(row: Opportunity, view: View) -> None:
@@ -128,8 +128,8 @@ def test_together_they_speak_of_a_portfolio_over_its_limits(view: View) -> None:
 def test_the_view_is_left_as_it_is_and_gives_the_same_bytes(strategy: Strategy, view: View) -> None:
     before = view.content_hash
     first, second = (scanned(strategy, view, holder(view)) for _ in range(2))
-    assert msgspec.json.encode((first.opportunities, first.dispositions)) == msgspec.json.encode(
-        (second.opportunities, second.dispositions)
+    assert msgspec.json.encode((first.opportunities, list(first.dispositions))) == msgspec.json.encode(
+        (second.opportunities, list(second.dispositions))
     )
     assert dataclasses.replace(view).content_hash == before
 

@@ -56,7 +56,9 @@ def evaluate(strategy: Strategy, view: View, **params: float) -> Verdict:
 def judged(
     strategy: Strategy, view: View, card: Scorecard = UNPROVEN, account: Account = RICH
 ) -> tuple[list[Opportunity], list[Disposition]]:
-    return judge(strategy, evaluate(strategy, view), lambda *_: card, Pricing(view, account, NOTHING))
+    pricing = Pricing(view, account, NOTHING)
+    rows, dispositions = judge(strategy, evaluate(strategy, view), lambda *_: card, pricing)
+    return rows, list(dispositions)
 
 
 def history(verdict: Verdict) -> dict[str, Any]:
@@ -247,8 +249,8 @@ def test_a_replay_without_quotes_is_insufficient_unless_a_spread_is_assumed_and_
     verdict = strategy.evaluate(view, strategy.defaults(), Columns(view, assumed))
     # A small account: without a touch all of a size slips, and slippage alone can break an unproven idea's payoff.
     small = Account(equity_usd=10_000.0, coverage_frac=1.0, free_usd={"binance": 10_000.0})
-    rows, dispositions = judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, small, assumed))
-    assert dispositions[0].kind == "opportunity"
+    rows, answers = judge(strategy, verdict, lambda *_: UNPROVEN, Pricing(view, small, assumed))
+    assert answers[0].kind == "opportunity"
     for row in rows:
         spread = next(line for line in row.costs if line.item == "spread")
         assert spread.bps == pytest.approx(-1.0)

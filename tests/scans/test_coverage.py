@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from sextant.scans.coverage import funnel_of, near_misses_of, tally
+from sextant.strategies.answers import listed
 from support.scans import disposition, gate
 
 _FAILED_FIRST = (gate("trend", passed=False, distance=0.2), gate("volume", passed=True))
@@ -9,7 +10,7 @@ _FAILED_SECOND = (gate("trend", passed=True), gate("volume", passed=False, dista
 
 
 def test_the_tally_names_all_nine_dispositions() -> None:
-    counts = tally([disposition("a", "opportunity"), disposition("b", "late")])
+    counts = tally(listed([disposition("a", "opportunity"), disposition("b", "late")]))
     assert len(counts) == 9
     assert (counts["opportunity"], counts["late"], counts["failed"]) == (1, 1, 0)
 
@@ -23,7 +24,7 @@ def test_the_funnel_chains_from_all_candidates_to_the_opportunities() -> None:
         disposition("e", "filtered_by_user", stage="min_grade", gates=_PASSED),
         disposition("f", "opportunity", gates=_PASSED),
     ]
-    funnel = funnel_of(candidates)
+    funnel = funnel_of(listed(candidates))
     assert [(stage.gate, stage.entered, stage.passed) for stage in funnel] == [
         ("inputs", 6, 5),
         ("trend", 5, 4),
@@ -38,13 +39,17 @@ def test_the_net_edge_is_one_stage_also_when_it_is_among_the_readings() -> None:
     edge = gate("min_edge_bps", passed=True)
     lost = gate("min_edge_bps", passed=False, distance=2.0)
     funnel = funnel_of(
-        [
-            disposition("a", "negative_net_edge", stage="min_edge_bps", distance=2.0, gates=(*_PASSED, lost)),
-            disposition(
-                "b", "gate_failed", stage="payoff", gates=(*_PASSED, edge, gate("payoff", passed=False))
-            ),
-            disposition("c", "opportunity", gates=(*_PASSED, edge, gate("payoff", passed=True))),
-        ]
+        listed(
+            [
+                disposition(
+                    "a", "negative_net_edge", stage="min_edge_bps", distance=2.0, gates=(*_PASSED, lost)
+                ),
+                disposition(
+                    "b", "gate_failed", stage="payoff", gates=(*_PASSED, edge, gate("payoff", passed=False))
+                ),
+                disposition("c", "opportunity", gates=(*_PASSED, edge, gate("payoff", passed=True))),
+            ]
+        )
     )
     assert [(stage.gate, stage.entered, stage.passed) for stage in funnel] == [
         ("inputs", 3, 3),
@@ -68,4 +73,4 @@ def test_near_misses_are_those_whose_every_failed_gate_is_near() -> None:
         failed_count=2,
         gates=(gate("trend", passed=False, distance=0.1), gate("volume", passed=False, distance=0.9)),
     )
-    assert near_misses_of([far, both, near]) == (near,)
+    assert near_misses_of(listed([far, both, near])) == (near,)

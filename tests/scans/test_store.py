@@ -110,7 +110,7 @@ async def test_the_newest_event_is_the_version_of_the_row(store: tuple[ScanRows,
         error=None,
         error_type=None,
     )
-    change = transitions.strategy_ended(accepted, 0, report, [disposition], found)
+    change = transitions.strategy_ended(accepted, 0, report, transitions.packed([disposition]), found)
     change.steps = [step]
     version = await rows.change(accepted.scan_id, 1, 2_000, change)
     events: list[ScanEvent] = await details.events(accepted.scan_id, 1)

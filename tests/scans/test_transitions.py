@@ -45,7 +45,7 @@ def test_the_outcome_of_a_scan_follows_from_its_strategies(
 
 def test_an_ended_strategy_raises_the_counts_and_tells_each_opportunity() -> None:
     status = make.status(ended_strategies=1, found_count=3, outcomes={"ok": 1})
-    change = transitions.strategy_ended(status, 1, _report("empty"), [], [])
+    change = transitions.strategy_ended(status, 1, _report("empty"), b"", [])
     assert change.facts["ended_strategies"] == 2
     assert change.facts["found_count"] == 3
     assert change.facts["outcomes"] == {"ok": 1, "empty": 1}
@@ -54,7 +54,7 @@ def test_an_ended_strategy_raises_the_counts_and_tells_each_opportunity() -> Non
 
 def test_a_strategy_that_has_not_ended_cannot_be_written_as_ended() -> None:
     with pytest.raises(AssertionError, match="has not ended"):
-        transitions.strategy_ended(make.status(), 0, _report(None), [], [])
+        transitions.strategy_ended(make.status(), 0, _report(None), b"", [])
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,8 @@ def test_what_gates_say_is_made_once_and_shared_by_every_caller() -> None:
     view = breakout_market()
     chosen = strategy(BREAKOUT)
     verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
-    read, first = refusals(verdict, view)
-    again = refusals(verdict, view)
-    assert again[0] is read
-    assert again[1] is first
-    assert list(first) == [from_gates(verdict, read, view, column) for column in range(view.size)]
+    first = refusals(verdict, view)
+    assert refusals(verdict, view) is first
+    said = [from_gates(verdict, first.read, view, column) for column in range(view.size)]
+    assert first.open == [column for column, item in enumerate(said) if item is None]
+    assert [item and first.made(column) for column, item in enumerate(said)] == said

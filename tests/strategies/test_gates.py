@@ -93,7 +93,7 @@ def test_an_unreadable_required_gate_is_told_apart_from_a_failed_one() -> None:
     assert read.unreadable[:, 0].tolist() == [True, False, False]
     assert [reading.value for reading in read.readings(0)] == [None, None, 0.1]
     assert [reading.passed for reading in read.readings(0)] == [False, True, False]
-    assert read.blind[0] == 0
+    assert read.blind_places[0] == 0
 
 
 def test_a_gate_has_failed_since_the_close_of_the_first_row_of_its_present_run() -> None:

@@ -43,7 +43,8 @@ def judged(
 ) -> tuple[list[Opportunity], list[Disposition]]:
     verdict = strategy.evaluate(view, strategy.defaults(), Columns(view))
     pricing = Pricing(view, account, CostAssumptions())
-    return judge_options(strategy, verdict, lambda *_: UNPROVEN, pricing)
+    rows, dispositions = judge_options(strategy, verdict, lambda *_: UNPROVEN, pricing)
+    return rows, list(dispositions)
 
 
 def only(strategy: Strategy, view: View, account: Account = RICH) -> Disposition:

@@ -22,7 +22,8 @@ RICH = Account(equity_usd=100_000.0, coverage_frac=1.0, free_usd={"deribit": 100
 def judged(view: View, account: Account = RICH) -> tuple[list[Opportunity], list[Disposition]]:
     verdict = STRATEGY.evaluate(view, STRATEGY.defaults(), Columns(view))
     pricing = Pricing(view, account, CostAssumptions())
-    return judge_parity(STRATEGY, verdict, lambda *_: UNPROVEN, pricing)
+    rows, dispositions = judge_parity(STRATEGY, verdict, lambda *_: UNPROVEN, pricing)
+    return rows, list(dispositions)
 
 
 def test_the_pages_violation_is_worth_ten_basis_points() -> None:

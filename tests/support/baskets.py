@@ -34,7 +34,8 @@ def judged(
     plugin = strategy(ARBITRAGE)
     verdict: Verdict = plugin.evaluate(view, plugin.defaults(**params), Columns(view))
     assert plugin.judge is not None
-    return plugin.judge(plugin, verdict, lambda *_: card, Pricing(view, account, NOTHING))
+    rows, dispositions = plugin.judge(plugin, verdict, lambda *_: card, Pricing(view, account, NOTHING))
+    return rows, list(dispositions)
 
 
 def basket(card: Scorecard = UNPROVEN, account: Account = RICH) -> Opportunity:

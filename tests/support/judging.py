@@ -31,7 +31,8 @@ def run(
     """Opportunities and dispositions of a strategy in a market."""
     chosen = strategy(name)
     verdict = chosen.evaluate(view, chosen.defaults(**params), Columns(view))
-    return judge(chosen, verdict, lambda *_: card, Pricing(view, account, NOTHING))
+    rows, dispositions = judge(chosen, verdict, lambda *_: card, Pricing(view, account, NOTHING))
+    return rows, list(dispositions)
 
 
 def only(view: View, card: Scorecard = UNPROVEN, account: Account = RICH) -> Opportunity:

@@ -85,7 +85,7 @@ def replay_results(
     from sextant.cli.version import code_version
     from sextant.market.ingest import ingest
     from sextant.market.state import MarketState
-    from sextant.scans.offline import Question, scan_view
+    from sextant.scans.offline import Question, scan
     from sextant.scans.run import EvidenceShelf, MarketPart
     from sextant.strategies.catalog import strategies
     from sextant.strategies.prices import CostAssumptions
@@ -102,7 +102,7 @@ def replay_results(
     question = Question(
         wanted.request(), wanted.account(pack.instruments[0].venue), strategies(), code_version()
     )
-    results, _ = scan_view(part, question, told)
+    results = scan(part, question, told).results
     return results, (*pack.notes, _assumed(spread_bps))
 
 

@@ -43,10 +43,45 @@ class Question:
     code_version: str
 
 
+@dataclass(frozen=True)
+class Scanned:
+    """A scan of a view.
+
+    Parameters
+    ----------
+    results
+        What was found, ranked.
+    runs
+        What each strategy said.
+    """
+
+    results: ScanResults
+    runs: tuple[StrategyRun, ...]
+
+    @property
+    def coverage(self) -> Coverage:
+        """Why everything else was refused: a disposition of each candidate of each strategy, made when asked for."""
+        return Coverage(
+            status=self.results.status,
+            strategies=self.results.strategies,
+            candidates=tuple(
+                (run.report.strategy_id, item) for run in self.runs for item in run.dispositions
+            ),
+        )
+
+
 def scan_view(
     part: MarketPart, question: Question, told: Callable[[StrategyReport], None] = lambda _: None
 ) -> tuple[ScanResults, Coverage]:
-    """What a scan finds in a view, ranked, and why everything else was refused.
+    """What a scan finds in a view, ranked, and why everything else was refused; see :func:`scan`."""
+    scanned = scan(part, question, told)
+    return scanned.results, scanned.coverage
+
+
+def scan(
+    part: MarketPart, question: Question, told: Callable[[StrategyReport], None] = lambda _: None
+) -> Scanned:
+    """What a scan finds in a view, ranked.
 
     Identifiers are hashes of what was scanned and asked, and no answer holds a timing, so the
     same view, request, account and code give the same bytes.
@@ -82,11 +117,8 @@ def scan_view(
         for rank, row in enumerate(rows, 1)
     )
     status = _status(scan_id, question, asked, reports, len(found))
-    candidates = tuple((run.report.strategy_id, item) for run in runs for item in run.dispositions)
-    return (
-        ScanResults(status=status, found=found, strategies=reports, recommendations=(), phase_ms={}),
-        Coverage(status=status, strategies=reports, candidates=candidates),
-    )
+    results = ScanResults(status=status, found=found, strategies=reports, recommendations=(), phase_ms={})
+    return Scanned(results, tuple(runs))
 
 
 def _status(

@@ -74,7 +74,7 @@ def run_again(
         else skipped_run(item.strategy, item.skip, NOT_ENTITLED, asked)
         for item in planned
     )
-    return tuple(Answered(run.report, run.opportunities, run.dispositions) for run in runs)
+    return tuple(Answered(run.report, run.opportunities, tuple(run.dispositions)) for run in runs)
 
 
 def stored_answers(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
+import numpy as np
+
 from sextant.evidence.couples import couple_costs_bps, couple_table
 from sextant.evidence.events import EventTable, event_table
 from sextant.evidence.live import LiveRecord
@@ -28,6 +30,7 @@ from sextant.scans.coverage import funnel_of, near_misses_of, tally
 from sextant.scans.filters import filtered, refusal
 from sextant.scans.records import ScanRequest, StrategyReport
 from sextant.scans.universe import Universe
+from sextant.strategies.answers import Alike, Answers, listed
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Strategy, Verdict
 from sextant.strategies.costs import Pricing
@@ -177,7 +180,7 @@ class StrategyRun:
 
     report: StrategyReport
     opportunities: tuple[Opportunity, ...]
-    dispositions: tuple[Disposition, ...]
+    dispositions: Answers
 
 
 @dataclass(frozen=True)
@@ -242,13 +245,11 @@ def skipped_run(strategy: Strategy, reason: str, kind: DispositionKind, asked: A
     -----
     Before it has run, a strategy of the whole portfolio has one candidate: the portfolio.
     """
-    units: list[tuple[str, tuple[Instrument, ...]]] = [("portfolio", ())]
+    said = Disposition(unit="portfolio", instruments=(), kind=kind, stage=reason)
+    dispositions = listed([said])
     if strategy.unit != "portfolio":
-        units = [(str(instrument), (instrument,)) for instrument in asked.instruments]
-    dispositions = tuple(
-        Disposition(unit=unit, instruments=instruments, kind=kind, stage=reason)
-        for unit, instruments in units
-    )
+        everyone = [spec.instrument for spec in asked.part.view.instruments]
+        dispositions = Answers(Alike(said, everyone), np.flatnonzero(asked.universe.chosen), {})
     outcome = _OUTCOME_OF.get(kind, "skipped")
     return _run(strategy, outcome, reason, (), dispositions)
 
@@ -266,18 +267,29 @@ def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
         lambda: scorer_of(strategy, part.events(strategy, verdict), pricing, part.records.get(strategy.id))
     )
     rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, pricing)
-    inside = frozenset(asked.instruments)
-    answers = {item.unit: item for item in dispositions if inside.issuperset(item.instruments)}
+    answers = _inside(dispositions, asked)
     kept: list[Opportunity] = []
     for row in rows:
         # Two instruments may lead to one trade; both share its fate.
-        units = [name for name, item in answers.items() if item.opportunity_key == row.opportunity_key]
+        units = {
+            place: item.unit
+            for place, item in answers.own.items()
+            if item.opportunity_key == row.opportunity_key
+        }
         reading = refusal(asked.request, row)
         if reading is not None:
-            answers |= {unit: filtered(row, reading, unit) for unit in units}
+            answers = answers.changed({place: filtered(row, reading, name) for place, name in units.items()})
         elif units:
             kept.append(row)
-    return _run(strategy, "ok" if kept else "empty", None, tuple(kept), tuple(answers.values()))
+    return _run(strategy, "ok" if kept else "empty", None, tuple(kept), answers)
+
+
+def _inside(dispositions: Sequence[Disposition], asked: Asked) -> Answers:
+    """What was said of candidates all of whose instruments were asked for."""
+    if isinstance(dispositions, Answers):
+        return dispositions.within(asked.universe.chosen)
+    inside = frozenset(asked.instruments)
+    return listed([item for item in dispositions if inside.issuperset(item.instruments)])
 
 
 def _run(
@@ -285,7 +297,7 @@ def _run(
     outcome: Outcome,
     reason: str | None,
     rows: Sequence[Opportunity],
-    dispositions: Sequence[Disposition],
+    dispositions: Answers,
 ) -> StrategyRun:
     report = StrategyReport(
         strategy_id=strategy.id,
@@ -298,4 +310,4 @@ def _run(
         funnel=funnel_of(dispositions),
         near_misses=near_misses_of(dispositions),
     )
-    return StrategyRun(report, tuple(rows), tuple(dispositions))
+    return StrategyRun(report, tuple(rows), dispositions)

@@ -78,14 +78,14 @@ class Change(msgspec.Struct, kw_only=True):
     """One transition of a scan, written in one transaction.
 
     ``facts`` are columns of the scan's row; ``events`` get the next versions in order; ``reports``
-    carry (position, report, coverage); ``owner`` is whose opportunities ``found`` are;
+    carry (position, report, packed dispositions); ``owner`` is whose opportunities ``found`` are;
     ``ranks`` is the final order of opportunity ids.
     """
 
     facts: dict[str, Any] = {}
     events: list[tuple[str, dict[str, Any]]] = []
     steps: list[Step] = []
-    reports: list[tuple[int, StrategyReport, Sequence[Disposition] | None]] = []
+    reports: list[tuple[int, StrategyReport, bytes]] = []
     found: list[Found] = []
     owner: str = ""
     ranks: list[str] = []
@@ -235,9 +235,8 @@ class ScanRows:
                 await connection.execute(sa.update(STEPS).where(*where).values(step=pack(step)))
             for position, report, coverage in change.reports:
                 where = (STRATEGIES.c.scan_id == scan_id, STRATEGIES.c.position == position)
-                packed = None if coverage is None else pack(coverage)
                 await connection.execute(
-                    sa.update(STRATEGIES).where(*where).values(report=pack(report), coverage=packed)
+                    sa.update(STRATEGIES).where(*where).values(report=pack(report), coverage=coverage)
                 )
             await _insert_found(connection, scan_id, change.owner, change.found)
             if change.ranks:

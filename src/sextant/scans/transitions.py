@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -62,14 +62,25 @@ def view_taken(as_of_ns: int, view_hash: str, universe: Universe, spent_ms: floa
     )
 
 
+def packed(dispositions: Iterable[Disposition]) -> bytes:
+    """Dispositions as their row holds them; takes milliseconds for many, and then belongs in a thread."""
+    return pack(tuple(dispositions))
+
+
 def strategy_ended(
     status: ScanStatus,
     position: int,
     report: StrategyReport,
-    coverage: Sequence[Disposition],
+    coverage: bytes,
     found: Sequence[Found],
 ) -> Change:
-    """One strategy has ended; its opportunities are readable from now on, not yet ranked."""
+    """One strategy has ended; its opportunities are readable from now on, not yet ranked.
+
+    Parameters
+    ----------
+    coverage
+        The dispositions of its candidates, see :func:`packed`.
+    """
     outcome = report.outcome
     if outcome is None:
         raise AssertionError(f"{report.strategy_id} has not ended")

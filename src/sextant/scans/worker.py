@@ -361,8 +361,10 @@ class ScanWorker:
                 begun = transitions.step(number, name, "starting", self._clock.now_ns())
                 await self._write(job, Change(steps=[begun]))
                 run = await self._crew.guarded(planned.strategy, asked, job.deadline, job.ended)
+        spent_ms = self._since_ms(begun_ns)
+        coverage = await asyncio.to_thread(transitions.packed, run.dispositions)
         now_ns = self._clock.now_ns()
-        report = msgspec.structs.replace(run.report, execution_ms=self._since_ms(begun_ns))
+        report = msgspec.structs.replace(run.report, execution_ms=spent_ms)
         found = [Found(new_id("opp"), None, now_ns, row) for row in run.opportunities]
         failed = report.outcome in ("late", "failed")
         step = transitions.step(
@@ -375,7 +377,7 @@ class ScanWorker:
             error_type=report.outcome if failed else None,
         )
         async with job.lock:
-            change = transitions.strategy_ended(job.status, position, report, run.dispositions, found)
+            change = transitions.strategy_ended(job.status, position, report, coverage, found)
             change.steps = [step]
             await self._write_locked(job, change)
             job.reports[planned.id] = report

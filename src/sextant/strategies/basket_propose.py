@@ -13,6 +13,7 @@ import numpy as np
 from sextant.model.bar import Floats
 from sextant.model.opportunity import Disposition, GateReading, Opportunity
 from sextant.model.scorecard import Scorecard
+from sextant.strategies.answers import Answers
 from sextant.strategies.basket import LEAST_SHARE, Weights, neutral
 from sextant.strategies.basket_assemble import BasketOffer, BasketSized, Member, assemble
 from sextant.strategies.basket_costs import BasketTerms, basket_waterfall
@@ -59,15 +60,11 @@ def judge_basket(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: Pr
     view = pricing.view
     if verdict.skipped is not None:
         return [], [unheard(spec, verdict.skipped) for spec in view.instruments]
-    read, refusal_of = refusals(verdict, view)
+    refused = refusals(verdict, view)
     answers: dict[int, Disposition] = {}
     members: list[Member] = []
-    for column, spec in enumerate(view.instruments):
-        refused = refusal_of[column]
-        if refused is not None:
-            answers[column] = refused
-            continue
-        readings = read.readings(column)
+    for column in refused.open:
+        spec, readings = view.instruments[column], refused.read.readings(column)
         candidate = candidate_of(strategy, verdict, column, pricing, readings)
         if candidate is None:
             answers[column] = economic(spec, Economic("shortable", 0.0, 1.0, 1), readings)
@@ -79,7 +76,7 @@ def judge_basket(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: Pr
             lack = (f"cost.{member.terms.unknown}", 0.0, 1.0, "values")
             answers[column] = insufficient(spec, lack, readings)
     rows = _proposed(verdict, _placed(members, pricing, answers), pricing, answers)
-    return rows, [answers[column] for column in range(view.size)]
+    return rows, Answers(refused, np.arange(view.size), answers)
 
 
 def _member(candidate: Candidate, cards: Cards, pricing: Pricing) -> Member:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from sextant.model.opportunity import Disposition, GateReading, Opportunity
 from sextant.model.scorecard import Scorecard
+from sextant.strategies.answers import Answers
 from sextant.strategies.contract import Judged, Strategy, Verdict
 from sextant.strategies.costs import SMALLEST_USD, Capacity, Pricing, capacity
 from sextant.strategies.couple_assemble import CoupleSized, assemble, cost_of
@@ -73,38 +73,35 @@ def judge_couples(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: P
     if verdict.skipped is not None or said is None:
         reason = verdict.skipped or "no couples"
         return [], [unheard(spec, reason) for spec in pricing.view.instruments]
-    read, refusal_of = refusals(verdict, pricing.view)
-    answers: list[_Answer | Disposition] = []
-    for couple, refused in enumerate(refusal_of):
-        if refused is not None:
-            answers.append(refused)
-            continue
-        readings = said.once(f"readings {couple}", functools.partial(read.readings, couple))
+    refused = refusals(verdict, pricing.view)
+    answers: dict[int, _Answer | Disposition] = {}
+    for couple in refused.open:
+        readings = refused.read.readings(couple)
         lost = _lost_at_once(said, couple, pricing, readings)
         if lost is not None:
-            answers.append(lost)
+            answers[couple] = lost
             continue
         direction = int(verdict.signals.direction[-1, couple])
         card = CONTRACTUAL
         if strategy.evidence_kind != "analytic":
             card = cards(couple, direction, float(verdict.signals.strength[-1, couple]))
-        answers.append(_propose(strategy, verdict, (couple, card, readings), pricing))
+        answers[couple] = _propose(strategy, verdict, (couple, card, readings), pricing)
     best = _best_of_groups(said, answers)
     rows: list[Opportunity] = []
-    dispositions: list[Disposition] = []
-    for couple, answer in enumerate(answers):
+    own: dict[int, Disposition] = {}
+    for couple, answer in answers.items():
         subject = said.couples[couple]
         if isinstance(answer, Disposition):
-            dispositions.append(answer)
+            own[couple] = answer
         elif said.groups and best[said.groups[couple]] != couple:
             top = answers[best[said.groups[couple]]]
             assert isinstance(top, _Answer)  # noqa: S101  # only answers compete
             beaten = Economic("best_of_group", answer.merit, top.merit, 1, "bps")
-            dispositions.append(economic(subject, beaten, answer.row.gates))
+            own[couple] = economic(subject, beaten, answer.row.gates)
         else:
             rows.append(answer.row)
-            dispositions.append(found(subject, answer.row.opportunity_key, answer.row.gates))
-    return rows, dispositions
+            own[couple] = found(subject, answer.row.opportunity_key, answer.row.gates)
+    return rows, Answers(refused, np.arange(said.count), own)
 
 
 def _lost_at_once(
@@ -121,9 +118,9 @@ def _lost_at_once(
     return negative_edge(said.couples[couple], expected, cost, readings)
 
 
-def _best_of_groups(said: CoupleSet, answers: list[_Answer | Disposition]) -> dict[str, int]:
+def _best_of_groups(said: CoupleSet, answers: Mapping[int, _Answer | Disposition]) -> dict[str, int]:
     best: dict[str, tuple[float, str, int]] = {}
-    for couple, answer in enumerate(answers):
+    for couple, answer in answers.items():
         if said.groups and isinstance(answer, _Answer):
             entry = (-answer.merit, str(said.couples[couple]), couple)
             group = said.groups[couple]

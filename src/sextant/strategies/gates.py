@@ -265,13 +265,13 @@ class Assessment:
         )
 
     @cached_property
-    def failed(self) -> list[int | None]:
-        """By instrument, the first gate that failed."""
+    def failed_places(self) -> list[int]:
+        """By instrument, the first gate that failed; -1 where none did."""
         return _first(~self.passed)
 
     @cached_property
-    def blind(self) -> list[int | None]:
-        """By instrument, the first required gate that could not be read."""
+    def blind_places(self) -> list[int]:
+        """By instrument, the first required gate that could not be read; -1 where all could."""
         return _first(self.unreadable)
 
     @cached_property
@@ -281,12 +281,12 @@ class Assessment:
         return counts
 
 
-def _first(flags: Flags) -> list[int | None]:
-    """By column of (G, S), the first row that is set."""
+def _first(flags: Flags) -> list[int]:
+    """By column of (G, S), the first row that is set; -1 where none is."""
     if not len(flags):
-        return [None] * flags.shape[1]
-    first = np.where(flags.any(axis=0), flags.argmax(axis=0), -1)
-    return [None if row < 0 else row for row in first.tolist()]
+        return [-1] * flags.shape[1]
+    first: list[int] = np.where(flags.any(axis=0), flags.argmax(axis=0), -1).tolist()
+    return first
 
 
 def assess(verdict: Verdict) -> Assessment:

@@ -10,6 +10,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final, Literal
 
+import numpy as np
+
 from sextant.model.instrument import InstrumentSpec
 from sextant.model.opportunity import (
     CostLine,
@@ -22,6 +24,7 @@ from sextant.model.opportunity import (
 )
 from sextant.model.scorecard import Scorecard
 from sextant.model.times import MILLISECOND_NS, SECOND_NS
+from sextant.strategies.answers import Answers
 from sextant.strategies.contract import Judged, Strategy, Verdict
 from sextant.strategies.costs import Pricing
 from sextant.strategies.dispositions import (
@@ -175,24 +178,19 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
     view = pricing.view
     if verdict.skipped is not None:
         return [], [unheard(spec, verdict.skipped) for spec in view.instruments]
-    read, refusal_of = refusals(verdict, view)
+    refused = refusals(verdict, view)
     rows: list[Opportunity] = []
-    dispositions: list[Disposition] = []
-    for column, spec in enumerate(view.instruments):
-        refused = refusal_of[column]
-        answer: Offer | Disposition
-        # A book has no direction; that this is all it lacks means that its gates passed.
-        if refused is None or refused.stage == "direction":
-            answer = _offered(strategy, verdict, pricing, column, read.readings(column))
-        else:
-            answer = refused
+    own: dict[int, Disposition] = {}
+    # A book has no direction; that this is all it lacks means that its gates passed.
+    for column in refused.undirected:
+        answer = _offered(strategy, verdict, pricing, column, refused.read.readings(column))
         if isinstance(answer, Offer):
             row = _told(answer)
             rows.append(row)
-            dispositions.append(found(spec, row.opportunity_key, row.gates))
+            own[column] = found(view.instruments[column], row.opportunity_key, row.gates)
         else:
-            dispositions.append(answer)
-    return rows, dispositions
+            own[column] = answer
+    return rows, Answers(refused, np.arange(view.size), own)
 
 
 def _offered(

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
+import numpy as np
 
-from sextant.model.instrument import InstrumentSpec
+from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition, DispositionKind, GateReading, Opportunity
 from sextant.model.view import View
+from sextant.strategies.answers import Alike, Answers
 from sextant.strategies.contract import Judged
 
 Answer: TypeAlias = Opportunity | Disposition
@@ -38,11 +40,17 @@ def fold(answers: Mapping[str, Answer], view: View) -> Judged:
         By base asset; an instrument of another one has no chain.
     """
     rows = [answer for answer in answers.values() if isinstance(answer, Opportunity)]
-    return rows, [_told(spec, answers.get(spec.instrument.base)) for spec in view.instruments]
+    instruments = [spec.instrument for spec in view.instruments]
+    own = {
+        column: _told(instrument, answers[instrument.base])
+        for column, instrument in enumerate(instruments)
+        if instrument.base in answers
+    }
+    return rows, Answers(Alike(lack_of("", NO_CHAIN), instruments), np.arange(view.size), own)
 
 
-def _told(spec: InstrumentSpec, answer: Answer | None) -> Disposition:
-    unit, own = str(spec.instrument), (spec.instrument,)
+def _told(instrument: Instrument, answer: Answer) -> Disposition:
+    unit, own = str(instrument), (instrument,)
     if isinstance(answer, Opportunity):
         return Disposition(
             unit=unit,
@@ -51,8 +59,7 @@ def _told(spec: InstrumentSpec, answer: Answer | None) -> Disposition:
             opportunity_key=answer.opportunity_key,
             gates=answer.gates,
         )
-    known = lack_of(unit, NO_CHAIN) if answer is None else answer
-    return msgspec.structs.replace(known, unit=unit, instruments=own)
+    return msgspec.structs.replace(answer, unit=unit, instruments=own)
 
 
 def nearest(refused: Sequence[Disposition]) -> Disposition:

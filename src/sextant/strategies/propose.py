@@ -8,11 +8,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
+import numpy as np
+
 from sextant.model.opportunity import Disposition, Opportunity
 from sextant.model.scorecard import Scorecard
+from sextant.strategies.answers import Answers
 from sextant.strategies.assemble import Offer, Sized, assemble, cost_of
 from sextant.strategies.candidate import Candidate, candidate_of
-from sextant.strategies.contract import Strategy, Verdict
+from sextant.strategies.contract import Judged, Strategy, Verdict
 from sextant.strategies.costs import (
     SMALLEST_USD,
     Capacity,
@@ -58,7 +61,7 @@ def judge(
     verdict: Verdict,
     cards: Cards,
     pricing: Pricing,
-) -> tuple[list[Opportunity], list[Disposition]]:
+) -> Judged:
     """All opportunities of a strategy, and one disposition for each instrument of the view, in its order.
 
     Parameters
@@ -79,27 +82,25 @@ def judge(
     if verdict.skipped is not None:
         skipped = verdict.skipped
         return [], [unheard(spec, skipped) for spec in view.instruments]
-    read, refused = refusals(verdict, view)
+    refused = refusals(verdict, view)
     chosen: dict[str, tuple[bool, str, Opportunity]] = {}
-    dispositions: list[Disposition] = []
-    for column, spec in enumerate(view.instruments):
-        answer: Opportunity | Disposition | None = refused[column]
-        if answer is None:
-            candidate = candidate_of(strategy, verdict, column, pricing, read.readings(column))
-            if candidate is None:
-                answer = economic(spec, Economic("shortable", 0.0, 1.0, 1), read.readings(column))
-            else:
-                card = cards(column, candidate.direction, candidate.strength)
-                answer = propose(candidate, card, pricing)
+    own: dict[int, Disposition] = {}
+    for column in refused.open:
+        spec, readings = view.instruments[column], refused.read.readings(column)
+        candidate = candidate_of(strategy, verdict, column, pricing, readings)
+        if candidate is None:
+            own[column] = economic(spec, Economic("shortable", 0.0, 1.0, 1), readings)
+            continue
+        answer = propose(candidate, cards(column, candidate.direction, candidate.strength), pricing)
         if isinstance(answer, Opportunity):
-            dispositions.append(found(spec, answer.opportunity_key, answer.gates))
+            own[column] = found(spec, answer.opportunity_key, answer.gates)
             entry = (answer.legs[0].instrument != spec.instrument, str(spec.instrument), answer)
             present = chosen.get(answer.opportunity_key)
             if present is None or entry[:2] < present[:2]:
                 chosen[answer.opportunity_key] = entry
         else:
-            dispositions.append(answer)
-    return [entry[2] for entry in chosen.values()], dispositions
+            own[column] = answer
+    return [entry[2] for entry in chosen.values()], Answers(refused, np.arange(view.size), own)
 
 
 def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportunity | Disposition:
