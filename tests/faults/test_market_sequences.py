@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sextant.model.events import Trade
+from sextant.model.events import Listed, Trade
 from sextant.model.times import MINUTE_NS
 from support.plane import BOOK, BTC, ETH, TRADES, Plane, plane
 
@@ -173,8 +173,14 @@ async def test_s11_a_listing_that_ends_or_changes_its_step_is_told_and_no_price_
         await settled(p)
         ticks = {spec.instrument: spec.tick for spec in p.state.instruments}
         await p.pass_time(640)
+        told = [
+            event.spec.status
+            for event in p.events
+            if isinstance(event, Listed) and event.spec.instrument == ETH
+        ]
+        assert told[-1] == "delisted"
         specs = {spec.instrument: spec for spec in p.state.instruments}
-        assert specs[ETH].status == "delisted"
+        assert ETH not in specs or specs[ETH].status == "delisted"
         assert specs[BTC].tick == 10 * ticks[BTC]
         await p.until(p.valid, HEALED_S)
         view = p.state.view(p.clock.now_ns())

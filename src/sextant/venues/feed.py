@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -23,6 +24,7 @@ from sextant.venues.backfill import Backfill, Failure, Plan, Progress
 from sextant.venues.broker import Broker, Priority
 from sextant.venues.directory import Directory, changes, read_directory, read_quotes
 from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
+from sextant.venues.maintenance import Maintenance
 from sextant.venues.port import Listing, Request, SymbolTable, Venue
 from sextant.venues.session import Session, runtime
 from sextant.venues.universe import Change, Terms, Universe
@@ -186,8 +188,25 @@ class Feed:
             elsewhere=self._venue.variations.rests,
             observe=self._watcher.called,
         )
-        async with RestClient(self._venue.rest, retrying, settings) as client:
+        async with RestClient(self._venue.rest, retrying, settings) as client, self._attended(retrying):
             await self._follow(client)
+
+    @asynccontextmanager
+    async def _attended(self, retrying: Retrying) -> AsyncIterator[None]:
+        """Within it the venue's statement that it rests is heard, where it makes one."""
+        page = self._venue.variations.status
+        if page is None:
+            yield
+            return
+        watcher = Maintenance(self._venue.name, page, self._clock, self._silence)
+        settings = HttpSettings(refusal=self._venue.refusal, observe=self._watcher.called)
+        async with RestClient(self._venue.rest, retrying, settings) as client:
+            watching = asyncio.create_task(watcher.watch(client), name=f"status of {self._venue.name}")
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
 
     async def _follow(self, client: RestClient) -> None:
         first = await self._first(self._asks(client, "scan"))

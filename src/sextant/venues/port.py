@@ -367,6 +367,22 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusPage:
+    """Where a venue states whether it rests.
+
+    Parameters
+    ----------
+    request
+        The question.
+    parse
+        ``(body, now_ns)`` to its words while it rests, empty while it is open. Raises ``VenueError``.
+    """
+
+    request: Request
+    parse: Callable[[bytes, int], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Variations:
     """Where a venue differs from one REST host, one socket a category, and frames that need no memory.
 
@@ -392,6 +408,8 @@ class Variations:
         Paths of the questions for instruments that only recordings name.
     accounts
         How an account is read; None where it is not.
+    status
+        Where it states that it rests; None where it does not, or is not read.
     assume
         ``(category, frame, receive_ns)`` to a listing read off a frame's symbol and digits, for recordings
         without a listing; None for a frame that does not show it.
@@ -407,6 +425,7 @@ class Variations:
     former: tuple[tuple[Category, str], ...] = ()
     former_lists: tuple[str, ...] = ()
     accounts: Accounts | None = None
+    status: StatusPage | None = None
     assume: Callable[[Category, bytes, int], Listing | None] | None = None
 
 

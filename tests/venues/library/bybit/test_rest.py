@@ -183,3 +183,26 @@ def test_documented_answers_are_read(data_dir: Path) -> None:
     launched = [instruments.parse_instruments(body, 1) for body in examples["/v5/market/instruments-info"]]
     statuses = {found.symbol: found.spec.status for page in launched for found in page.listings}
     assert statuses["PRE02ZROUSDT"] == "halted"
+
+
+@pytest.mark.parametrize(
+    ("state", "services", "now_ms", "told"),
+    [
+        ("ongoing", [2, 5], 1_500, "Upgrade"),
+        ("ongoing", [1, 2], 1_500, ""),  # orders only: market data goes on
+        ("scheduled", [5], 1_500, ""),
+        ("ongoing", [5], 2_000, ""),  # over, though not yet said so
+        ("ongoing", [5], 999, ""),
+    ],
+)
+def test_maintenance_counts_while_it_goes_on_and_concerns_market_data(
+    state: str, services: list[int], now_ms: int, told: str
+) -> None:
+    row = {"title": "Upgrade", "state": state, "begin": "1000", "end": "2000", "serviceTypes": services}
+    assert rest.parse_status(answer({"list": [row]}), now_ms * MS) == told
+
+
+def test_a_time_that_is_refused_is_refused_with_the_venues_own() -> None:
+    refused = rest.refusal(200, answer({}, retCode=10002, retMsg="invalid request"))
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.facts["venue_ns"]) == ("clock", 1672025956592 * MS)

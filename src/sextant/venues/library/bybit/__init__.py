@@ -13,7 +13,7 @@ from typing import Final
 from sextant.model.times import INTERVALS
 from sextant.venues.library.bybit import account, frames, instruments, limits, rest, talk
 from sextant.venues.library.bybit.wire import NAME
-from sextant.venues.port import Capabilities, History, Limits, Ping, Variations, Venue
+from sextant.venues.port import Capabilities, History, Limits, Ping, StatusPage, Variations, Venue
 
 _DERIVATIVE_STREAMS: Final = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
 _SPOT_STREAMS: Final = ("book", "trades", "quote", "bars", "derivatives")
@@ -67,10 +67,14 @@ VENUE: Final = Venue(
     refusal=rest.refusal,
     known_gaps=(
         "Inverse contracts and options are not read.",
-        "The venue's notices of maintenance (system.status) are not read.",
+        "Notices of maintenance are read every half minute, not heard on the socket that tells them at once.",
         "A ban holds for the processes of one machine; several machines behind one address do not tell each other.",
         "A new listing is subscribed at the next start.",
         "Accounts other than unified ones, and positions not settled in USDT, are not read.",
     ),
-    variations=Variations(accounts=account.ACCOUNTS, policy=limits.POLICY),
+    variations=Variations(
+        accounts=account.ACCOUNTS,
+        policy=limits.POLICY,
+        status=StatusPage(rest.STATUS_REQUEST, rest.parse_status),
+    ),
 )

@@ -83,6 +83,22 @@ class _RatioRows(msgspec.Struct):
     rows: list[_Ratio] = msgspec.field(name="list")
 
 
+class _Maintenance(msgspec.Struct):
+    title: str
+    state: str
+    begin: Milliseconds
+    end: Milliseconds
+    services: list[int] = msgspec.field(name="serviceTypes", default_factory=list)
+
+
+class _StatusRows(msgspec.Struct):
+    rows: list[_Maintenance] = msgspec.field(name="list")
+
+
+_STATUS: Final = msgspec.json.Decoder(_StatusRows, strict=False)
+STATUS_REQUEST: Final = Request("/v5/system/status")
+MARKET_DATA: Final = 5  # of serviceTypes
+
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope, strict=False)
 _BARS: Final = msgspec.json.Decoder(_Bars, strict=False)
 _QUOTES: Final = msgspec.json.Decoder(_Quotes, strict=False)
@@ -150,6 +166,21 @@ def opened(body: bytes, what: str) -> Envelope:
     if envelope.retCode != 0:
         raise _refused(envelope.retCode, envelope.retMsg, envelope.time)
     return envelope
+
+
+def parse_status(body: bytes, now_ns: int) -> str:
+    """The title of the maintenance that the market data service is in; empty outside of any.
+
+    Raises
+    ------
+    WireError
+        If the answer lacks the documented shape.
+    """
+    for row in _result(_STATUS, body, "system-status").rows:
+        ongoing = row.state == "ongoing" and row.begin <= now_ns // MILLISECOND_NS < row.end
+        if ongoing and MARKET_DATA in row.services:
+            return row.title[:200]
+    return ""
 
 
 def _result(decoder: msgspec.json.Decoder[T], body: bytes, what: str) -> T:

@@ -14,7 +14,7 @@ from sextant.model.times import INTERVALS
 from sextant.venues.lacking import bars_only
 from sextant.venues.library.kraken import frames, keeper, limits, rest, talk
 from sextant.venues.library.kraken.wire import CATEGORY, NAME
-from sextant.venues.port import Capabilities, Limits, Ping, Variations, Venue
+from sextant.venues.port import Capabilities, Limits, Ping, StatusPage, Variations, Venue
 
 VENUE: Final = Venue(
     name=NAME,
@@ -50,10 +50,14 @@ VENUE: Final = Venue(
     known_gaps=(
         "Version 1 of the sockets and Kraken Futures are not read.",
         "History reaches back 720 bars of each interval: the venue gives no more.",
-        "Notices of maintenance in the channel of status are not read.",
+        "Notices of maintenance are read every half minute, not heard in the channel of status.",
         "The venue calls no bar final: one closes when the next begins.",
     ),
     variations=Variations(
-        policy=limits.POLICY, keeper=keeper.KrakenKeeper, one_channel=True, assume=talk.assume
+        policy=limits.POLICY,
+        keeper=keeper.KrakenKeeper,
+        one_channel=True,
+        assume=talk.assume,
+        status=StatusPage(rest.STATUS_REQUEST, rest.parse_status),
     ),
 )

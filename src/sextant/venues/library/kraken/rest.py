@@ -56,6 +56,15 @@ class _Quote(msgspec.Struct):
     p: tuple[Amount, Amount]
 
 
+class _SystemStatus(msgspec.Struct):
+    status: str
+
+
+_SYSTEM_STATUS: Final = msgspec.json.Decoder(_SystemStatus)
+STATUS_REQUEST: Final = Request("/0/public/SystemStatus")
+AWAY: Final = "maintenance"
+"""The one status in which nothing is served: ``cancel_only`` and ``post_only`` restrict orders, which are not ours."""
+
 _ENVELOPE: Final = msgspec.json.Decoder(Envelope)
 _RESULT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _PAIR: Final = msgspec.json.Decoder(_PairRow)
@@ -148,6 +157,13 @@ def parse_instruments(body: bytes, receive_ns: int) -> Listings:
         None,
         tuple(left_out),
     )
+
+
+def parse_status(body: bytes, _: int) -> str:
+    """Its word for it while the venue rests; empty otherwise."""
+    envelope = decode(_ENVELOPE, body, "SystemStatus")
+    status = decode(_SYSTEM_STATUS, envelope.result, "SystemStatus").status
+    return status if status == AWAY else ""
 
 
 def _keys(listing: Listing) -> tuple[str, ...]:
