@@ -26,6 +26,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 Retry = Literal["no", "after", "change", "login"]
@@ -171,8 +173,14 @@ class Throttled(VenueError):
     ----------
     retry_after_s
         Seconds until the venue may be asked again.
+
+    Attributes
+    ----------
+    told
+        Headers of the answer, by lower-case name; some venues state in them alone how long to wait.
     """
 
+    told: Mapping[str, str] = MappingProxyType({})
     code = "throttled"
     retry = "after"
 

@@ -192,6 +192,27 @@ async def test_the_hosts_own_meaning_of_a_status_comes_first() -> None:
     assert len(asked) == 1
 
 
+async def test_what_the_headers_of_a_refusal_said_is_kept_with_it() -> None:
+    def spent(status: int, _: bytes) -> VenueError | None:
+        return Throttled("spent", retry_after_s=5.0) if status == 403 else None
+
+    statuses = iter((403, 429))
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(status=next(statuses), headers={"GW-RateLimit-Reset": "28000"})
+
+    clock = ManualClock()
+    async with (
+        serving(handler) as host,
+        _client(host, clock, settings=HttpSettings(refusal=spent)) as client,
+    ):
+        for _ in range(2):
+            error = await _fails(client, clock)
+            assert isinstance(error, Throttled)
+            assert error.told["gw-ratelimit-reset"] == "28000"
+            clock.advance(600)
+
+
 async def test_an_unknown_encoding_and_broken_compression_are_bad_bodies() -> None:
     answers = [
         web.Response(body=b"x", headers={"Content-Encoding": "br"}),

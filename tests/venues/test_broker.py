@@ -214,6 +214,21 @@ async def test_what_headers_say_is_believed(tmp_path: Path) -> None:
     assert (raised.value.reason, raised.value.retry_after_s) == ("silence", 7.0)
 
 
+async def test_a_refusal_whose_headers_ask_for_longer_silence_gets_it(tmp_path: Path) -> None:
+    def read(_: str, headers: Mapping[str, str]) -> list[Learnt]:
+        return [Learnt("weight", silent_s=float(headers["reset"]))] if "reset" in headers else []
+
+    stage = Stage(tmp_path, policy(read=read))
+    refused = stage.error = Throttled("429000", retry_after_s=5, reason="rate")
+    refused.told = {"reset": "28"}
+    with pytest.raises(Throttled):
+        await stage.ask()
+    await stage.pass_s(27)
+    with pytest.raises(Throttled) as raised:
+        await stage.ask()
+    assert (raised.value.reason, raised.value.retry_after_s) == ("silence", 1.0)
+
+
 async def test_a_ban_holds_for_every_process_and_over_a_restart(stage: Stage) -> None:
     other = stage.made()
     stage.error = Throttled("418", retry_after_s=120, reason="http_418")

@@ -232,10 +232,12 @@ class RestClient:
             told = {name.lower(): value for name, value in response.headers.items()}
             receive_ns = self._clock.now_ns()
             refused = self._settings.refusal(response.status, body)
+            if refused is None and response.status != 200:
+                refused = self._refused(response.status, body, told, url)
+            if isinstance(refused, Throttled):
+                refused.told = told
             if refused is not None:
                 raise refused
-            if response.status != 200:
-                raise self._refused(response.status, body, told, url)
             if response.content_type == "text/html" or body[:256].lstrip()[:1] == b"<":
                 raise WireError(
                     f"{url} answered a page, not data: {_quoted(body)}", reason="bad_body", field=""

@@ -304,10 +304,10 @@ class Broker:
         if isinstance(error, Throttled):
             self._breaker.leave()
             holder = call.holders.get(self._policy.blames(error), ADDRESS)
-            self._silences.ask(self._scope(holder), error.retry_after_s, error.message[:200])
-            _LOG.warning(
-                "venue.limited", venue=self._policy.venue, seconds=error.retry_after_s, reason=error.reason
-            )
+            stated = (item.silent_s or 0.0 for item in self._policy.read(call.path, error.told))
+            seconds = max((error.retry_after_s, *stated))
+            self._silences.ask(self._scope(holder), seconds, error.message[:200])
+            _LOG.warning("venue.limited", venue=self._policy.venue, seconds=seconds, reason=error.reason)
         elif isinstance(error, Unreachable | WireError):
             reason = error.reason or error.code
             before = self._breaker.circuit
