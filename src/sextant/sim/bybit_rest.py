@@ -247,7 +247,7 @@ class Answers:
 
 def _category(asked: Parameters) -> str:
     category = asked.get("category", "linear")
-    if category not in ("linear", "spot"):
+    if category not in ("linear", "inverse", "spot"):  # no inverse contract is listed here
         raise _refused("Illegal category")
     return category
 

@@ -166,9 +166,12 @@ def test_documented_answers_are_read(data_dir: Path) -> None:
     (bars,) = examples["/v5/market/kline"]
     block = rest.parse_bars(bars, AT, BTC.instrument, "1h")
     assert block.close[:, 0].tolist() == [17071.5, 17071.0, 17055.5]
+    assert block.volume[:, 0].tolist() == [0.37288112, 0.24469757, 15.74462667]  # an inverse contract's coins
     assert (block.open_ns[-1] - block.open_ns[0], block.open_ns[0] % DAY_NS) == (2 * HOUR_NS, 16 * HOUR_NS)
     (interest,) = examples["/v5/market/open-interest"]
-    points = rest.parse_open_interest(interest, AT, BTC.instrument)
+    assert b'"inverse"' in interest
+    assert rest.parse_open_interest(interest, AT, BTC.instrument) == []  # dollars, and no price
+    points = rest.parse_open_interest(interest.replace(b'"inverse"', b'"linear"'), AT, BTC.instrument)
     assert points[1].event_ns - points[0].event_ns == 5 * MINUTE_NS
     assert points[1].open_interest == 230567192.0
     (ratio,) = examples["/v5/market/account-ratio"]

@@ -1,4 +1,4 @@
-"""Bybit, version 5 of its interface: linear perpetuals and futures, and spot.
+"""Bybit, version 5 of its interface: linear and inverse perpetuals and futures, and spot.
 
 References
 ----------
@@ -23,19 +23,20 @@ VENUE: Final = Venue(
     kinds=("spot", "perpetual", "future"),
     sockets={
         "linear": "wss://stream.bybit.com/v5/public/linear",
+        "inverse": "wss://stream.bybit.com/v5/public/inverse",
         "spot": "wss://stream.bybit.com/v5/public/spot",
     },
     rest="https://api.bybit.com",
     capabilities=Capabilities(
-        streams={"linear": _DERIVATIVE_STREAMS, "spot": _SPOT_STREAMS},
+        streams={"linear": _DERIVATIVE_STREAMS, "inverse": _DERIVATIVE_STREAMS, "spot": _SPOT_STREAMS},
         intervals=INTERVALS,
         funding=True,
         open_interest=True,
         account_ratio=True,
     ),
     limits=Limits(
-        # Linear sockets state no number of topics; 200 keeps one message near 5 kB.
-        topics_per_request={"linear": 200, "spot": 10},
+        # Sockets of contracts state no number of topics; 200 keeps one message near 5 kB.
+        topics_per_request={"linear": 200, "inverse": 200, "spot": 10},
         topic_characters=21_000,
         connects_per_5_min=500,
         requests_per_s=100.0,  # the venue allows 600 in 5 s
@@ -66,10 +67,10 @@ VENUE: Final = Venue(
     ),
     refusal=rest.refusal,
     known_gaps=(
-        "Inverse contracts and options are not read.",
+        "Options are not read.",
+        "The history of open interest of inverse contracts is in dollars without a price, and not read.",
         "Notices of maintenance are read every half minute, not heard on the socket that tells them at once.",
         "A ban holds for the processes of one machine; several machines behind one address do not tell each other.",
-        "A new listing is subscribed at the next start.",
         "Accounts other than unified ones, and positions not settled in USDT, are not read.",
     ),
     variations=Variations(

@@ -24,6 +24,8 @@ from sextant.model.events import (
 )
 from sextant.model.instrument import Instrument
 from sextant.model.times import INTERVAL_NS, MILLISECOND_NS, Interval
+from sextant.venues.library.bybit.inverse import CATEGORY as INVERSE
+from sextant.venues.library.bybit.inverse import in_base, one_side
 from sextant.venues.library.bybit.wire import decode
 from sextant.venues.port import Category, SymbolTable
 from sextant.venues.wire import (
@@ -135,6 +137,18 @@ class Facts(msgspec.Struct, gc=False):
     ask1Size: Amount | Nothing | UnsetType = UNSET  # noqa: N815
 
 
+class InverseFacts(Facts, gc=False):
+    """The same of an inverse contract, whose value in base coins is needed besides."""
+
+    openInterestValue: Amount | Nothing | UnsetType = UNSET  # noqa: N815
+
+
+class _InverseFacts(msgspec.Struct, gc=False):
+    topic: str
+    ts: Milliseconds
+    data: InverseFacts
+
+
 class _Facts(msgspec.Struct, gc=False):
     topic: str
     ts: Milliseconds
@@ -146,6 +160,7 @@ _BOOK: Final = msgspec.json.Decoder(_Book, strict=False)
 _TRADES: Final = msgspec.json.Decoder(_Trades, strict=False)
 _LIQUIDATIONS: Final = msgspec.json.Decoder(_Liquidations, strict=False)
 _BARS: Final = msgspec.json.Decoder(_Bars, strict=False)
+_INVERSE_FACTS: Final = msgspec.json.Decoder(_InverseFacts, strict=False)
 _FACTS: Final = msgspec.json.Decoder(_Facts, strict=False)
 
 _NO_SIDES: Final = (UNSET,) * 4
@@ -284,6 +299,23 @@ def facts_events(facts: Facts, instrument: Instrument, event_ns: int, receive_ns
     return events
 
 
+def inverse_events(
+    facts: InverseFacts, instrument: Instrument, event_ns: int, receive_ns: int
+) -> list[Event]:
+    """The quote and the facts of an inverse contract, in base units and dollars, as :func:`facts_events`."""
+    both = one_side(facts.openInterest, facts.openInterestValue, facts.singleOpenInterest)
+    return [
+        msgspec.structs.replace(event, open_interest=both) if isinstance(event, DerivativesUpdate) else event
+        for event in in_base(facts_events(facts, instrument, event_ns, receive_ns))
+    ]
+
+
+def _inverse_facts(frame: _InverseFacts, instrument: Instrument, receive_ns: int, _: None) -> list[Event]:
+    """Facts without the quote: a message may mention a size in dollars without the price that makes it base units."""
+    events = inverse_events(frame.data, instrument, frame.ts * MILLISECOND_NS, receive_ns)
+    return [event for event in events if isinstance(event, DerivativesUpdate)]
+
+
 def _derivatives(facts: Facts, instrument: Instrument, event_ns: int, receive_ns: int) -> DerivativesUpdate:
     return DerivativesUpdate(
         instrument,
@@ -317,6 +349,15 @@ def _one_side(facts: Facts) -> float | None | UnsetType:
     return both / 2 if isinstance(both, float) else both
 
 
+def _of_inverse(
+    build: Callable[[Any, Instrument, int, Any], list[Event]],
+) -> Callable[[Any, Instrument, int, Any], list[Event]]:
+    def built(frame: Any, instrument: Instrument, receive_ns: int, stated: Any) -> list[Event]:
+        return in_base(build(frame, instrument, receive_ns, stated))
+
+    return built
+
+
 class _Reader(NamedTuple):
     """How a kind of topic is read: its documented shape, what builds events of it, and what the topic states."""
 
@@ -334,6 +375,10 @@ READERS: Final[dict[str, _Reader]] = {
     "tickers": _Reader(_FACTS, _facts),
     "allLiquidation": _Reader(_LIQUIDATIONS, _liquidations),
     **{f"kline.{text}": _Reader(_BARS, _bars, interval) for text, interval in INTERVAL_OF.items()},
+}
+INVERSE_READERS: Final[dict[str, _Reader]] = {
+    **{kind: reader._replace(build=_of_inverse(reader.build)) for kind, reader in READERS.items()},
+    "tickers": _Reader(_INVERSE_FACTS, _inverse_facts),
 }
 _MARK: Final = b'"topic":"'
 _MARK_BYTES: Final = len(_MARK)
@@ -383,7 +428,7 @@ def _read_slowly(category: Category, data: bytes, receive_ns: int, symbols: Symb
     if topic is UNSET:
         return []
     kind, _, symbol = topic.rpartition(".")
-    reader = READERS.get(kind)
+    reader = (INVERSE_READERS if category == INVERSE else READERS).get(kind)
     instrument = symbols.instruments(category).get(symbol)
     if reader is None or instrument is None:
         return []

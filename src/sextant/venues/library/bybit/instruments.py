@@ -25,7 +25,13 @@ _STATUS: Final[dict[str, Status]] = {
     "Settling": "delisted",
     "Closed": "delisted",
 }
-_KIND: Final[dict[str, Kind]] = {"LinearPerpetual": "perpetual", "LinearFutures": "future"}
+_KIND: Final[dict[str, Kind]] = {
+    "LinearPerpetual": "perpetual",
+    "LinearFutures": "future",
+    "InversePerpetual": "perpetual",
+    "InverseFutures": "future",
+}
+_INVERSE: Final = ("InversePerpetual", "InverseFutures")
 
 
 class _Rows(msgspec.Struct):
@@ -40,6 +46,7 @@ class _PriceFilter(msgspec.Struct):
 
 class _LotFilter(msgspec.Struct):
     qtyStep: str | None = None  # noqa: N815
+    minOrderQty: str | None = None  # noqa: N815
     basePrecision: str | None = None  # noqa: N815
     minNotionalValue: str | None = None  # noqa: N815
     minOrderAmt: str | None = None  # noqa: N815
@@ -113,6 +120,9 @@ def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
         raise InputError(f"Status '{row.status}' is not known.", field="status")
     sizes = ("basePrecision", "minOrderAmt") if kind == "spot" else ("qtyStep", "minNotionalValue")
     lot, least = (getattr(row.lotSizeFilter, name) for name in sizes)
+    inverse = row.contractType in _INVERSE
+    if inverse:
+        least = row.lotSizeFilter.minOrderQty  # of contracts of one dollar each
     if lot is None:
         raise InputError("The lot size is missing.", field="lotSizeFilter")
     expiry_ns = row.deliveryTime * MILLISECOND_NS if kind == "future" and row.deliveryTime else None
@@ -128,6 +138,7 @@ def _spec(row: _Instrument, as_of_ns: int) -> InstrumentSpec:
         funding_interval_s=row.fundingInterval * 60 if row.fundingInterval and kind == "perpetual" else None,
         max_leverage=_number(leverage, "maxLeverage") if leverage else None,
         as_of_ns=as_of_ns,
+        style="inverse" if inverse else "linear",
     )
 
 

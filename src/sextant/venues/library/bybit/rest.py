@@ -13,7 +13,9 @@ from sextant.model.events import DerivativesUpdate, Event, FundingSettled, OpenI
 from sextant.model.instrument import Instrument
 from sextant.model.times import MILLISECOND_NS, Interval
 from sextant.venues.bar_blocks import Past, bar_block, table_of
-from sextant.venues.library.bybit.frames import INTERVAL_OF, Facts, facts_events
+from sextant.venues.library.bybit.frames import INTERVAL_OF, InverseFacts, facts_events, inverse_events
+from sextant.venues.library.bybit.inverse import CATEGORY as INVERSE
+from sextant.venues.library.bybit.inverse import block_in_base
 from sextant.venues.library.bybit.wire import NAME, decode
 from sextant.venues.port import Category, Listing, Request, SymbolTable
 from sextant.venues.wire import UNREADABLE, Amount, Milliseconds, Nothing, Price, Rate
@@ -39,7 +41,7 @@ class Envelope(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class _Quote(Facts):
+class _Quote(InverseFacts):
     symbol: str = ""
 
 
@@ -64,6 +66,7 @@ _Bar = tuple[Milliseconds, Price, Price, Price, Price, Amount, Amount]
 
 class _Bars(msgspec.Struct):
     rows: list[_Bar] = msgspec.field(name="list")
+    category: str = ""
 
 
 class _Quotes(msgspec.Struct):
@@ -77,6 +80,7 @@ class _FundingRows(msgspec.Struct):
 
 class _OpenInterestRows(msgspec.Struct):
     rows: list[_OpenInterest] = msgspec.field(name="list")
+    category: str = ""
 
 
 class _RatioRows(msgspec.Struct):
@@ -203,10 +207,11 @@ def parse_quotes(body: bytes, receive_ns: int, symbols: SymbolTable) -> list[Eve
     envelope = opened(body, "tickers")
     quotes = decode(_QUOTES, envelope.result, "tickers")
     known = symbols.instruments(quotes.category)
+    read = inverse_events if quotes.category == INVERSE else facts_events
     events: list[Event] = []
     for row in quotes.rows:
         if row.symbol in known:
-            events += facts_events(row, known[row.symbol], envelope.time * MILLISECOND_NS, receive_ns)
+            events += read(row, known[row.symbol], envelope.time * MILLISECOND_NS, receive_ns)
     return events
 
 
@@ -246,13 +251,14 @@ def parse_bars(body: bytes, receive_ns: int, instrument: Instrument, interval: I
     """
     envelope = opened(body, "kline")
     answered_ns = envelope.time * MILLISECOND_NS
-    rows = decode(_BARS, envelope.result, "kline").rows
-    table = table_of(rows[::-1], 7)
+    answer = decode(_BARS, envelope.result, "kline")
+    table = table_of(answer.rows[::-1], 7)
     names = ("open", "high", "low", "close", "volume", "quote_volume")
     columns = {name: table[:, at] for at, name in enumerate(names, 1)}
     past = Past("Bybit kline", instrument, interval, answered_ns, receive_ns)
     # Millisecond times are below 2**53, so float64 holds them exactly.
-    return bar_block(past, table[:, 0].astype(np.int64) * MILLISECOND_NS, columns)
+    block = bar_block(past, table[:, 0].astype(np.int64) * MILLISECOND_NS, columns)
+    return block_in_base(block) if answer.category == INVERSE else block
 
 
 def funding_request(listing: Listing, end_ns: int, rows: int) -> Request:
@@ -281,14 +287,19 @@ def open_interest_request(listing: Listing, end_ns: int, rows: int) -> Request:
 
 
 def parse_open_interest(body: bytes, receive_ns: int, instrument: Instrument) -> list[OpenInterestPoint]:
-    """The 5-minute open interest of one instrument, one side, oldest first.
+    """The 5-minute open interest of one instrument, one side, oldest first; none of an inverse contract.
+
+    Notes
+    -----
+    Of an inverse contract the answer counts dollars and states no price that would make them base units.
 
     Raises
     ------
     WireError
         If a row lacks the documented shape.
     """
-    rows = _result(_OPEN_INTEREST, body, "open-interest").rows
+    answer = _result(_OPEN_INTEREST, body, "open-interest")
+    rows = () if answer.category == INVERSE else answer.rows
     return [
         OpenInterestPoint(
             instrument,

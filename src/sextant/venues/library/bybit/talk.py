@@ -57,14 +57,14 @@ def topics(listing: Listing, streams: Sequence[Stream]) -> tuple[str, ...]:
 
     Notes
     -----
-    Spot facts carry no quote, so a spot quote comes from the one-level book; liquidations exist only
-    where there are positions.
+    Spot facts carry no quote, and those of inverse contracts may carry a size in dollars without its price, so both
+    quotes come from the one-level book; liquidations exist only where there are positions.
     """
-    spot = listing.category == "spot"
+    spot, linear = listing.category == "spot", listing.category == "linear"
     prefixes: dict[Stream, str | None] = {
         "book": f"orderbook.{BOOK_LEVELS}",
         "trades": "publicTrade",
-        "quote": "orderbook.1" if spot else "tickers",
+        "quote": "tickers" if linear else "orderbook.1",
         "bars": "kline.1",
         "derivatives": "tickers",
         "liquidations": None if spot else "allLiquidation",
