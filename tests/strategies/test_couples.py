@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -74,6 +75,14 @@ def test_only_instruments_of_one_base_are_coupled_and_in_the_order_of_their_name
     assert moved == couples
     assert moved_legs.tolist() == [[2, 3], [1, 4]]
     assert couples_of_base(specs[:1], wanted)[1].shape == (0, 2)
+
+
+def test_an_inverse_contract_is_no_leg_of_a_couple() -> None:
+    linear, inverse = spec("BTC", "perpetual"), spec("BTC", "perpetual", "bybit")
+    specs = [linear, msgspec.structs.replace(inverse, style="inverse"), spec("BTC")]
+    couples, legs = couples_of_base(specs, lambda *_: True)
+    assert len(couples) == 2
+    assert set(legs.ravel().tolist()) == {0, 2}
 
 
 def test_dollars_are_dollars_and_what_promises_to_be_one() -> None:

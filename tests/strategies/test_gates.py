@@ -151,6 +151,13 @@ def test_a_strategy_may_ask_for_other_kinds_volume_and_spread() -> None:
     assert asked.admits(view).tolist() == [False]
 
 
+def test_no_bar_strategy_speaks_about_an_inverse_contract() -> None:
+    view = hours(kind="perpetual")
+    inverse = tuple(msgspec.structs.replace(one, style="inverse") for one in view.instruments)
+    assert Admission().admits(view).all()
+    assert not Admission().admits(dataclasses.replace(view, instruments=inverse)).any()
+
+
 def test_less_than_a_day_of_minutes_counts_once_it_reaches_the_floor() -> None:
     minutes = view_of(framed("1m", bars_of(closes_of([np.zeros(8)]), 2e5)))
     volume = next(item for item in first_gates(Columns(minutes), "1m") if item.name == "volume_24h_usd")

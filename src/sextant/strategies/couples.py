@@ -247,7 +247,8 @@ def couples_of_base(
     """
     of_base: dict[str, list[int]] = {}
     for column, spec in enumerate(specs):
-        if spec.instrument.kind != "option":  # hundreds of one base, and never a leg
+        # Options are hundreds of one base and never a leg; lots of inverse contracts are dollars, and sizes base units.
+        if spec.instrument.kind != "option" and spec.style == "linear":
             of_base.setdefault(spec.instrument.base, []).append(column)
     found = [
         (Couple(specs[i].instrument, specs[j].instrument), i, j)

@@ -55,8 +55,16 @@ class Admission:
     spread_cap_bps: float | None = None
 
     def admits(self, view: View) -> Flags:
-        """Instruments of a kind that is traded, bool (S,)."""
-        return np.array([spec.instrument.kind in self.kinds for spec in view.instruments], dtype=np.bool_)
+        """Instruments of a kind that is traded, bool (S,).
+
+        Notes
+        -----
+        Lots of inverse contracts are dollars; sizes here are base units, so no bar strategy speaks about one.
+        """
+        return np.array(
+            [spec.instrument.kind in self.kinds and spec.style == "linear" for spec in view.instruments],
+            dtype=np.bool_,
+        )
 
 
 ANYTHING: Final = Admission()

@@ -108,6 +108,7 @@ def _perpetual(ground: Ground, base: str) -> int | None:
         for column, spec in enumerate(pricing.view.instruments)
         if spec.instrument.base == base
         and spec.instrument.kind == "perpetual"
+        and spec.style == "linear"
         and spec.instrument.venue in venues
         and spec.status == "trading"
         and fresh(pricing, column, QUOTE_AGE_S)

@@ -79,8 +79,8 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
 
 def _makers(view: View) -> Flags:
     """Instruments the factors are made of: perpetuals where there are enough, else everything that is traded."""
-    kinds = [spec.instrument.kind for spec in view.instruments]
-    perpetuals = np.array([kind == "perpetual" for kind in kinds], dtype=np.bool_)
+    linear = [spec.instrument.kind == "perpetual" and spec.style == "linear" for spec in view.instruments]
+    perpetuals = np.array(linear, dtype=np.bool_)
     return perpetuals if np.count_nonzero(perpetuals) >= LEAST_POOL else LIQUID.admits(view)
 
 
