@@ -34,6 +34,10 @@ def test_each_setting_has_effect() -> None:
         "tier": "retail",
         "include": "BTC",
         "exclude": "DOGE/USDT",
+        "price_sources": "coincap",
+        "coingecko_demo_key": "CG-demo",
+        "coingecko_pro_key": "CG-pro",
+        "coincap_key": "0123",
         "cors_origins": "https://a.example, https://b.example",
         "token_key": "k" * 32,
         "token": "t",
@@ -80,6 +84,9 @@ def test_a_description_masks_every_secret() -> None:
             "HOME": "/h",
             "SEXTANT_TOKEN_KEY": "canary-key" * 4,
             "SEXTANT_TOKEN": "canary-token",
+            "SEXTANT_COINGECKO_DEMO_KEY": "canary-demo",
+            "SEXTANT_COINGECKO_PRO_KEY": "canary-pro",
+            "SEXTANT_COINCAP_KEY": "canary-cap",
             "SEXTANT_DATABASE_URL": "postgresql+asyncpg://ada:canary-password@host/db",
             "SEXTANT_REPLICA_URL": "postgresql+asyncpg://ada:canary-password@replica/db",
             "SEXTANT_REDIS_URL": "redis://:canary-password@store/0?password=canary-too",
@@ -90,6 +97,16 @@ def test_a_description_masks_every_secret() -> None:
     assert shown["database_url"] == "postgresql+asyncpg://ada:***@host/db"
     assert shown["replica_url"] == "postgresql+asyncpg://ada:***@replica/db"
     assert shown["redis_url"] == "redis://:***@store/0"
+
+
+def test_keys_of_price_sources_are_handed_on_by_name_and_a_broken_one_is_refused_unseen() -> None:
+    config = load({"HOME": "/h", "SEXTANT_COINCAP_KEY": "0123"})
+    assert config.price_keys == {"coincap_key": "0123"}
+    assert config.price_sources == ("coingecko", "coincap")
+    for broken in ("canary key", "canary\nkey", "canary" * 40):
+        with pytest.raises(ConfigError, match="SEXTANT_COINCAP_KEY") as refused:
+            load({"HOME": "/h", "SEXTANT_COINCAP_KEY": broken})
+        assert "canary" not in str(refused.value)
 
 
 def test_lists_are_words_between_commas_each_once_in_order() -> None:

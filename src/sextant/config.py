@@ -16,7 +16,14 @@ PREFIX: Final = "SEXTANT_"
 RESERVED: Final = frozenset({"SEXTANT_DATA"})
 """Names that belong to others: the folder of recorded data that tests read."""
 
-SECRET_SETTINGS: Final = frozenset({"token_key", "token"})
+SECRET_SETTINGS: Final = frozenset(
+    {"token_key", "token", "coingecko_demo_key", "coingecko_pro_key", "coincap_key"}
+)
+PRICE_KEYS: Final = ("coingecko_demo_key", "coingecko_pro_key", "coincap_key")
+"""Settings that hold keys of sources of reference prices."""
+
+PRICE_SOURCES: Final = ("coingecko", "coincap")
+LONGEST_KEY: Final = 200  # it travels in a header
 
 LEAST_MEMORY_MB: Final = 512  # performance.md W8: an embedded server with its market needs up to 700 MB
 MOST_MEMORY_MB: Final = 1_048_576  # a terabyte; more is a typing mistake
@@ -58,6 +65,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Band of 24 h turnover below which none enters.
     include, exclude
         Bases, pairs or identities that are followed whatever their rank, or never, by comma.
+    price_sources
+        Sources of reference prices in the order in which they are asked, by comma.
+    coingecko_demo_key, coingecko_pro_key, coincap_key
+        Keys of those sources; CoinGecko is asked without one by default, CoinCap not at all.
     cors_origins
         Origins whose pages may call the API, by comma; none by default.
     token_key
@@ -81,11 +92,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tier: Tier = "any"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    price_sources: tuple[str, ...] = PRICE_SOURCES
+    coingecko_demo_key: str | None = None
+    coingecko_pro_key: str | None = None
+    coincap_key: str | None = None
     cors_origins: tuple[str, ...] = ()
     token_key: str | None = None
     token: str | None = None
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
+
+    @property
+    def price_keys(self) -> dict[str, str]:
+        """The keys of sources of reference prices that are set, by name of setting."""
+        return {name: key for name in PRICE_KEYS if (key := getattr(self, name))}
 
     @property
     def level(self) -> int:
@@ -126,6 +146,8 @@ def load(environ: Mapping[str, str]) -> Config:
         tier=_choice("tier", given.get("tier") or "any", get_args(Tier)),
         include=listed(given.get("include")),
         exclude=listed(given.get("exclude")),
+        price_sources=listed(given.get("price_sources")) or PRICE_SOURCES,
+        **{name: _price_key(name, given.get(name)) for name in PRICE_KEYS},
         cors_origins=listed(given.get("cors_origins")),
         token_key=given.get("token_key") or None,
         token=given.get("token") or None,
@@ -137,6 +159,17 @@ def load(environ: Mapping[str, str]) -> Config:
 def listed(text: str | None) -> tuple[str, ...]:
     """The words between commas, each once, in order."""
     return tuple(dict.fromkeys(item.strip() for item in (text or "").split(",") if item.strip()))
+
+
+def _price_key(name: str, text: str | None) -> str | None:
+    """A key that fits into a header; the message never shows it."""
+    if not text:
+        return None
+    if len(text) > LONGEST_KEY or not all("!" <= letter <= "~" for letter in text):
+        raise ConfigError(
+            f"{PREFIX}{name.upper()} is no key: at most {LONGEST_KEY} printable ASCII letters without spaces."
+        )
+    return text
 
 
 def _home(environ: Mapping[str, str]) -> Path:

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from sextant.cli import exits
 from sextant.cli.evidence_commands import evidence
+from sextant.cli.price_commands import prices
 from sextant.cli.process_commands import api, work
 from sextant.cli.user_commands import users
 
@@ -26,6 +27,7 @@ app.command(users)
 app.command(api)
 app.command(work)
 app.command(evidence)
+app.command(prices)
 
 
 @app.command

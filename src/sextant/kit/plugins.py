@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from typing import TypeVar
 
 from sextant.errors import ConfigError
@@ -11,7 +12,9 @@ from sextant.errors import ConfigError
 T = TypeVar("T")
 
 
-def collect(package: str, constant: str, kind: type[T]) -> dict[str, T]:
+def collect(
+    package: str, constant: str, kind: type[T], others: Mapping[str, type] | None = None
+) -> dict[str, T]:
     """The constants of all modules of a package, by module name, in alphabetical order.
 
     Parameters
@@ -22,6 +25,8 @@ def collect(package: str, constant: str, kind: type[T]) -> dict[str, T]:
         Name each of its modules must define.
     kind
         Type of the constant.
+    others
+        Constants and their types that a module may define instead; such modules are left out.
 
     Raises
     ------
@@ -39,6 +44,8 @@ def collect(package: str, constant: str, kind: type[T]) -> dict[str, T]:
             raise ConfigError(f"Plug-in {name} cannot be imported: {error}.", plugin=name) from error
         value = getattr(module, constant, None)
         if not isinstance(value, kind):
+            if any(isinstance(getattr(module, each, None), other) for each, other in (others or {}).items()):
+                continue
             raise ConfigError(
                 f"Plug-in {name} must define {constant} as a {kind.__name__}; found {type(value).__name__}."
             )
