@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from sextant.cli import exits
-from sextant.cli.evidencing import curve_of
-from sextant.cli.report import Curve, PackEvidence, Report, StrategyEvidence
+from sextant.cli.evidencing import Order, curve_of, report_of
+from sextant.cli.report import Bucket, Curve, PackEvidence, Report, StrategyEvidence
 from sextant.cli.report_page import page, plot
 from support.commands import run
 from support.evidence import Plan, planned_events, walked_bars
+from support.packs import one_file
 
 FLAT = (100.0, 100.5, 99.5, 100.0)
 UP = (100.0, 112.0, 99.9, 111.0)
@@ -81,6 +82,42 @@ def test_the_table_fits_a_terminal_of_80_columns(tmp_path: Path, data_dir: Path)
     done = run("evidence", "--data", str(pack), folder=tmp_path, COLUMNS="80")
     assert "unpro…" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_the_page_shows_what_was_stated_against_what_came_for_each_strategy_and_all() -> None:
+    quiet = StrategyEvidence("quiet", "Quiet", "no trades", None, None, None, Curve(0, (), ()))
+    rows = (
+        Bucket("quiet", 0.7, 0.8, 0.72, 200, 130, 0.65, 0.59, 0.70, inside=False),
+        Bucket("all", 0.7, 0.8, 0.72, 300, 210, 0.70, 0.65, 0.74, inside=True),
+    )
+    pack = PackEvidence("p.parquet", 3, "1h", 0, 1, None, (), (quiet,), rows)
+    text = page(Report("version", 5.0, (pack,)))
+    assert "Of 2 buckets 1 were stated inside" in text
+    for cells in (
+        "Quiet</td><td>70 to 80 %</td><td>72.0 %</td><td>200</td><td>130</td><td>65.0 %</td><td>59.0 .. 70.0 %</td><td>no",
+        "All of them</td><td>70 to 80 %</td><td>72.0 %</td><td>300</td><td>210</td><td>70.0 %</td><td>65.0 .. 74.0 %</td><td>yes",
+    ):
+        assert cells in text
+
+
+def test_without_predictions_the_page_says_so() -> None:
+    quiet = StrategyEvidence("quiet", "Quiet", "no trades", None, None, None, Curve(0, (), ()))
+    pack = PackEvidence("p.parquet", 3, "1h", 0, 1, None, (), (quiet,))
+    assert "No probability could be stated" in page(Report("version", 5.0, (pack,)))
+
+
+def test_all_strategies_together_are_the_sum_of_each(tmp_path: Path) -> None:
+    (pack,) = report_of(Order((str(one_file(tmp_path, 4_000)),))).packs
+    by_name: dict[str, tuple[int, int]] = {}
+    for row in pack.reliability:
+        n, hits = by_name.get(row.strategy_id, (0, 0))
+        by_name[row.strategy_id] = (n + row.n, hits + row.hits)
+        assert row.observed_frac == row.hits / row.n
+        assert row.inside == (row.low_frac <= row.stated_frac <= row.high_frac)
+        assert row.bucket_low <= row.stated_frac <= row.bucket_high
+    together = by_name.pop("all")
+    assert len(by_name) >= 2
+    assert together == (sum(n for n, _ in by_name.values()), sum(hits for _, hits in by_name.values()))
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from sextant.evidence.calibrate import CELLS, SPREADS, Results, calibrate, rising, walk_forward
+from sextant.evidence.calibrate import (
+    ALL_LASTS,
+    CELLS,
+    SPREADS,
+    Lasting,
+    OutOfSample,
+    Results,
+    calibrate,
+    rising,
+    walk_forward,
+)
 from sextant.model.bar import Floats, Integers
 
 
@@ -171,3 +183,91 @@ def test_the_embargo_keeps_signals_of_the_next_horizon_out() -> None:
     assert held is not None
     # The table of the first cut (row 100) holds rows 0..10: too few. From the second on, rows 200 + 90 .. 899.
     assert sum(r.n for r in held.reliability) == n - 290
+
+
+def season(
+    seed: int, own: float = 0.0, by_cell: tuple[float, ...] = (0.0,) * CELLS, turns: float = 0.0
+) -> Results:
+    """5,000 events of 100 instruments over 250 days; days favour longs or shorts by ``turns``, instruments by ``own``."""
+    rng = np.random.default_rng(seed)
+    n, days, columns = 5_000, 250, 100
+    day = np.sort(rng.integers(0, days, n))
+    column = rng.integers(0, columns, n)
+    cell = rng.integers(0, CELLS, n)
+    share = 0.5 + np.array(by_cell)[cell] + (own * rng.standard_normal(columns))[column]
+    share += np.where(cell < CELLS // 2, 1.0, -1.0) * (turns * rng.standard_normal(days))[day]
+    won = rng.random(n) < np.clip(share, 0.02, 0.98)
+    row = day * 24 + rng.integers(0, 24, n)
+    row.sort()
+    return Results(column, cell, day, row, row + 12, np.where(won, 0.01, -0.01), won)
+
+
+def held(results: Results) -> OutOfSample:
+    known = walk_forward(results, 100, 250 * 24 + 13, 24)
+    assert known is not None
+    return known
+
+
+def inside(seasons: list[OutOfSample]) -> tuple[int, int]:
+    rows = [row for known in seasons for row in known.reliability if row.n >= 30]
+    return sum(row.low_frac <= row.stated_frac <= row.high_frac for row in rows), len(rows)
+
+
+def test_differences_that_are_luck_are_hardly_stated() -> None:
+    """All events win half of the time: what the luckiest cells and instruments showed must not be promised."""
+    seasons = [held(season(seed)) for seed in range(12)]
+    assert np.mean([known.lasting.cells for known in seasons]) < 0.25
+    assert np.mean([known.lasting.instruments for known in seasons]) < 0.25
+    # Nobody can score less than 0.25.
+    assert np.mean([known.brier for known in seasons]) < 0.2503
+    good, rows = inside(seasons)
+    assert good >= 0.75 * rows
+
+
+def test_what_days_favour_is_not_taken_for_a_difference_that_lasts() -> None:
+    seasons = [held(season(seed, turns=0.15)) for seed in range(12)]
+    assert np.mean([known.brier for known in seasons]) < 0.2505
+    assert np.mean([known.lasting.cells for known in seasons]) < 0.4
+
+
+def test_differences_that_last_are_stated_and_a_bucket_of_70_percent_holds() -> None:
+    by_cell = (-0.2, -0.05, 0.1, 0.22, -0.2, -0.05, 0.1, 0.22)
+    seasons = [held(season(seed, by_cell=by_cell)) for seed in range(12)]
+    assert np.mean([known.lasting.cells for known in seasons]) > 0.9
+    rows = [row for known in seasons for row in known.reliability if row.bucket_low == 0.7 and row.n >= 30]
+    assert len(rows) >= 8
+    for row in rows:
+        assert row.observed_frac == pytest.approx(0.72, abs=0.06)
+    # Nine of ten, less what is not yet known when the first tables speak.
+    assert sum(row.low_frac <= row.stated_frac <= row.high_frac for row in rows) >= 0.7 * len(rows)
+
+
+def test_instruments_that_differ_are_told_apart() -> None:
+    seasons = [held(season(seed, own=0.15)) for seed in range(6)]
+    assert np.mean([known.lasting.instruments for known in seasons]) > 0.6
+    blind = [held(season(seed)) for seed in range(6)]
+    assert np.mean([known.brier for known in seasons]) < np.mean([known.brier for known in blind]) - 0.002
+
+
+def test_before_two_tables_were_tested_only_the_fraction_of_the_strategy_is_stated() -> None:
+    results = season(1, by_cell=(-0.3, -0.3, 0.3, 0.3, -0.3, -0.3, 0.3, 0.3))
+    known = held(results)
+    second_cut = (250 * 24 + 13) * 3 // 9 + 24
+    early = results.row[known.event] < second_cut
+    assert early.any()
+    assert len(np.unique(known.stated[early])) == 2
+    assert len(np.unique(known.stated[~early])) > 20
+
+
+def test_what_lasts_by_half_is_stated_by_half() -> None:
+    results = season(3, own=0.2)
+    whole = calibrate(results, 100)
+    assert whole is not None
+    assert whole.lasting == ALL_LASTS
+    column, cell = np.arange(100), np.zeros(100, dtype=np.int64)
+    by_cell, by_instrument = whole.differences(column, cell)
+    half = dataclasses.replace(whole, lasting=Lasting(1.0, 0.5)).stated(column, cell)
+    assert half.tolist() == pytest.approx((whole.strategy_frac + by_cell + 0.5 * by_instrument).tolist())
+    assert whole.stated(column, cell).tolist() == pytest.approx(
+        (whole.strategy_frac + by_cell + by_instrument).tolist()
+    )

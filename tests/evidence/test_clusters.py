@@ -9,7 +9,14 @@ import pytest
 import statsmodels.api as sm
 from statsmodels.stats.proportion import proportion_confint
 
-from sextant.evidence.clusters import clustered, effective_count, mean_interval, standard_error, wilson
+from sextant.evidence.clusters import (
+    clustered,
+    effective_count,
+    lasting_count,
+    mean_interval,
+    standard_error,
+    wilson,
+)
 
 
 def test_wilson_of_60_in_100_is_as_the_page_says() -> None:
@@ -70,3 +77,33 @@ def test_the_standard_error_is_the_cluster_robust_one_of_statsmodels() -> None:
 def test_one_cluster_has_no_standard_error() -> None:
     assert standard_error(clustered(np.zeros(3, dtype=np.int64), np.arange(3.0))) is None
     assert math.isnan(clustered(np.empty(0, dtype=np.int64), np.empty(0)).mean)
+
+
+def test_what_lasts_longer_than_a_cluster_is_counted_as_newey_and_west_do() -> None:
+    rng = np.random.default_rng(12)
+    season = np.repeat(rng.random(25) < 0.5, 8)
+    values = (rng.random(200) < np.where(season, 0.8, 0.2)).astype(np.float64)
+    fit = sm.OLS(values, np.ones(200)).fit(
+        cov_type="HAC",
+        cov_kwds={"maxlags": 4, "use_correction": False},  # 4 (200/100)^(2/9) = 4.67
+    )
+    expected = float(values.var()) / float(fit.bse[0]) ** 2
+    assert lasting_count(np.arange(200), values) == pytest.approx(expected, rel=1e-9)
+    assert expected < 120
+
+
+@pytest.mark.parametrize(
+    ("cluster", "values", "expected"),
+    [([4, 4, 9], [1.0, 1.0, 1.0], 3.0), ([7, 7, 7], [0.0, 1.0, 1.0], 1.0), ([3], [1.0], 1.0)],
+    ids=["all alike", "one cluster", "one event"],
+)
+def test_the_ends_of_counting_what_lasts(cluster: list[int], values: list[float], expected: float) -> None:
+    assert lasting_count(np.array(cluster), np.array(values)) == expected
+
+
+def test_what_lasts_is_never_worth_more_than_its_clusters() -> None:
+    rng = np.random.default_rng(13)
+    for _ in range(50):
+        n = int(rng.integers(1, 60))
+        cluster, values = np.sort(rng.integers(0, 12, n)), (rng.random(n) < 0.5).astype(np.float64)
+        assert 1.0 <= lasting_count(cluster, values) <= max(1.0, effective_count(clustered(cluster, values)))

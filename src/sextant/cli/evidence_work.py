@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
@@ -13,7 +14,6 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.cli.evidence_pool import pool_of, processes_of
-from sextant.cli.serving import say
 from sextant.cli.settings import configuration
 from sextant.errors import ConfigError, InputError, SextantError
 from sextant.kit import log
@@ -102,7 +102,7 @@ async def serve_jobs(database: str, jobs: int | None) -> None:
     processes = processes_of(jobs)
     log.configure(configuration().log_format, configuration().level)
     async with queue_of(database) as (_, queue):
-        say(f"Sextant computes evidence in {processes} processes")
+        sys.stderr.write(f"Sextant computes evidence in {processes} processes\n")
         await run_jobs(queue, processes, stopping)
 
 

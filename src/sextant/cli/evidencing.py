@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,21 +21,25 @@ from sextant.cli import report_page
 from sextant.cli.evidence_pool import processes_of, run_all
 from sextant.cli.evidence_work import ask_others
 from sextant.cli.render import number
-from sextant.cli.report import Curve, PackEvidence, Report, StrategyEvidence
+from sextant.cli.report import Bucket, Curve, PackEvidence, Report, StrategyEvidence
 from sextant.cli.version import code_version
 from sextant.errors import InputError
+from sextant.evidence.calibrate import reliability_of
 from sextant.evidence.events import EventTable
 from sextant.evidence.merge import Merged
 from sextant.evidence.partitions import MOST_CELLS
 from sextant.evidence.scorecard import Scorer
 from sextant.kit.blobs import Blobs
 from sextant.model.bar import Floats
-from sextant.model.scorecard import Scorecard
+from sextant.model.scorecard import ReliabilityRow, Scorecard
+from sextant.model.times import DAY_NS
 from sextant.scans.evidence_jobs import EvidencePlan, collected, offered, plan_evidence, unfinished
 from sextant.strategies.catalog import strategies
 from sextant.strategies.contract import Strategy
 
 CURVE_POINTS: Final = 400  # as many as a screen shows
+ALL: Final = "all"
+RELIABILITY: Final = ("stated", "mean", "n", "hits", "came", "90 % interval", "inside")
 COLUMNS: Final = ("", "n", "n_eff", "net bps", "90 % interval", "hit", "grade")
 
 
@@ -128,8 +133,11 @@ def _progress() -> Progress:
 def pack_evidence(plan: EvidencePlan, found: Merged) -> PackEvidence:
     """What every bar strategy would have earned on one pack, at entry fees and the assumed spread."""
     survey, costs = plan.survey, found.costs_bps
+    scorers = {
+        name: Scorer(table, costs) for name, table in found.tables.items() if not isinstance(table, str)
+    }
     scored = [
-        _scored(plugin, found.tables[plugin.id], costs)
+        _scored(plugin, found.tables[plugin.id], scorers.get(plugin.id), costs)
         for plugin in strategies().values()
         if plugin.id in found.tables
     ]
@@ -143,15 +151,52 @@ def pack_evidence(plan: EvidencePlan, found: Merged) -> PackEvidence:
         mean_cost_bps=float(known.mean()) if len(known) else None,
         notes=survey.notes,
         strategies=tuple(scored),
+        reliability=buckets_of({item.strategy_id: scorers[item.strategy_id] for item in scored if item.both}),
     )
 
 
-def _scored(plugin: Strategy, table: EventTable | str, costs: Floats) -> StrategyEvidence:
-    if isinstance(table, str):
-        return StrategyEvidence(plugin.id, plugin.name, table, None, None, None, Curve(0, (), ()))
-    scorer = Scorer(table, costs)
+def _scored(
+    plugin: Strategy, table: EventTable | str, scorer: Scorer | None, costs: Floats
+) -> StrategyEvidence:
+    if isinstance(table, str) or scorer is None:
+        return StrategyEvidence(plugin.id, plugin.name, str(table), None, None, None, Curve(0, (), ()))
     cards = (scorer.summary(), scorer.summary(1), scorer.summary(-1))
     return StrategyEvidence(plugin.id, plugin.name, None, *cards, curve_of(table, costs))
+
+
+def buckets_of(scorers: Mapping[str, Scorer]) -> tuple[Bucket, ...]:
+    """What each strategy and all of them together stated, against what came later.
+
+    Notes
+    -----
+    Over all, the events of one day are one cluster, whichever strategy spoke.
+    """
+    told: list[Bucket] = []
+    every = [scorer.predicted for scorer in scorers.values()]
+    for name, scorer in scorers.items():
+        told += _buckets(name, () if scorer.out_of_sample is None else scorer.out_of_sample.reliability)
+    if any(len(one.stated) for one in every):
+        stated, won, entry_ns = (np.concatenate(parts) for parts in zip(*every, strict=True))
+        told += _buckets(ALL, reliability_of(stated, won, entry_ns // DAY_NS))
+    return tuple(told)
+
+
+def _buckets(name: str, rows: Sequence[ReliabilityRow]) -> list[Bucket]:
+    return [
+        Bucket(
+            strategy_id=name,
+            bucket_low=row.bucket_low,
+            bucket_high=row.bucket_high,
+            stated_frac=row.stated_frac,
+            n=row.n,
+            hits=round(row.n * row.observed_frac),
+            observed_frac=row.observed_frac,
+            low_frac=row.low_frac,
+            high_frac=row.high_frac,
+            inside=row.low_frac <= row.stated_frac <= row.high_frac,
+        )
+        for row in rows
+    ]
 
 
 def curve_of(table: EventTable, costs: Floats) -> Curve:
@@ -172,6 +217,8 @@ def _print(report: Report) -> None:
             f"round trip {number(pack.mean_cost_bps)} bps"
         )
         console.print(_table(pack))
+        if pack.reliability:
+            console.print(_reliability(pack))
         for note in pack.notes:
             console.print(f"note: {note}")
     console.print(f"note: a spread of {report.spread_bps_assumed:g} bps is assumed: packs hold no quotes.")
@@ -189,6 +236,25 @@ def _table(pack: PackEvidence) -> Table:
         for side, card in (("long", item.long), ("short", item.short)):
             if card is not None:
                 table.add_row(f"  {side}", *_cells(card))
+    return table
+
+
+def _reliability(pack: PackEvidence) -> Table:
+    """Stated before against observed after, over all strategies; the page and JSON have each of them."""
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in RELIABILITY:
+        table.add_column(name, justify="left" if name == "stated" else "right", no_wrap=True)
+    for row in pack.reliability:
+        if row.strategy_id == ALL:
+            table.add_row(
+                f"{row.bucket_low * 100:.0f} to {row.bucket_high * 100:.0f} %",
+                f"{row.stated_frac * 100:.1f} %",
+                str(row.n),
+                str(row.hits),
+                f"{row.observed_frac * 100:.1f} %",
+                f"{row.low_frac * 100:.1f} .. {row.high_frac * 100:.1f}",
+                "yes" if row.inside else "no",
+            )
     return table
 
 

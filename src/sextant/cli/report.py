@@ -32,6 +32,25 @@ class StrategyEvidence(msgspec.Struct, frozen=True):
     curve: Curve
 
 
+class Bucket(msgspec.Struct, frozen=True):
+    """Stated probabilities of one tenth against what came, on data later than what they were stated from.
+
+    ``strategy_id`` is ``all`` over the strategies of the pack; ``low_frac`` to ``high_frac`` is the 90 % Wilson interval of
+    what was observed, and ``inside`` whether what was stated lies in it.
+    """
+
+    strategy_id: str
+    bucket_low: float
+    bucket_high: float
+    stated_frac: float
+    n: int
+    hits: int
+    observed_frac: float
+    low_frac: float
+    high_frac: float
+    inside: bool
+
+
 class PackEvidence(msgspec.Struct, frozen=True):
     """All strategies on one pack."""
 
@@ -43,6 +62,7 @@ class PackEvidence(msgspec.Struct, frozen=True):
     mean_cost_bps: float | None
     notes: tuple[str, ...]
     strategies: tuple[StrategyEvidence, ...]
+    reliability: tuple[Bucket, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True):

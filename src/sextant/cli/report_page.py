@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final
 
 from sextant.cli.render import number
-from sextant.cli.report import Curve, PackEvidence, Report, StrategyEvidence
-from sextant.model.scorecard import ReliabilityRow, Scorecard
+from sextant.cli.report import Bucket, Curve, PackEvidence, Report, StrategyEvidence
+from sextant.model.scorecard import Scorecard
 from sextant.model.times import iso_ms
 
 WIDTH: Final = 760
@@ -44,7 +44,9 @@ def _pack(pack: PackEvidence) -> str:
         f"<h2>{escape(pack.pack)}</h2><p>{pack.instruments} instruments, {pack.interval} bars, {iso_ms(pack.start_ns)[:10]} to "
         f"{iso_ms(pack.end_ns)[:10]}; mean round trip {number(pack.mean_cost_bps)} bps.</p><ul class='muted'>{notes}</ul>"
     )
-    return head + "".join(_strategy(item) for item in pack.strategies)
+    names = {item.strategy_id: item.name for item in pack.strategies} | {"all": "All of them"}
+    rows = "".join(_strategy(item) for item in pack.strategies)
+    return head + rows + _reliability(pack.reliability, names)
 
 
 def _strategy(item: StrategyEvidence) -> str:
@@ -57,7 +59,7 @@ def _strategy(item: StrategyEvidence) -> str:
         if card is not None
     )
     head = "<tr><th>side</th><th>n</th><th>independent</th><th>gross bps</th><th>net bps</th><th>90 %</th><th>hit</th><th>grade</th></tr>"
-    return f"{title}<table>{head}{rows}</table>{plot(item.curve)}{_reliability(item.both.reliability)}"
+    return f"{title}<table>{head}{rows}</table>{plot(item.curve)}"
 
 
 def _row(side: str, card: Scorecard) -> str:
@@ -76,19 +78,27 @@ def _row(side: str, card: Scorecard) -> str:
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
 
 
-def _reliability(rows: Sequence[ReliabilityRow]) -> str:
-    """Stated against observed hit fractions, out of sample; empty where none could be stated."""
+def _reliability(rows: Sequence[Bucket], names: Mapping[str, str]) -> str:
+    """Stated against observed hit fractions, on data later than what was known; a sentence where none could be stated."""
+    title = "<h3>Stated probabilities against what came later</h3>"
     if not rows:
-        return "<p class='muted'>No probability could be stated before the outcome was known.</p>"
+        return f"{title}<p class='muted'>No probability could be stated before the outcome was known.</p>"
     body = "".join(
-        f"<tr><td>{row.bucket_low * 100:.0f} to {row.bucket_high * 100:.0f} %</td><td>{row.n}</td><td>{row.stated_frac * 100:.1f} %</td>"
-        f"<td>{row.observed_frac * 100:.1f} %</td><td>{row.low_frac * 100:.1f} .. {row.high_frac * 100:.1f} %</td></tr>"
+        f"<tr><td>{escape(names[row.strategy_id])}</td><td>{row.bucket_low * 100:.0f} to {row.bucket_high * 100:.0f} %</td>"
+        f"<td>{row.stated_frac * 100:.1f} %</td><td>{row.n}</td><td>{row.hits}</td><td>{row.observed_frac * 100:.1f} %</td>"
+        f"<td>{row.low_frac * 100:.1f} .. {row.high_frac * 100:.1f} %</td><td>{'yes' if row.inside else 'no'}</td></tr>"
         for row in rows
     )
     head = (
-        "<tr><th>stated out of sample</th><th>n</th><th>mean stated</th><th>observed</th><th>90 %</th></tr>"
+        "<tr><th>strategy</th><th>bucket</th><th>mean stated</th><th>n</th><th>hits</th><th>observed</th><th>90 %</th>"
+        "<th>inside</th></tr>"
     )
-    return f"<table>{head}{body}</table>"
+    inside = sum(row.inside for row in rows)
+    told = (
+        "<p>At eight times a table was made of the outcomes known by then, and spoke about signals a horizon later. "
+        f"Of {len(rows)} buckets {inside} were stated inside the 90 % interval of what came.</p>"
+    )
+    return f"{title}{told}<table>{head}{body}</table>"
 
 
 def plot(curve: Curve) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -10,7 +12,7 @@ import numpy as np
 from numba import njit
 from scipy.special import betaincinv
 
-from sextant.evidence.clusters import clustered, effective, effective_count, wilson
+from sextant.evidence.clusters import effective, lasting_count, wilson
 from sextant.evidence.outcomes import BUCKETS
 from sextant.model.bar import Floats, Integers
 from sextant.model.scorecard import ReliabilityRow
@@ -24,6 +26,9 @@ SPREADS: Final = (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0)
 """Events that a cell's fraction may be worth for each instrument; the likeliest is taken."""
 
 CUTS: Final = 8
+SHARES: Final = np.linspace(0.0, 1.0, 101)
+"""Shares of a stated difference that may last; before anything is known all are alike, and nothing as likely as all of them."""
+
 CELLS: Final = 2 * BUCKETS
 _NOTHING: Final = 1e-9  # weight of a bucket without events; pooling divides by it
 _SURE: Final = 1e-6  # a stated 0 or 1 would make the log loss infinite at the first surprise
@@ -56,6 +61,20 @@ class Results(NamedTuple):
         )
 
 
+class Lasting(NamedTuple):
+    """Shares in [0, 1] of past differences that later events have shown again: between cells, and between instruments."""
+
+    cells: float
+    instruments: float
+
+
+ALL_LASTS: Final = Lasting(1.0, 1.0)
+"""Whatever was seen is stated."""
+
+NOTHING_LASTS: Final = Lasting(0.0, 0.0)
+"""Only the strategy's own fraction is stated."""
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """Hit fractions of a strategy by cell and instrument.
@@ -70,6 +89,8 @@ class Calibration:
         float64 (8,): M, the events that p_b is worth for each instrument.
     hits, counts
         float64 (S, 8): independent events with a profit, and all.
+    lasting
+        How much of the differences between cells, and between the instruments of a cell, has lasted; see :func:`lasting_of`.
     """
 
     strategy_frac: float
@@ -78,14 +99,21 @@ class Calibration:
     spread: Floats
     hits: Floats
     counts: Floats
+    lasting: Lasting = ALL_LASTS
 
     def stated(self, column: Integers, cell: Integers) -> Floats:
         """Probability of a net profit for signals of given instruments and cells, float64 (n,) in [0, 1]."""
-        worth = self.spread[cell]
-        share: Floats = (self.hits[column, cell] + worth * self.cell_frac[cell]) / (
-            self.counts[column, cell] + worth
+        by_cell, by_instrument = self.differences(column, cell)
+        share: Floats = (
+            self.strategy_frac + self.lasting.cells * by_cell + self.lasting.instruments * by_instrument
         )
-        return share
+        return np.clip(share, 0.0, 1.0)
+
+    def differences(self, column: Integers, cell: Integers) -> tuple[Floats, Floats]:
+        """What was seen of the cell beyond the strategy, and of the instrument beyond its cell; float64 (n,) each."""
+        worth = self.spread[cell]
+        own = (self.hits[column, cell] + worth * self.cell_frac[cell]) / (self.counts[column, cell] + worth)
+        return self.cell_frac[cell] - self.strategy_frac, own - self.cell_frac[cell]
 
     def interval(self, column: int, cell: int) -> tuple[float, float]:
         """Beta quantiles of 5 % and 95 % around the stated probability.
@@ -106,11 +134,31 @@ class Calibration:
 
 
 class OutOfSample(NamedTuple):
-    """How well probabilities stated before the outcome was known have held."""
+    """How well probabilities stated before the outcome was known have held.
+
+    ``event`` int64 (m,) says which events were predicted, ``stated`` float64 (m,) with what probability; ``lasting`` is what
+    all of them together say about the differences that a table of today states.
+    """
 
     brier: float
     log_loss: float
     reliability: tuple[ReliabilityRow, ...]
+    event: Integers
+    stated: Floats
+    lasting: Lasting
+
+
+class _Seen(NamedTuple):
+    """What one table said beyond the strategy's own fraction about events after it, and what came."""
+
+    by_cell: Floats
+    by_instrument: Floats
+    won: Flags
+    exit_row: Integers
+
+    def until(self, row: int) -> _Seen:
+        known = self.exit_row <= row
+        return _Seen(self.by_cell[known], self.by_instrument[known], self.won[known], self.exit_row[known])
 
 
 def calibrate(results: Results, size: int) -> Calibration | None:
@@ -257,44 +305,108 @@ def walk_forward(results: Results, size: int, rows: int, horizon_rows: int) -> O
     after it to one horizon after the next.
     """
     cuts = [rows * number // (CUTS + 1) for number in range(1, CUTS + 1)]
-    said, came, where = [], [], []
+    seen: list[_Seen] = []
+    said, which = [], []
     for number, cut in enumerate(cuts):
         end = cuts[number + 1] + horizon_rows if number + 1 < CUTS else rows
-        asked = (results.row >= cut + horizon_rows) & (results.row < end)
-        if not asked.any():
+        asked = np.flatnonzero((results.row >= cut + horizon_rows) & (results.row < end))
+        table = calibrate(results.where(results.exit_row <= cut), size) if len(asked) else None
+        if table is None:
             continue
-        table = calibrate(results.where(results.exit_row <= cut), size)
-        if table is not None:
-            said.append(table.stated(results.column[asked], results.cell[asked]))
-            came.append(results.won[asked])
-            where.append(results.cluster[asked])
+        column, cell = results.column[asked], results.cell[asked]
+        told = dataclasses.replace(table, lasting=lasting_of([one.until(cut) for one in seen]))
+        said.append(told.stated(column, cell))
+        which.append(asked)
+        seen.append(_Seen(*table.differences(column, cell), results.won[asked], results.exit_row[asked]))
     if not said:
         return None
-    return _held(np.concatenate(said), np.concatenate(came), np.concatenate(where))
+    return _held(results, np.concatenate(which), np.concatenate(said), lasting_of(seen))
 
 
-def _held(said: Floats, came: Flags, cluster: Integers) -> OutOfSample:
+def lasting_of(seen: Sequence[_Seen]) -> Lasting:
+    """How much of the stated differences later events have shown.
+
+    Parameters
+    ----------
+    seen
+        One entry per table, with what was known of the outcomes.
+
+    Notes
+    -----
+    Cells with the best past and instruments with the best past in them are so partly by luck, and what one season rewards
+    the next need not. Within the events after each table, outcomes are regressed on the stated differences, on what cells
+    explain first and then on what instruments do: ``lambda = sum x y/sum x^2``, both less their mean there, so that a season
+    in which everything wins says nothing. Its error counts each table as one observation, whatever its events share. The
+    share is the mean of the posterior of ``lambda`` with K - 1 degrees of freedom: half of the prior is that nothing lasts,
+    half lies evenly on [0, 1]. Fewer than two tables have shown nothing.
+    """
+    centred = [
+        (
+            one.by_cell - one.by_cell.mean(),
+            one.by_instrument - one.by_instrument.mean(),
+            one.won - one.won.mean(),
+        )
+        for one in seen
+        if len(one.won)
+    ]
+    cells = _share([(x, y) for x, _, y in centred])
+    instruments = _share([(x, y - cells * by_cell) for by_cell, x, y in centred])
+    return Lasting(cells, instruments)
+
+
+def _share(pairs: Sequence[tuple[Floats, Floats]]) -> float:
+    """The posterior mean of the slope of y on x, one observation per pair of arrays."""
+    squares = np.array([float(x @ x) for x, _ in pairs])
+    products = np.array([float(x @ y) for x, y in pairs])
+    count = np.count_nonzero(squares)
+    if count < 2:
+        return 0.0
+    slope = products.sum() / squares.sum()
+    rest = float(((products - slope * squares) ** 2).sum())
+    error2 = count / (count - 1) * rest / squares.sum() ** 2
+    if error2 <= 0:
+        return float(np.clip(slope, 0.0, 1.0))
+    log_weight = -0.5 * count * np.log1p((SHARES - slope) ** 2 / error2 / (count - 1))
+    weight = np.exp(log_weight - log_weight.max())
+    return float((weight * SHARES).mean() / (weight[0] + weight.mean()))
+
+
+def _held(results: Results, event: Integers, said: Floats, lasting: Lasting) -> OutOfSample:
+    came = results.won[event]
     sure = np.clip(said, _SURE, 1.0 - _SURE)
+    return OutOfSample(
+        brier=float(((said - came) ** 2).mean()),
+        log_loss=float(-np.where(came, np.log(sure), np.log1p(-sure)).mean()),
+        reliability=reliability_of(said, came, results.cluster[event]),
+        event=event,
+        stated=said,
+        lasting=lasting,
+    )
+
+
+def reliability_of(said: Floats, came: Flags, cluster: Integers) -> tuple[ReliabilityRow, ...]:
+    """What was stated against what came, by tenths of the stated probability.
+
+    Parameters
+    ----------
+    said, came, cluster
+        float64, bool and int64 (n,): probability stated before, whether it came true, and the number of the span of time.
+    """
     rows = []
     deciles = np.minimum((said * 10.0).astype(np.int64), 9)
     for decile in np.unique(deciles).tolist():
         mine = deciles == decile
         observed = float(came[mine].mean())
-        worth = effective_count(clustered(cluster[mine], came[mine].astype(np.float64)))
-        low, high = wilson(observed, worth)
+        low, high = wilson(observed, lasting_count(cluster[mine], came[mine].astype(np.float64)))
         rows.append(
             ReliabilityRow(
-                decile / 10.0,
-                (decile + 1) / 10.0,
-                int(mine.sum()),
-                float(said[mine].mean()),
-                observed,
-                low,
-                high,
+                bucket_low=decile / 10.0,
+                bucket_high=(decile + 1) / 10.0,
+                n=int(mine.sum()),
+                stated_frac=float(said[mine].mean()),
+                observed_frac=observed,
+                low_frac=low,
+                high_frac=high,
             )
         )
-    return OutOfSample(
-        brier=float(((said - came) ** 2).mean()),
-        log_loss=float(-np.where(came, np.log(sure), np.log1p(-sure)).mean()),
-        reliability=tuple(rows),
-    )
+    return tuple(rows)

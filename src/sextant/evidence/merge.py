@@ -72,7 +72,9 @@ def _joined(
             first.window_end_ns,
         ):
             raise InputError("Results of different runs lie in the store.", reason="damaged")
-    arrays: dict[str, Any] = {name: np.concatenate([events[name] for _, _, events in spoke]) for name in PER_EVENT}
+    arrays: dict[str, Any] = {
+        name: np.concatenate([events[name] for _, _, events in spoke]) for name in PER_EVENT
+    }
     arrays["column"] = np.concatenate(
         [np.array(partition.columns, dtype=np.int64)[events["column"]] for partition, _, events in spoke]
     )
