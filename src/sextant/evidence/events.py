@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numba import njit
@@ -22,6 +22,8 @@ from sextant.model.view import Flags, View
 from sextant.strategies.contract import Verdict
 from sextant.strategies.couples import Couple
 from sextant.strategies.gates import historic_pass, without
+
+Kept = TypeVar("Kept")
 
 FUNDING_UNKNOWN: Final = "settled_funding"
 """Stands in ``without`` when events of perpetuals lie outside the funding history that is known."""
@@ -148,6 +150,17 @@ class EventTable:
         arrays = {name: getattr(self, name)[chosen] for name in PER_EVENT}
         start_ns = None if self.window_start_ns is None else max(self.window_start_ns, entry_ns)
         return dataclasses.replace(self, **arrays, window_start_ns=start_ns)
+
+    @cached_property
+    def _kept(self) -> dict[tuple[Any, ...], Any]:
+        return {}
+
+    def once(self, key: tuple[Any, ...], make: Callable[[], Kept]) -> Kept:
+        """What ``make`` gave the first time this key was asked for; for what is read off the events alone."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        known: Kept = self._kept[key]
+        return known
 
     @cached_property
     def cluster(self) -> Integers:

@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 
-from sextant.evidence.calibrate import (
-    CELLS,
-    NOTHING_LASTS,
-    Calibration,
-    OutOfSample,
-    Results,
-    calibrate,
-    walk_forward,
-)
-from sextant.evidence.clusters import Z90, clustered, effective_count, mean_interval, standard_error, wilson
+from sextant.evidence.calibrate import CELLS, Calibration, OutOfSample, Results, calibrate, walk_forward
+from sextant.evidence.clusters import Z90, clustered, mean_interval, standard_error, wilson
 from sextant.evidence.events import EventTable
+from sextant.evidence.gross import EVERY, counts, figures, independent, members, widened, widenings
 from sextant.evidence.live import LiveRecord
 from sextant.evidence.multiple import Tries, deflated_p, reality_p, shape_of
-from sextant.evidence.outcomes import BUCKET_EDGES, BUCKETS, EXIT_NAMES, cell_of
+from sextant.evidence.outcomes import BUCKET_EDGES, BUCKETS, cell_of
 from sextant.model.account import Grade
-from sextant.model.bar import Floats, Integers
+from sextant.model.bar import Floats
 from sextant.model.scorecard import Scorecard
-from sextant.model.times import SECOND_NS
 from sextant.model.view import Flags
 from sextant.strategies.proof import CAUTION, PROVEN_EVENTS, grade_of, proof_of
 
-SHRINK_EVENTS: Final = 50.0
-"""Independent events that the prior "no gross edge" is worth."""
-
 _BPS: Final = 1e4
-_EVERY: Final = tuple(range(CELLS))
-
-
-class Predicted(NamedTuple):
-    """Events predicted out of sample: float64 (m,) stated, bool (m,) came true, int64 (m,) entered."""
-
-    stated: Floats
-    won: Flags
-    entry_ns: Integers
 
 
 class Scorer:
@@ -80,8 +59,6 @@ class Scorer:
         self._live = live
         self._net: Floats = table.gross - cost_bps[table.column] / _BPS
         self._figures: dict[tuple[int, ...], dict[str, Any]] = {}
-        self._worth: dict[tuple[int, ...], float] = {}
-        self._masks: dict[tuple[int, ...], Flags] = {}
 
     def card(self, column: int, direction: int, strength: float) -> Scorecard:
         """The evidence for a signal of the last row.
@@ -99,7 +76,7 @@ class Scorer:
         whole strategy; ``source`` says which. With fewer than 30 in all, numbers are withheld.
         """
         own = int(cell_of(direction, strength))
-        cells = next((wider for wider in _widenings(own) if self._n_eff(wider) >= PROVEN_EVENTS), None)
+        cells = widened(self.table, own)
         if cells is None:
             return self._insufficient(_bucket_text(own))
         figures = self._figures_of(cells)
@@ -123,7 +100,7 @@ class Scorer:
         -----
         Its grade is that of the mean cost of the events.
         """
-        cells = _EVERY if direction == 0 else _widenings(int(cell_of(direction, 1.0)))[2]
+        cells = EVERY if direction == 0 else widenings(int(cell_of(direction, 1.0)))[2]
         if self._n_eff(cells) < PROVEN_EVENTS:
             return self._insufficient("all", cells)
         card = Scorecard(
@@ -148,10 +125,7 @@ class Scorer:
     @cached_property
     def calibration(self) -> Calibration | None:
         """Hit fractions by cell and instrument at the user's costs; None with too few events."""
-        known, held = calibrate(self._results, len(self.table.instruments)), self.out_of_sample
-        if known is None:
-            return None
-        return dataclasses.replace(known, lasting=NOTHING_LASTS if held is None else held.lasting)
+        return calibrate(self._results, len(self.table.instruments))
 
     @cached_property
     def out_of_sample(self) -> OutOfSample | None:
@@ -159,21 +133,13 @@ class Scorer:
         table = self.table
         return walk_forward(self._results, len(table.instruments), table.rows, table.horizon_rows)
 
-    @property
-    def predicted(self) -> Predicted:
-        """Every event whose probability was stated before its outcome was known; none where none could be."""
-        held, table = self.out_of_sample, self.table
-        event = np.flatnonzero(self._priced)[np.empty(0, dtype=np.int64) if held is None else held.event]
-        stated = np.empty(0) if held is None else held.stated
-        return Predicted(stated, self._net[event] > 0, table.entry_ns[event])
-
     @cached_property
     def reality(self) -> float | None:
         """Share of resampled worthless worlds in which the best cell looks as good as it does here."""
         table = self.table
         groups = int(table.cluster.max()) + 1 if table.count else 0
         means = np.full((groups, CELLS), np.nan)
-        for cell in _EVERY:
+        for cell in EVERY:
             mine = self._members((cell,)) & self._priced
             if self._n_eff((cell,)) >= PROVEN_EVENTS:
                 sizes = np.bincount(table.cluster[mine], minlength=groups)
@@ -224,7 +190,7 @@ class Scorer:
         live = self._live
         if live is None or live.mean_bps is None or live.error_bps is None:
             return None
-        past = self._figures_of(_EVERY)
+        past = self._figures_of(EVERY)
         mean, low, high = (past.get(f"expectancy{end}_bps") for end in ("", "_low", "_high"))
         if mean is None or low is None or high is None:
             return None
@@ -239,7 +205,7 @@ class Scorer:
     def ratios(self) -> list[float]:
         """Mean over standard deviation of the cluster means of every cell with 30 independent events or more."""
         found = []
-        for cell in _EVERY:
+        for cell in EVERY:
             if self._n_eff((cell,)) >= PROVEN_EVENTS:
                 mine = self._members((cell,)) & self._priced
                 shape = shape_of(clustered(self.table.cluster[mine], self._net[mine]).means)
@@ -248,51 +214,17 @@ class Scorer:
         return found
 
     def _members(self, cells: tuple[int, ...]) -> Flags:
-        if cells not in self._masks:
-            chosen = np.zeros(CELLS, dtype=np.bool_)
-            chosen[list(cells)] = True
-            self._masks[cells] = chosen[self.table.cell]
-        return self._masks[cells]
+        return members(self.table, cells)
 
     def _n_eff(self, cells: tuple[int, ...]) -> float:
-        if cells not in self._worth:
-            mine = self._members(cells)
-            self._worth[cells] = effective_count(clustered(self.table.cluster[mine], self.table.gross[mine]))
-        return self._worth[cells]
+        return independent(self.table, cells)
 
     def _figures_of(self, cells: tuple[int, ...]) -> dict[str, Any]:
         """All statistics of a set of cells, by the names of the scorecard."""
         if cells not in self._figures:
-            self._figures[cells] = self._counts(cells) | self._gross_figures(cells) | self._net_figures(cells)
+            gross = counts(self.table, cells) | figures(self.table, cells)
+            self._figures[cells] = gross | self._net_figures(cells)
         return self._figures[cells]
-
-    def _counts(self, cells: tuple[int, ...]) -> dict[str, Any]:
-        table, mine, chosen = self.table, self._members(cells), list(cells)
-        ways = np.bincount(table.exit_kind[mine], minlength=len(EXIT_NAMES)).tolist()
-        return {
-            "n": int(mine.sum()),
-            "n_eff": self._n_eff(cells),
-            "clusters_count": len(np.unique(table.cluster[mine])),
-            "void_count": int(table.void[chosen].sum()),
-            "unfilled_count": int(table.unfilled[chosen].sum()),
-            "exits": dict(zip(EXIT_NAMES, ways, strict=True)),
-        }
-
-    def _gross_figures(self, cells: tuple[int, ...]) -> dict[str, Any]:
-        table, mine = self.table, self._members(cells)
-        groups = clustered(table.cluster[mine], table.gross[mine])
-        error = standard_error(groups)
-        n_eff = self._n_eff(cells)
-        held_s = (table.exit_ns[mine] - table.entry_ns[mine]) / SECOND_NS
-        return {
-            "gross_mean_bps": groups.mean * _BPS,
-            "gross_se_bps": None if error is None else error * _BPS,
-            "shrink_frac": n_eff / (n_eff + SHRINK_EVENTS),
-            "median_s": float(np.median(held_s)),
-            "mae_median_bps": float(np.median(table.adverse[mine])) * _BPS,
-            "mfe_median_bps": float(np.median(table.favourable[mine])) * _BPS,
-            "ambiguous_frac": float(table.ambiguous[mine].mean()),
-        }
 
     def _net_figures(self, cells: tuple[int, ...]) -> dict[str, Any]:
         mine = self._members(cells) & self._priced
@@ -340,14 +272,14 @@ class Scorer:
         edge = proof.gross_bps - cost_bps
         return grade_of(card.n_eff, edge, edge - CAUTION * proof.error_bps, card.deflated_p)
 
-    def _insufficient(self, bucket: str, cells: tuple[int, ...] = _EVERY) -> Scorecard:
-        counts = self._counts(cells)
+    def _insufficient(self, bucket: str, cells: tuple[int, ...] = EVERY) -> Scorecard:
         table = self.table
+        told = counts(table, cells)
         return Scorecard(
-            **counts,
+            **told,
             kind=table.kind,
             status="insufficient_history",
-            reason=f"insufficient history: {counts['n_eff']:.1f} of {PROVEN_EVENTS:g} independent events",
+            reason=f"insufficient history: {told['n_eff']:.1f} of {PROVEN_EVENTS:g} independent events",
             source=self._source(None, cells),
             bucket=bucket,
             without=table.without,
@@ -391,14 +323,6 @@ def shortfall(net: Floats, share: float) -> float:
     return -float(np.sort(net)[:worst].mean())
 
 
-def _widenings(cell: int) -> tuple[tuple[int, ...], ...]:
-    """The cell, its neighbours, its direction, the strategy."""
-    side = cell // BUCKETS * BUCKETS
-    direction = tuple(range(side, side + BUCKETS))
-    near = tuple(other for other in direction if abs(other - cell) <= 1)
-    return (cell,), near, direction, _EVERY
-
-
 def _bucket_text(cell: int) -> str:
     bucket = cell % BUCKETS
     upper = f"..{BUCKET_EDGES[bucket + 1]:g}" if bucket + 1 < BUCKETS else " and above"
@@ -406,7 +330,7 @@ def _bucket_text(cell: int) -> str:
 
 
 def _cells_text(cells: tuple[int, ...]) -> str:
-    if cells == _EVERY:
+    if cells == EVERY:
         return "both directions, every strength"
     side = "long" if cells[0] < BUCKETS else "short"
     if len(cells) == BUCKETS:

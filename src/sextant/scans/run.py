@@ -17,6 +17,7 @@ import numpy as np
 
 from sextant.evidence.couples import couple_costs_bps, couple_table
 from sextant.evidence.events import EventTable, event_table
+from sextant.evidence.gross import glance
 from sextant.evidence.live import LiveRecord
 from sextant.evidence.scorecard import Scorer
 from sextant.model.account import Account
@@ -37,12 +38,18 @@ from sextant.strategies.costs import Pricing
 from sextant.strategies.gates import volume_24h_usd
 from sextant.strategies.prices import CostAssumptions
 from sextant.strategies.propose import judge
+from sextant.strategies.tariff import Tariff
 
 _OUTCOME_OF: Final[dict[DispositionKind, Outcome]] = {"late": "late", "failed": "failed"}
 NO_PORTFOLIO: Final = "no portfolio"
 V = TypeVar("V")
 
 EVENT_TABLES_KEPT: Final = 64  # fourteen strategies, and some views behind the newest
+
+
+TARIFFS_KEPT: Final = (
+    16  # schedules of fees that share what was made of a view; most accounts pay the entry tiers
+)
 
 
 class BarColumns:
@@ -124,6 +131,7 @@ class MarketPart:
         self._tables = dict(tables or {})
         self._verdicts: dict[str, Verdict] = {}
         self._locks: dict[str, threading.Lock] = {}
+        self._tariffs: OrderedDict[tuple[Any, ...], Tariff] = OrderedDict()
         self._guard = threading.Lock()
 
     @cached_property
@@ -149,6 +157,23 @@ class MarketPart:
             )
             table = self._tables.setdefault(strategy.id, made)
         return table
+
+    def tariff(self, account: Account) -> Tariff:
+        """What trading costs whoever pays the fees of an account; the same object for all who do."""
+        key = tuple(sorted(account.fees.items()))
+        with self._guard:
+            known = self._tariffs.pop(key, None) or Tariff(self.view, account.fees, self.assumptions)
+            self._tariffs[key] = known
+            while len(self._tariffs) > TARIFFS_KEPT:
+                self._tariffs.popitem(last=False)
+        return known
+
+    def scorer(self, strategy: Strategy, table: EventTable, pricing: Pricing) -> Scorer:
+        """What past events say to whoever pays these prices; the same object for all who do."""
+        live = self.records.get(strategy.id)
+        return pricing.tariff.once(
+            ("scorer", strategy.id, live, id(table)), lambda: scorer_of(strategy, table, pricing, live)
+        )
 
     def bare(self) -> MarketPart:
         """The same part without what strategies said of it, which is most of its memory."""
@@ -203,6 +228,12 @@ class Asked:
     request: ScanRequest
 
     @cached_property
+    def pricing(self) -> Pricing:
+        """The executable side of the market for this account."""
+        part = self.part
+        return Pricing(part.view, self.account, part.assumptions, part.tariff(self.account))
+
+    @cached_property
     def instruments(self) -> tuple[Instrument, ...]:
         """The chosen instruments, in the order of the view."""
         specs = zip(self.part.view.instruments, self.universe.chosen, strict=True)
@@ -212,14 +243,25 @@ class Asked:
 class _Cards:
     """Evidence for signals of the last row; past events are looked up when first asked for."""
 
-    def __init__(self, make: Callable[[], Scorer]) -> None:
-        self._make = make
-        self._scorer: Scorer | None = None
+    def __init__(self, strategy: Strategy, verdict: Verdict, pricing: Pricing, part: MarketPart) -> None:
+        self._strategy = strategy
+        self._verdict = verdict
+        self._pricing = pricing
+        self._part = part
+
+    @cached_property
+    def _table(self) -> EventTable:
+        return self._part.events(self._strategy, self._verdict)
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        return self._part.scorer(self._strategy, self._table, self._pricing)
 
     def __call__(self, column: int, direction: int, strength: float) -> Scorecard:
-        if self._scorer is None:
-            self._scorer = self._make()
         return self._scorer.card(column, direction, strength)
+
+    def glance(self, column: int, direction: int, strength: float) -> Scorecard:  # noqa: ARG002  # of the protocol
+        return glance(self._table, direction, strength)
 
 
 def past_events(strategy: Strategy, verdict: Verdict, view: View) -> EventTable:
@@ -262,11 +304,8 @@ def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
         return skipped_run(strategy, verdict.skipped, "insufficient_data", asked)
     if strategy.unit == "portfolio" and not asked.account.holds:
         return skipped_run(strategy, NO_PORTFOLIO, "insufficient_data", asked)
-    pricing = Pricing(part.view, asked.account, part.assumptions)
-    cards = _Cards(
-        lambda: scorer_of(strategy, part.events(strategy, verdict), pricing, part.records.get(strategy.id))
-    )
-    rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, pricing)
+    cards = _Cards(strategy, verdict, asked.pricing, part)
+    rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, asked.pricing)
     answers = _inside(dispositions, asked)
     kept: list[Opportunity] = []
     for row in rows:

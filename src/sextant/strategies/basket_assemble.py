@@ -20,7 +20,7 @@ from sextant.strategies.candidate import Candidate, expires_ns, first_seen_ns, o
 from sextant.strategies.contract import Strategy, Verdict
 from sextant.strategies.costs import Capacity, Pricing, Terms, capacity_curve
 from sextant.strategies.gates import without
-from sextant.strategies.proof import CAUTION, Proof, grade_of
+from sextant.strategies.proof import CAUTION, Evidence, Proof, grade_of
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
 from sextant.strategies.sizing import ES95_OF_SIGMA, ES99_OF_SIGMA, Binding, Means, on_tick
@@ -44,7 +44,7 @@ class Member:
     """One instrument of a basket: what is said of it, its evidence, and the terms of the leg that realises it."""
 
     candidate: Candidate
-    card: Scorecard
+    evidence: Evidence
     terms: Terms
 
 
@@ -76,7 +76,7 @@ class BasketOffer:
     @property
     def weakest(self) -> Scorecard:
         """The evidence of the member that has least of it."""
-        return min((member.card for member in self.members), key=lambda card: card.n_eff)
+        return min(self.members, key=lambda member: member.evidence.glance.n_eff).evidence.whole()
 
     @property
     def mids(self) -> tuple[float, ...]:

@@ -12,7 +12,6 @@ import numpy as np
 
 from sextant.model.bar import Floats
 from sextant.model.opportunity import Disposition, GateReading, Opportunity
-from sextant.model.scorecard import Scorecard
 from sextant.strategies.answers import Answers
 from sextant.strategies.basket import LEAST_SHARE, Weights, neutral
 from sextant.strategies.basket_assemble import BasketOffer, BasketSized, Member, assemble
@@ -30,7 +29,7 @@ from sextant.strategies.dispositions import (
     refusals,
     unheard,
 )
-from sextant.strategies.proof import CAUTION, Proof, proof_of
+from sextant.strategies.proof import CAUTION, Cards, Evidence, Proof, proof_of
 from sextant.strategies.sizing import (
     ILLUSTRATIVE_USD,
     PROFILES,
@@ -50,7 +49,6 @@ HEDGED_CAP: Final = 3.0
 
 RESIDUAL_LIMIT: Final = 0.02
 
-Cards = Callable[[int, int, float], Scorecard]
 Refuse = Callable[[Member], Disposition]
 """What becomes of each member of a basket that is none."""
 
@@ -80,11 +78,11 @@ def judge_basket(strategy: Strategy, verdict: Verdict, cards: Cards, pricing: Pr
 
 
 def _member(candidate: Candidate, cards: Cards, pricing: Pricing) -> Member:
-    card = cards(candidate.column, candidate.direction, candidate.strength)
+    evidence = Evidence(cards, candidate.column, candidate.direction, candidate.strength)
     stay = Stay(
         candidate.executed, candidate.direction, candidate.horizon_s, candidate.sigma_day, stop_share=0.0
     )
-    return Member(candidate, card, terms_of(pricing, stay))
+    return Member(candidate, evidence, terms_of(pricing, stay))
 
 
 def _placed(members: Sequence[Member], pricing: Pricing, answers: dict[int, Disposition]) -> list[Member]:
@@ -171,7 +169,7 @@ def _proof(kept: list[Member], size: Floats) -> Proof:
 
     The errors are added as if they were one: the legs share their past events.
     """
-    proofs = [proof_of(member.card) for member in kept]
+    proofs = [proof_of(member.evidence.glance) for member in kept]
     gross = [proof.gross_bps for proof in proofs if proof.gross_bps is not None]
     error = [proof.error_bps for proof in proofs if proof.error_bps is not None]
     if len(gross) < len(kept) or len(error) < len(kept):

@@ -154,12 +154,9 @@ def _executed(strategy: Strategy, pricing: Pricing, column: int, direction: int)
     if direction > 0 or own.kind != "spot":
         return column
     found = [
-        (spec.instrument.venue != own.venue, str(spec.instrument), other)
-        for other, spec in enumerate(specs)
-        if spec.instrument.kind == "perpetual"
-        and (spec.instrument.base, spec.instrument.quote) == (own.base, own.quote)
-        and spec.status == "trading"
-        and _tradable(strategy, pricing, other)
+        (specs[other].instrument.venue != own.venue, str(specs[other].instrument), other)
+        for other in pricing.tariff.perpetuals.get((own.base, own.quote), ())
+        if _tradable(strategy, pricing, other)
     ]
     return min(found)[2] if found else None
 

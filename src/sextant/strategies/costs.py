@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -19,9 +18,9 @@ from sextant.model.times import SECOND_NS
 from sextant.model.view import View
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.funding import FundingForecast, funding_of
-from sextant.strategies.gates import volume_24h_usd
 from sextant.strategies.prices import CostAssumptions as CostAssumptions  # noqa: PLC0414  # part of this front door
-from sextant.strategies.prices import Touch, touch, usd_now
+from sextant.strategies.prices import Touch
+from sextant.strategies.tariff import Tariff
 
 BOOK_AGE_NS: Final = 10 * SECOND_NS
 VOLUME_SHARE: Final = 0.01
@@ -42,12 +41,17 @@ class Pricing:
         The market and who asks.
     assumptions
         What may be assumed where a replay has no quotes.
+    tariff
+        What is the same for all accounts of these fees; None makes it.
     """
 
-    def __init__(self, view: View, account: Account, assumptions: CostAssumptions) -> None:
+    def __init__(
+        self, view: View, account: Account, assumptions: CostAssumptions, tariff: Tariff | None = None
+    ) -> None:
         self.view = view
         self.account = account
         self.assumptions = assumptions
+        self.tariff = tariff or Tariff(view, account.fees, assumptions)
         self._kept: dict[str, Any] = {}
 
     def once(self, key: str, make: Callable[[], V]) -> V:
@@ -57,53 +61,35 @@ class Pricing:
         kept: V = self._kept[key]
         return kept
 
-    @cached_property
+    @property
     def touch(self) -> Touch:
         """Best prices."""
-        return touch(self.view, self.assumptions)
+        return self.tariff.touch
 
-    @cached_property
+    @property
     def usd(self) -> Floats:
         """USD per unit of the quote asset."""
-        return usd_now(self.view)
+        return self.tariff.usd
 
-    @cached_property
+    @property
     def volume_24h_usd(self) -> Floats:
         """Turnover of the last 24 hours, USD."""
-        return volume_24h_usd(self.view)
+        return self.tariff.volume_24h_usd
 
-    @cached_property
+    @property
     def taker_bps(self) -> Floats:
         """Taker fee of the account; NaN where unknown."""
-        return np.array(
-            [np.nan if tier is None else tier.taker_bps for tier in self._tiers], dtype=np.float64
-        )
+        return self.tariff.taker_bps
 
-    @cached_property
-    def maker_bps(self) -> Floats:
-        """Maker fee of the account; NaN where unknown."""
-        return np.array(
-            [np.nan if tier is None else tier.maker_bps for tier in self._tiers], dtype=np.float64
-        )
-
-    @cached_property
-    def _tiers(self) -> list[FeeTier | None]:
-        return [fee_tier(self.account, spec.instrument) for spec in self.view.instruments]
-
-    @cached_property
+    @property
     def round_trip_bps(self) -> Floats:
-        """Two taker fees and the quoted spread, positive; NaN where unknown.
+        """Two taker fees and the quoted spread, positive; NaN where unknown."""
+        return self.tariff.round_trip_bps
 
-        Notes
-        -----
-        What past signals are charged: sizes up to the touch, no funding. Evidence adds funding from settled rates.
-        """
-        return 2.0 * self.taker_bps + self.touch.spread_bps
-
-    @cached_property
+    @property
     def resting_bps(self) -> Floats:
-        """The same where the entry is a post-only order: it pays the maker fee and crosses no spread."""
-        return self.maker_bps + self.taker_bps + 0.5 * self.touch.spread_bps
+        """The same where the entry is a post-only order."""
+        return self.tariff.resting_bps
 
 
 def round_trip_cost_bps(view: View, account: Account, assumptions: CostAssumptions) -> Floats:
@@ -297,7 +283,18 @@ class Stay:
 
 
 def terms_of(pricing: Pricing, stay: Stay) -> Terms:
-    """The terms of entering an instrument now and leaving it again."""
+    """The terms of entering an instrument now and leaving it again; made once for all who pay the same fees."""
+    return pricing.tariff.once(("terms", stay), lambda: _terms(pricing, stay))
+
+
+def capacity_of(pricing: Pricing, stay: Stay, gross_bps: float) -> Capacity:
+    """The capacity of a position for a gross edge, see :func:`capacity`; made once for all who pay the same fees."""
+    return pricing.tariff.once(
+        ("capacity", stay, gross_bps), lambda: capacity(terms_of(pricing, stay), gross_bps)
+    )
+
+
+def _terms(pricing: Pricing, stay: Stay) -> Terms:
     column = stay.column
     instrument = pricing.view.instruments[column].instrument
     pays = instrument.kind == "perpetual"

@@ -6,6 +6,7 @@ brings it along in ``Account.fees``, and then nothing here is read.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from sextant.model.account import Account, FeeTier
@@ -52,7 +53,12 @@ def fee_tier(account: Account, instrument: Instrument) -> FeeTier | None:
     FeeTier or None
         None where neither is known; then nothing can be said about costs.
     """
-    own = account.fees.get(f"{instrument.venue}:{instrument.kind}")
+    return tier_of(account.fees, instrument)
+
+
+def tier_of(fees: Mapping[str, FeeTier], instrument: Instrument) -> FeeTier | None:
+    """The fees at an instrument where some tiers are known by ``venue:kind``; else as :func:`fee_tier`."""
+    own = fees.get(f"{instrument.venue}:{instrument.kind}")
     if own is not None:
         return own
     row = _ENTRY_BPS.get((instrument.venue, instrument.kind))

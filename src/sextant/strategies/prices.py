@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -81,12 +82,12 @@ class Touch:
     age_ms: Floats
     assumed: bool
 
-    @property
+    @cached_property
     def mid(self) -> Floats:
         """float64 (S,): halfway between bid and ask."""
         return 0.5 * (self.bid + self.ask)
 
-    @property
+    @cached_property
     def spread_bps(self) -> Floats:
         """float64 (S,): quoted spread in basis points of mid."""
         return 1e4 * (self.ask - self.bid) / self.mid

@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from sextant.model.account import Grade
 from sextant.model.scorecard import Scorecard
 
 PROVEN_EVENTS: Final = 30.0
 CAUTION: Final = 0.84  # standard errors between an edge and its lower bound
+
+
+Cards = Callable[[int, int, float], Scorecard]
+"""``card(column, direction, strength)``: the evidence for a signal of the last row."""
+
+
+@runtime_checkable
+class Glancing(Protocol):
+    """Cards that can first be asked for what needs no cost."""
+
+    def __call__(self, column: int, direction: int, strength: float) -> Scorecard:
+        """All of the evidence for a signal of the last row."""
+
+    def glance(self, column: int, direction: int, strength: float) -> Scorecard:
+        """Its counts and its gross figures: what is proved before cost, and how past positions ended."""
+
+
+class Evidence:
+    """The evidence for a signal: a glance at what needs no cost, and all of it where that is asked for.
+
+    Parameters
+    ----------
+    cards
+        Where it is from; :class:`Glancing` ones are asked for a glance first.
+    column, direction, strength
+        The signal.
+    """
+
+    def __init__(self, cards: Cards, column: int, direction: int, strength: float) -> None:
+        self._signal = column, direction, strength
+        self._cards = cards
+        self.glance = cards.glance(*self._signal) if isinstance(cards, Glancing) else cards(*self._signal)
+
+    def whole(self) -> Scorecard:
+        """All of it."""
+        return self._cards(*self._signal) if isinstance(self._cards, Glancing) else self.glance
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Final
 
@@ -21,7 +20,7 @@ from sextant.strategies.costs import (
     Capacity,
     Pricing,
     Stay,
-    capacity,
+    capacity_of,
     terms_of,
     waterfall,
 )
@@ -36,7 +35,7 @@ from sextant.strategies.dispositions import (
     unheard,
 )
 from sextant.strategies.leverage import SIGMAS_AWAY, STOPS_AWAY, leverage_of
-from sextant.strategies.proof import CAUTION, proof_of
+from sextant.strategies.proof import CAUTION, Cards, Evidence, proof_of
 from sextant.strategies.sizing import (
     ES99_OF_SIGMA,
     Binding,
@@ -51,9 +50,6 @@ MIN_EDGE_BPS: Final = 0.0
 SMALLEST_STOP_FRAC: Final = 1e-6
 PAYOFF_LIMIT: Final = 0.60
 """Share of events that may at most be needed to pay the costs; a strategy's own parameter ``payoff`` comes first."""
-
-Cards = Callable[[int, int, float], Scorecard]
-"""``card(column, direction, strength)``: the evidence for a signal of the last row."""
 
 
 def judge(
@@ -91,7 +87,7 @@ def judge(
         if candidate is None:
             own[column] = economic(spec, Economic("shortable", 0.0, 1.0, 1), readings)
             continue
-        answer = propose(candidate, cards(column, candidate.direction, candidate.strength), pricing)
+        answer = propose(candidate, Evidence(cards, column, candidate.direction, candidate.strength), pricing)
         if isinstance(answer, Opportunity):
             own[column] = found(spec, answer.opportunity_key, answer.gates)
             entry = (answer.legs[0].instrument != spec.instrument, str(spec.instrument), answer)
@@ -103,9 +99,10 @@ def judge(
     return [entry[2] for entry in chosen.values()], Answers(refused, np.arange(view.size), own)
 
 
-def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportunity | Disposition:
+def propose(candidate: Candidate, evidence: Evidence, pricing: Pricing) -> Opportunity | Disposition:
     """The opportunity a candidate is for this account, or why it is none."""
     spec, traded = (pricing.view.instruments[c] for c in (candidate.column, candidate.executed))
+    card = evidence.glance
     stay = Stay(
         candidate.executed,
         candidate.direction,
@@ -128,12 +125,13 @@ def propose(candidate: Candidate, card: Scorecard, pricing: Pricing) -> Opportun
         if borrowed is None:
             return insufficient(spec, ("instrument.max_leverage", 0.0, 1.0, "values"), candidate.readings)
         means = dataclasses.replace(means, free_usd=means.free_usd * borrowed.times)
-    offer = Offer(candidate, card, pricing, terms, proof_of(card), means, borrowed)
-    gross = offer.proof.gross_bps
-    room = Capacity(None, terms.greatest_usd) if gross is None else capacity(terms, gross)
+    proof = proof_of(card)
+    gross = proof.gross_bps
+    room = Capacity(None, terms.greatest_usd) if gross is None else capacity_of(pricing, stay, gross)
     if gross is not None and room.largest_usd is None:
         cost = terms.cost_bps(min(SMALLEST_USD, terms.greatest_usd))
         return negative_edge(spec, gross, cost, candidate.readings)
+    offer = Offer(candidate, evidence.whole(), pricing, terms, proof, means, borrowed)
     wanted, binding = _wanted(offer, room.largest_usd or terms.greatest_usd)
     bound = candidate.largest_usd
     if wanted > bound:
