@@ -144,6 +144,16 @@ def test_crossed_or_locked_book_is_held_back_until_a_message_repairs_it(price: f
     assert (book.valid, book.since_ns) == (True, 12)
 
 
+def test_a_level_that_crosses_for_one_message_pushes_none_out_for_good() -> None:
+    book = Book(Decimal("0.5"))
+    assert book.snapshot(snapshot(10, BIDS, ASKS, levels=3)) is None
+    assert book.delta(delta(11, [(100.5, 1.0)])) == "crossed"
+    assert book.delta(delta(12, [(100.5, 0.0)])) is None
+    assert book.now().bids == tuple(BIDS)
+    assert book.delta(delta(13, [(98.0, 1.0), (98.5, 1.0)])) is None
+    assert book.now().bids == tuple(BIDS)
+
+
 def test_book_crossed_for_more_than_one_message_waits_for_a_snapshot() -> None:
     book = _book()
     book.delta(delta(11, [(101.0, 1.0)]))

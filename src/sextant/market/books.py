@@ -129,8 +129,8 @@ class BookSide:
         self.keys.extend(sorted(self.sizes))
         self.cut(most)
 
-    def merge(self, levels: list[Level], most: int) -> None:
-        """Set the sizes of the given prices, deleting those of size 0, then cut back to ``most`` levels.
+    def merge(self, levels: list[Level]) -> None:
+        """Set the sizes of the given prices, deleting those of size 0.
 
         Raises
         ------
@@ -154,8 +154,6 @@ class BookSide:
                     del keys[bisect_left(keys, key)]
             else:
                 raise MarketError(f"A size of {size} at {price}.", reason="bad_level")
-        if len(keys) > most:
-            self.cut(most)
 
     def restore(self, levels: list[tuple[int, float]]) -> None:
         """Take keys and sizes as :meth:`Book.content` gives them, the best last."""
@@ -255,13 +253,18 @@ class Book:
         self.event_ns = event.event_ns
         try:
             if event.bids:
-                self._bids.merge(event.bids, self._levels)
+                self._bids.merge(event.bids)
             if event.asks:
-                self._asks.merge(event.asks, self._levels)
+                self._asks.merge(event.asks)
         except MarketError as refused:
             return self._refuse(refused, event.event_ns)
         bids, asks = self._bids.keys, self._asks.keys
         if bids and asks and bids[-1] + asks[-1] < 0:
+            # A level that crosses is taken back by the next message: what it pushed out is cut only after that.
+            if len(bids) > self._levels:
+                self._bids.cut(self._levels)
+            if len(asks) > self._levels:
+                self._asks.cut(self._levels)
             if self.reason:
                 self.reason, self.since_ns = "", event.event_ns
             return None
