@@ -7,7 +7,7 @@ JOBS ?= 2
 FUZZ_FRAMES ?= 1000000
 ARGS ?=
 
-.PHONY: help setup run test check status-truth kill peers bench fuzz attack format clean
+.PHONY: help setup run test check status-truth kill peers bench fuzz faults attack format clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: setup     ## benchmarks against bench/budgets.toml
 
 fuzz: setup      ## a million damaged messages through every parser of the venues
 	@FUZZ_FRAMES=$(FUZZ_FRAMES) $(BIN)/pytest -q tests/venues/test_fuzz_frames.py
+
+faults: setup    ## half an hour of random faults for each of ten seeds, in virtual time
+	@FAULT_SEEDS=10 FAULT_MINUTES=30 $(BIN)/pytest -q -s tests/faults/test_random_faults.py
 
 attack: setup    ## hostile requests: 10,000 made from the document, 10,000 guesses, 200 dead readers
 	@FUZZ_CASES=150 $(BIN)/pytest -q --timeout 3600 tests/api/test_schema_fuzz.py

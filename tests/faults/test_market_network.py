@@ -1,4 +1,7 @@
-"""faults.md N1 to N12 as the market plane meets them: the way to a venue breaks, and what was known stays honest."""
+"""faults.md N1 to N12 as the market plane meets them: the way to a venue breaks, and what was known stays honest.
+
+N4 is about our own interface and stands with it; N11 needs fifty connections and stands in ``tests/venues/test_session.py``.
+"""
 
 from __future__ import annotations
 

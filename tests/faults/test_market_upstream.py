@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from sextant.errors import Throttled
+from sextant.errors import Rejected, Throttled
 from sextant.kit.clock import Deadline, ManualClock
 from sextant.kit.http import Answer
 from sextant.kit.silences import Silences
@@ -26,6 +26,7 @@ from sextant.venues.feed import Feed, Wanted, at
 from sextant.venues.library.bybit import VENUE
 from support.accounts import START_NS as ACCOUNT_NS
 from support.accounts import reading
+from support.loopback import advance_until
 from support.plane import BTC, ETH, START_NS, Plane, plane
 
 SETTLED_S = 20.0
@@ -305,6 +306,39 @@ async def test_u10_a_venue_in_maintenance_is_left_alone_and_found_again_by_itsel
             assert p.true()
         told = [line["event"] for line in lines if line.get("kind") == "venue_maintenance"]
         assert told[:1] == ["condition.opened"]
+
+
+async def test_u12_accounts_of_venues_that_hang_are_answered_within_five_seconds_as_not_covered() -> None:
+    clock = ManualClock(ACCOUNT_NS)
+    script = [call(1, "drip", BALANCES, bytes_a_second=1)]
+    async with reading(clock, faults=script) as (first, _), reading(clock, faults=script) as (second, __):
+        asked = [asyncio.ensure_future(reader.account("balanced")) for reader in (first, second)]
+        await advance_until(clock, 0.25, lambda: all(answer.done() for answer in asked), most=21)
+        for answer in asked:
+            account = answer.result()
+            assert account.coverage_frac == 0.0
+            assert account.equity_usd is None
+            assert account.balances == ()
+
+
+async def test_u15_a_venue_that_is_retired_makes_no_traffic_and_no_noise(tmp_path: Path) -> None:
+    clock = ManualClock(START_NS)
+    policy = Policy("coincap", (), lambda _: {}, retired="version 2 was switched off")
+    broker = Broker(policy, clock, Silences(tmp_path / "silences.json", clock))
+    asked = 0
+
+    async def venue() -> Answer:
+        nonlocal asked
+        asked += 1
+        return Answer(b"{}", clock.now_ns(), {})
+
+    with capture_logs() as lines:
+        for _ in range(100):
+            with pytest.raises(Rejected, match="retired: version 2 was switched off"):
+                await broker.run(Call("/v2/assets", "scan"), Deadline(clock, 5), venue)
+            clock.advance(60)
+    assert (asked, lines) == (0, [])
+    assert broker.state().status == "retired"
 
 
 @pytest.mark.parametrize("skew_s", [3.0, -3.0, 600.0, -600.0])

@@ -119,6 +119,11 @@ class Plane:
         book = self.book(instrument)
         return book is not None and book.valid
 
+    def comparable(self, instrument: Instrument = BTC) -> bool:
+        """Whether the simulator still remembers itself at the number of a believed book; it does for eight pushes."""
+        told = self.venue.book_at(f"{instrument.base}USDT", DEPTH, self.state.book(instrument).sequence)
+        return self.valid(instrument) and told is not None
+
     def true(self, instrument: Instrument = BTC) -> bool:
         """Whether a believed book is the simulator's own at the same number; such a one is never crossed."""
         book = self.state.book(instrument)
