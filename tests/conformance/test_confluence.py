@@ -51,7 +51,6 @@ def rich() -> tuple[View, Extra]:
         "seen_volume": bars["volume"],
         "book_samples": np.full((ROWS, SIZE), 60.0),
         "book_age_s": np.ones((ROWS, SIZE)),
-        "book_gap_frac": np.zeros((ROWS, SIZE)),
         "liquidations_age_s": np.ones((ROWS, SIZE)),
         "bid_usd_25": usd,
         "ask_usd_25": usd[::-1],

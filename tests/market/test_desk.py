@@ -111,3 +111,38 @@ def test_lost_connection_ends_the_belief_in_book_and_quote(desk: Desk) -> None:
     assert desk.book.reason == "stream_down"
     assert not desk.quote.bid > 0
     assert desk.flow.tape() is not None
+
+
+def test_live_open_interest_fills_the_grid_point_it_was_fresh_for(desk: Desk) -> None:
+    five = 300 * SECOND_NS
+
+    def facts(at_ns: int, interest: float) -> DerivativesUpdate:
+        return DerivativesUpdate(instrument(), at_ns, at_ns, open_interest=interest)
+
+    desk.take_facts(facts(5 * five - 20 * SECOND_NS, 100.0))
+    desk.take_facts(facts(5 * five + SECOND_NS, 110.0))
+    desk.take_facts(facts(5 * five + 2 * SECOND_NS, 120.0))
+    # Nothing came for over a minute before the next point: nobody knows what it was.
+    desk.take_facts(facts(6 * five + SECOND_NS, 130.0))
+    found = desk.open_interest.series()
+    assert found is not None
+    assert found.time_ns.tolist() == [5 * five]
+    assert found.value.tolist() == [100.0]
+
+
+def test_a_point_that_the_venue_stated_is_left_alone(desk: Desk) -> None:
+    five = 300 * SECOND_NS
+    desk.take_facts(DerivativesUpdate(instrument(), five - SECOND_NS, five - SECOND_NS, open_interest=100.0))
+    desk.take_point(OpenInterestPoint(instrument(), five, five, 99.0))
+    desk.take_facts(DerivativesUpdate(instrument(), five + 1, five + 1, open_interest=101.0))
+    found = desk.open_interest.series()
+    assert found is not None
+    assert found.value.tolist() == [99.0]
+
+
+def test_shares_of_accounts_are_a_history(desk: Desk) -> None:
+    for at_ns, share in ((10, 0.6), (20, 0.7)):
+        desk.take_facts(DerivativesUpdate(instrument(), at_ns, at_ns, long_share=share))
+    found = desk.long_share.series()
+    assert found is not None
+    assert found.value.tolist() == [0.6, 0.7]

@@ -12,7 +12,15 @@ from sextant.errors import InputError
 from sextant.evidence.events import EventTable
 from sextant.market.ingest import ingest
 from sextant.market.state import MarketState
-from sextant.model.view import LiquidationTape, Series, View
+from sextant.model.times import MINUTE_NS
+from sextant.model.view import (
+    MINUTE_FIELDS,
+    LiquidationTape,
+    MinuteFrame,
+    Series,
+    View,
+    minute_digest,
+)
 from sextant.model.view_pack import BLOCK_ROWS, pack_arrays, pack_view, unpack_arrays, unpack_view
 from sextant.venues.packs import bar_pack_events
 from support.evidence import Plan, planned_events, walked_bars
@@ -107,3 +115,34 @@ def test_a_real_market_comes_back_to_the_letter(data_dir: Path) -> None:
     ingest(state, pack.events)
     view, kept = state.view(pack.period[1]), Kept()
     assert unpack_view(pack_view(view, kept.put), kept.__getitem__).content_hash == view.content_hash
+
+
+def with_minutes(view: View, rows: int) -> View:
+    """The view with some minutes in parts of 64 rows."""
+    rng = np.random.default_rng(rows)
+    whole = np.random.default_rng(1).uniform(0, 1, (len(MINUTE_FIELDS), 128, view.size)).astype(np.float32)
+    whole[:, rng.integers(0, 64)] = np.nan
+    parts = tuple(part for part in (whole[:, :64], whole[:, 64:rows]) if part.shape[1])
+    open_ns = (29_000_000 + np.arange(rows)) * MINUTE_NS
+    digests = b"".join(minute_digest(int(at), whole[:, row]) for row, at in enumerate(open_ns))
+    return dataclasses.replace(view, minutes=MinuteFrame(open_ns, parts, digests))
+
+
+def test_minutes_come_back_to_the_letter() -> None:
+    view, kept = with_minutes(empty_view("BTC", "ETH"), 100), Kept()
+    again = unpack_view(pack_view(view, kept.put), kept.__getitem__)
+    assert again.content_hash == view.content_hash != empty_view("BTC", "ETH").content_hash
+    assert view.minutes is not None
+    assert again.minutes is not None
+    assert again.minutes.open_ns.tolist() == view.minutes.open_ns.tolist()
+    for name in MINUTE_FIELDS:
+        assert np.array_equal(again.minutes.column(name), view.minutes.column(name), equal_nan=True)
+
+
+def test_damaged_minutes_are_told() -> None:
+    view, kept = with_minutes(empty_view("BTC"), 70), Kept()
+    packed = pack_view(view, kept.put)
+    one, other = (key for key in kept)
+    kept[one], kept[other] = kept[other], kept[one]
+    with pytest.raises(InputError):
+        unpack_view(packed, kept.__getitem__)

@@ -32,7 +32,7 @@ def market() -> tuple[View, Extra]:
     flow = ("buy_turnover", "sell_turnover", "buy_count", "sell_count", "large_buy", "large_sell")
     more = {name: rng.uniform(-0.5, 0.5, (ROWS, SIZE)) for name in books}
     more |= {name: bars[name] for name in flow}
-    more |= {"book_age_s": ones, "book_gap_frac": 0.0095 * ones, "seen_volume": bars["volume"]}
+    more |= {"book_age_s": ones, "book_samples": (1.0 - 0.0095) * 60.0 * ones, "seen_volume": bars["volume"]}
     return view, Extra(more)
 
 

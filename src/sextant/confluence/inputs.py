@@ -14,7 +14,7 @@ from sextant.confluence.program import Block
 from sextant.errors import Insufficient
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import STABLE_ASSETS, Instrument, InstrumentSpec
-from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS
+from sextant.model.times import DAY_NS, INTERVAL_NS, MINUTE_NS, SECOND_NS
 from sextant.model.view import Series, View
 
 BAR_FRAMES: Final[tuple[Frame, ...]] = ("4h", "30m", "5m", "1m")
@@ -23,18 +23,44 @@ BAR_FRAMES: Final[tuple[Frame, ...]] = ("4h", "30m", "5m", "1m")
 LEADER: Final = "BTC"
 _DOLLARS: Final = ("USDT", "USDC", "USD")
 
+_MINUTES: Final = (
+    "buy_turnover",
+    "sell_turnover",
+    "buy_count",
+    "sell_count",
+    "large_buy",
+    "large_sell",
+    "seen_volume",
+    "book_samples",
+    "book_age_s",
+    "spread_bps",
+    "touch_imbalance",
+    "top_imbalance",
+    "depth_imbalance",
+    "bid_usd_25",
+    "ask_usd_25",
+    "band_imbalance_50",
+    "impact_asymmetry",
+    "ofi_5",
+    "withdrawn_bid_usd",
+    "withdrawn_ask_usd",
+    "root_long",
+    "root_short",
+    "liquidations_age_s",
+)
+"""Fields of the minutes that some program reads."""
+
 _BARS: Final = ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume")
 
 
 @dataclass(frozen=True, eq=False)
 class Extra:
-    """Columns of 1m and of the grid that a view does not hold, where a feed gives them.
+    """Columns of 1m and of the grid in place of those that the view holds.
 
     Parameters
     ----------
     minutes
-        float64 (T, S) by name, on the rows of the view's 1m frame: counts and turnover by side, samples of the
-        book averaged over the bar, liquidations.
+        float64 (T, S) by name, on the rows of the view's 1m frame.
     grid
         ``long_share`` by instrument.
     """
@@ -72,6 +98,7 @@ def blocks(
             columns = {name: getattr(bars, name)[first:] for name in _BARS}
             if frame == "1m":
                 columns |= _newest(view, bars.rows - first)
+                columns |= _beside(view, bars.open_ns[first:])
                 columns |= {name: column[first:] for name, column in extra.minutes.items()}
             found[frame] = Block(bars.open_ns[first:], columns)
     leader, eligible = _leader(view.instruments), _eligible(view.instruments)
@@ -83,7 +110,10 @@ def blocks(
             "day_row": _day_row(block, frame),
         }
         found[frame] = Block(block.open_ns, {**block.columns, **same})
-    found["grid"] = grid(view, {"open_interest": view.open_interest_history, **extra.grid})
+    histories = {"open_interest": view.open_interest_history}
+    if view.long_share_history:
+        histories["long_share"] = view.long_share_history
+    found["grid"] = grid(view, {**histories, **extra.grid})
     return found
 
 
@@ -119,6 +149,24 @@ def _eligible(specs: tuple[InstrumentSpec, ...]) -> Floats:
             ]
         ]
     )
+
+
+def _beside(view: View, open_ns: Integers) -> dict[str, Floats]:
+    """What the minutes say beside some 1m rows, (R, S); nothing where the view holds no minutes."""
+    frame = view.minutes
+    if frame is None or not frame.rows or not len(open_ns):
+        return {}
+    first = int((open_ns[0] - frame.open_ns[0]) // MINUTE_NS)
+    skip, start = max(0, -first), max(0, first)
+    found = {}
+    for name in _MINUTES:
+        column = frame.column(name, start)[: max(0, len(open_ns) - skip)]
+        whole = np.full((len(open_ns), view.size), np.nan)
+        whole[skip : skip + len(column)] = column
+        found[name] = whole
+    found["trade_count"] = found["buy_count"] + found["sell_count"]
+    found["band_depth_usd_25"] = found["bid_usd_25"] + found["ask_usd_25"]
+    return found
 
 
 def _newest(view: View, count: int) -> dict[str, Floats]:

@@ -63,6 +63,11 @@ def _apart(volume: Floats, seen: Floats) -> Floats:
     return np.where((volume == 0) & (seen == 0), 0.0, np.minimum(out, 1.0))
 
 
+def _lost(samples: Floats) -> Floats:
+    """Share of the samples of a bar that were not valid; there is one a second."""
+    return np.where(np.isnan(samples), np.nan, 1.0 - np.minimum(samples, _MINUTE_S) / _MINUTE_S)
+
+
 def _holes(column: str, rows: int) -> Node:
     return Rolled("mean", mapped(_missing, Column(column)), rows)
 
@@ -83,7 +88,12 @@ STREAMS: Final[dict[Stream, StreamRule]] = {
         age=_idle("taker_buy_volume"),
         gap=Rolled("mean", mapped(_apart, Column("volume"), Column("seen_volume")), 15),
     ),
-    "book": StreamRule(full_s=5, zero_s=30, age=Column("book_age_s"), gap=Column("book_gap_frac")),
+    "book": StreamRule(
+        full_s=5,
+        zero_s=30,
+        age=Column("book_age_s"),
+        gap=Rolled("mean", mapped(_lost, Column("book_samples")), 15),
+    ),
     "quote": StreamRule(full_s=30, zero_s=120, age=Column("quote_age_s")),
     "open_interest": StreamRule(full_s=420, zero_s=1200, age=_grid("open_interest")),
     "account_ratio": StreamRule(full_s=900, zero_s=3600, age=_grid("long_share")),

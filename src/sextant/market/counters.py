@@ -32,11 +32,13 @@ NAMES: Final = (
     "trades_block",
     "trades_unknown_side",
     "trades_refused",
+    "trades_after_minute",
     "quotes_old",
     "quotes_refused",
     "facts_old",
     "facts_refused",
     "liquidations_refused",
+    "liquidations_after_minute",
     "options_old",
     "options_refused",
 )
@@ -44,7 +46,8 @@ NAMES: Final = (
 
 ``bars_confirmed`` and ``bars_replaced`` are stated bars that equal, or differ from, the bar folded before;
 ``bars_takers_added`` are 1m bars without taker volume that got it from the trades seen, ``bars_unreconciled``
-those whose trades do not add up to the bar's volume; ``book_waiting`` are changes met while a book waits for its snapshot.
+those whose trades do not add up to the bar's volume; ``trades_after_minute`` and ``liquidations_after_minute`` came when the minute
+was closed; ``book_waiting`` are changes met while a book waits for its snapshot.
 """
 
 

@@ -19,6 +19,7 @@ from sextant.model.view import LiquidationTape, Series
 
 KEEP_FUNDING: Final = 2_200  # two years of eight-hourly settlements
 KEEP_OPEN_INTEREST: Final = 2_016  # seven days of 5-minute points
+KEEP_LONG_SHARE: Final = 2_016  # as above
 KEEP_LIQUIDATIONS: Final = 1_000
 
 FACTS: Final = (
@@ -133,6 +134,11 @@ class History:
         if len(times) > self._keep:
             del times[0], values[0]
         return True
+
+    @property
+    def newest_ns(self) -> int:
+        """Time of the newest point; 0 before any."""
+        return self._times[-1] if self._times else 0
 
     def series(self) -> Series | None:
         """All points, read-only; None before any."""

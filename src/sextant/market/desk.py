@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+from msgspec import UNSET
 
 from sextant.market.books import Book, BookTrouble
 from sextant.market.counters import Counters
-from sextant.market.derivatives import KEEP_FUNDING, KEEP_OPEN_INTEREST, Facts, History, Liquidations
+from sextant.market.derivatives import (
+    KEEP_FUNDING,
+    KEEP_LONG_SHARE,
+    KEEP_OPEN_INTEREST,
+    Facts,
+    History,
+    Liquidations,
+)
 from sextant.market.flow import Flow
 from sextant.market.forming import FormingBars
 from sextant.market.freshness import CADENCE_NS, STREAMS, Freshness, Pulse
+from sextant.market.minute_sums import MinuteSums
 from sextant.market.quotes import Quote
 from sextant.model.events import (
     BookCleared,
@@ -24,6 +34,12 @@ from sextant.model.events import (
     Trade,
 )
 from sextant.model.instrument import InstrumentSpec
+from sextant.model.times import INTERVAL_NS, SECOND_NS
+
+GRID_NS: Final = INTERVAL_NS["5m"]
+GRID_AGE_NS: Final = 60 * SECOND_NS
+"""How old a live value may be when it stands for a point of the grid."""
+_NO_TRADE: Final = frozenset({"refused", "duplicate"})
 
 
 class Desk:
@@ -50,6 +66,8 @@ class Desk:
         "forming",
         "funding",
         "liquidations",
+        "long_share",
+        "minutes",
         "open_interest",
         "pulses",
         "quote",
@@ -66,9 +84,13 @@ class Desk:
         self.facts = Facts()
         self.funding = History(KEEP_FUNDING)
         self.open_interest = History(KEEP_OPEN_INTEREST)
+        self.long_share = History(KEEP_LONG_SHARE)
         self.liquidations = Liquidations()
         self.pulses: dict[Stream, Pulse] = {stream: Pulse(CADENCE_NS[stream]) for stream in STREAMS}
         self.forming = FormingBars(self.flow, self.pulses["bars"], counters)
+        # Options are rows of chains: nothing reads their minutes.
+        option = spec.instrument.kind == "option"
+        self.minutes = None if option else MinuteSums(self.book, self.pulses)
         self._book_pulse = self.pulses["book"]
         self._trades_pulse = self.pulses["trades"]
         self._quote_pulse = self.pulses["quote"]
@@ -84,14 +106,24 @@ class Desk:
         """The reason for which the book needs a snapshot again, if it does."""
         self.changed = True
         self._book_pulse.beat(event.event_ns, event.receive_ns)
+        if self.minutes is not None:
+            self.minutes.tick(event.event_ns)
         trouble = self.book.snapshot(event)
+        if self.minutes is not None:
+            self.minutes.samples.after(fresh=True)
         return None if trouble is None else self._judge(trouble)
 
     def take_delta(self, event: BookDelta) -> str | None:
         """The reason for which the book needs a snapshot, if it does."""
         self.changed = True
         self._book_pulse.beat(event.event_ns, event.receive_ns)
-        trouble = self.book.delta(event)
+        minutes = self.minutes
+        if minutes is None:
+            trouble = self.book.delta(event)
+        else:
+            minutes.tick(event.event_ns)
+            trouble = self.book.delta(event)
+            minutes.samples.after(fresh=event.sequence == 1)
         return None if trouble is None else self._judge(trouble)
 
     def take_cleared(self, event: BookCleared) -> None:
@@ -117,11 +149,20 @@ class Desk:
             self._counters.add(f"trades_{trouble}")
         if not event.aggressor:
             self._counters.add("trades_unknown_side")
+        minutes = self.minutes
+        if minutes is not None and trouble not in _NO_TRADE:
+            minutes.alive("trades", event.event_ns)
+            if not minutes.trade(event, self.flow.sign):
+                self._counters.add("trades_after_minute")
 
     def take_facts(self, event: DerivativesUpdate) -> None:
         """Take facts beyond the book."""
         self.changed = True
         self._facts_pulse.beat(event.event_ns, event.receive_ns)
+        if event.open_interest is not UNSET:
+            self._fill_grid(event.event_ns)
+        if isinstance(event.long_share, float):
+            self.long_share.take(event.event_ns, event.long_share)
         older, refused = self.facts.take(event)
         if older or refused:
             self._counters.add("facts_old", older)
@@ -141,11 +182,17 @@ class Desk:
         self.pulses["liquidations"].beat(event.event_ns, event.receive_ns)
         if not self.liquidations.take(event):
             self._counters.add("liquidations_refused")
+        elif self.minutes is not None:
+            self.minutes.alive("liquidations", event.event_ns)
+            if not self.minutes.liquidation(event):
+                self._counters.add("liquidations_after_minute")
 
     def lose(self, stream: Stream, reason: str, event_ns: int) -> None:
         """Believe a stream no longer: its connection is gone."""
         self.changed = True
         self.pulses[stream].down(reason, event_ns)
+        if self.minutes is not None:
+            self.minutes.lose(stream)
         if stream == "book":
             self.book.invalidate("stream_down", event_ns)
         elif stream == "quote":
@@ -171,22 +218,16 @@ class Desk:
             self.liquidations.content(),
             self.forming.content(),
             [self.pulses[stream].content() for stream in STREAMS],
+            self.long_share.content(),
+            None if self.minutes is None else self.minutes.content(),
         )
 
-    def restore(self, content: Any) -> None:
-        """Become the desk of this instrument whose :meth:`content` it was, its spec aside."""
-        self.changed = True
-        _, book, quote, flow, facts, funding, interest, liquidations, forming, pulses = content
-        self.book.restore(book)
-        self.quote.restore(quote)
-        self.flow.restore(flow)
-        self.facts.restore(facts)
-        self.funding.restore(funding)
-        self.open_interest.restore(interest)
-        self.liquidations.restore(liquidations, self.spec.instrument)
-        self.forming.restore(forming)
-        for stream, pulse in zip(STREAMS, pulses, strict=True):
-            self.pulses[stream].restore(pulse)
+    def _fill_grid(self, event_ns: int) -> None:
+        """Take the open interest known when a grid time passed for the point of that time, if it was not old."""
+        grid_ns = event_ns - event_ns % GRID_NS
+        told_ns = self.facts.time_ns("open_interest")
+        if grid_ns > self.open_interest.newest_ns and grid_ns - GRID_AGE_NS <= told_ns <= grid_ns:
+            self.open_interest.take(grid_ns, self.facts.value("open_interest"))
 
     def _judge(self, trouble: BookTrouble) -> str | None:
         """Count what was wrong and say whether only a snapshot can help."""
@@ -202,3 +243,22 @@ class Desk:
             return "crossed" if trouble == "crossed_again" else None
         count("book_waiting" if trouble == "waiting" else "book_duplicates")
         return None
+
+
+def restore_desk(desk: Desk, content: Any) -> None:
+    """Make a desk of an instrument the one whose :meth:`Desk.content` it was, its spec aside."""
+    desk.changed = True
+    _, book, quote, flow, facts, funding, interest, liquidations, forming, pulses, share, minutes = content
+    desk.book.restore(book)
+    desk.quote.restore(quote)
+    desk.flow.restore(flow)
+    desk.facts.restore(facts)
+    desk.funding.restore(funding)
+    desk.open_interest.restore(interest)
+    desk.liquidations.restore(liquidations, desk.spec.instrument)
+    desk.forming.restore(forming)
+    for stream, pulse in zip(STREAMS, pulses, strict=True):
+        desk.pulses[stream].restore(pulse)
+    desk.long_share.restore(share)
+    if desk.minutes is not None:
+        desk.minutes.restore(minutes)

@@ -68,6 +68,7 @@ class Flow:
         "_sizes",
         "_tape",
         "_times",
+        "sign",
     )
 
     def __init__(self) -> None:
@@ -85,6 +86,7 @@ class Flow:
         self._counts = array("q", [0]) * KEEP_MINUTES
         self._inferred = array("q", [0]) * KEEP_MINUTES
         self._tape: TradeTape | None = None
+        self.sign = 0
 
     def take(self, trade: Trade) -> TradeTrouble | None:
         """What was special about a trade; None for a good one in order, ``late`` for a good one out of order."""
@@ -198,6 +200,7 @@ class Flow:
         minute = trade.event_ns // MINUTE_NS
         slot = minute % KEEP_MINUTES
         held = self._minutes[slot]
+        self.sign = trade.aggressor
         if held != minute:
             if held > minute:
                 return
@@ -209,6 +212,7 @@ class Flow:
             self._inferred[slot] += 1
             change = trade.price - self._last_price
             sign = self._last_sign if not self._last_price or not change else (1 if change > 0 else -1)
+            self.sign = sign
         if sign > 0:
             self._buys[slot] += trade.size
         elif sign < 0:

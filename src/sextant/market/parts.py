@@ -13,7 +13,7 @@ import zstandard
 from sextant.errors import InputError
 from sextant.market.chains import OptionRow
 from sextant.market.counters import Counters
-from sextant.market.desk import Desk
+from sextant.market.desk import Desk, restore_desk
 from sextant.market.ring import BarRing, HeldRows
 from sextant.market.state import MarketState, Replacement
 from sextant.model.bar import BAR_FIELDS, Integers
@@ -44,7 +44,7 @@ class _Dump(msgspec.Struct, array_like=True, frozen=True):
     format: int
     feed: str
     simulated: bool
-    desks: list[tuple[InstrumentSpec, Any]]
+    desks: list[tuple[InstrumentSpec, Any, list[tuple[int, bytes]]]]
     option_desks: list[tuple[InstrumentSpec, Any]]
     option_rows: list[tuple[InstrumentSpec, Any]]
     bars: dict[Interval, _Rows]
@@ -103,11 +103,16 @@ class StatePart:
         """What makes the bytes of the part as it is now; to be called in a thread, once."""
         held = self._state.held()
         holds = self._shard.holds
-        desks = [(desk.spec, desk.content()) for desk in held.desks if holds(desk.spec.instrument)]
+        desks = [
+            (desk.spec, desk.content(), held.minutes.rows(column))
+            for column, desk in enumerate(held.desks)
+            if holds(desk.spec.instrument)
+        ]
         options = [(desk.spec, desk.content()) for name, desk in held.option_desks.items() if holds(name)]
         rows = [(row.spec, row.content()) for row in held.chains.rows() if holds(row.spec.instrument)]
-        # What a desk gives may change with the next event.
-        facts = msgspec.msgpack.encode((desks, options, rows))
+        facts = msgspec.msgpack.encode(
+            (desks, options, rows)
+        )  # what a desk gives may change with the next event
         columns = self._columns()
         bars = {interval: ring.held(freeze=True) for interval, ring in held.bars.rings.items()}
         head = (FORMAT, held.feed, held.simulated)
@@ -137,7 +142,8 @@ class StatePart:
                 )
             count = len(read.desks)
             return Replacement(
-                desks=dict(_desks(read.desks, held.counters)),
+                desks=dict(_desks([(spec, content) for spec, content, _ in read.desks], held.counters)),
+                minutes={spec.instrument: rows for spec, _, rows in read.desks},
                 option_desks=dict(_desks(read.option_desks, held.counters)),
                 option_rows=[_option_row(spec, content) for spec, content in read.option_rows],
                 bars={interval: _held(rows, count) for interval, rows in read.bars.items()},
@@ -224,7 +230,7 @@ def _desks(
 ) -> Iterator[tuple[Instrument, Desk]]:
     for spec, content in contents:
         desk = Desk(spec, counters)
-        desk.restore(content)
+        restore_desk(desk, content)
         yield spec.instrument, desk
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +18,7 @@ from sextant.market.chains import Chains, OptionRow
 from sextant.market.counters import Counters
 from sextant.market.desk import Desk
 from sextant.market.freshness import STREAMS, Freshness
+from sextant.market.minute_store import MinuteStore
 from sextant.market.ring import HeldRows
 from sextant.model.bar import BarBlock, Integers
 from sextant.model.events import (
@@ -57,6 +58,7 @@ class Held:
     option_desks: Mapping[Instrument, Desk]
     chains: Chains
     bars: BarStore
+    minutes: MinuteStore
     counters: Counters
 
 
@@ -68,6 +70,7 @@ class Replacement:
     option_desks: dict[Instrument, Desk]
     option_rows: Sequence[OptionRow]
     bars: Mapping[Interval, HeldRows]
+    minutes: Mapping[Instrument, Sequence[tuple[int, bytes]]] = field(default_factory=dict)
 
 
 _NOTHING_INSTEAD: Final = Replacement({}, {}, (), {})
@@ -99,6 +102,7 @@ class MarketState:
         self._simulated = simulated
         self._counters = Counters()
         self._bars = BarStore(self._counters, keep_rows)
+        self._minutes = MinuteStore()
         self._desks: dict[Instrument, Desk] = {}
         self._chains = Chains(self._counters)
         self._option_desks: dict[Instrument, Desk] = {}
@@ -169,13 +173,16 @@ class MarketState:
         board.refresh()
         funding: dict[Instrument, Series] = {}
         interest: dict[Instrument, Series] = {}
+        shares: dict[Instrument, Series] = {}
         trades: dict[Instrument, TradeTape] = {}
         liquidations: dict[Instrument, LiquidationTape] = {}
-        for desk in self._order:
+        for column, desk in enumerate(self._order):
+            self._drain(desk, column)
             instrument = desk.spec.instrument
             for into, series in (
                 (funding, _known_by(desk.funding.series(), as_of_ns)),
                 (interest, _known_by(desk.open_interest.series(), as_of_ns)),
+                (shares, _known_by(desk.long_share.series(), as_of_ns)),
             ):
                 if series is not None:
                     into[instrument] = series
@@ -199,6 +206,8 @@ class MarketState:
             trades=trades,
             chains=self._chains.views(as_of_ns),
             liquidations=liquidations,
+            minutes=self._minutes.frame(as_of_ns),
+            long_share_history=shares,
         )
 
     def state_hash(self) -> str:
@@ -270,6 +279,8 @@ class MarketState:
     def held(self) -> Held:
         """What it is made of, for whoever copies a part of it; to be read, not changed."""
         self._settle()
+        for column, desk in enumerate(self._order):
+            self._drain(desk, column)
         options = {name: self._option_desks[name] for name in sorted(self._option_desks)}
         return Held(
             feed=self._feed,
@@ -278,6 +289,7 @@ class MarketState:
             option_desks=options,
             chains=self._chains,
             bars=self._bars,
+            minutes=self._minutes,
             counters=self._counters,
         )
 
@@ -286,6 +298,7 @@ class MarketState:
         self._settle()
         kept = [column for column, desk in enumerate(self._order) if not gone(desk.spec.instrument)]
         self._bars.drop(np.array(kept, dtype=np.int64))
+        self._minutes.drop(np.array(kept, dtype=np.int64))
         self._order = [self._order[column] for column in kept]
         self._desks = {desk.spec.instrument: desk for desk in self._order}
         self._option_desks = {
@@ -299,6 +312,8 @@ class MarketState:
         columns = np.array([self._columns[name] for name in new.desks], dtype=np.int64)
         for interval, rows in new.bars.items():
             self._bars.fill(interval, rows, columns)
+        for name, told in new.minutes.items():
+            self._minutes.fill(self._columns[name], told)
 
     def freshness(self, now_ns: int) -> dict[Instrument, dict[Stream, Freshness]]:
         """The age of every stream of every instrument as of ``now_ns``."""
@@ -341,6 +356,9 @@ class MarketState:
         column = self._columns[event.instrument]
         desk.forming.note(event.interval, event.event_ns, event.receive_ns)
         if event.final:
+            if event.interval == "1m" and desk.minutes is not None:
+                desk.minutes.stated(event.bar.open_ns)
+                self._drain(desk, column)
             if self._bars.update(desk.forming.with_takers(event), column):
                 desk.forming.settle(event.interval, event.bar.open_ns)
             return
@@ -399,6 +417,8 @@ class MarketState:
             if desk is not None:
                 for stream in event.streams:
                     desk.pulses[stream].alive(event.event_ns)
+                    if desk.minutes is not None:
+                        desk.minutes.alive(stream, event.event_ns)
 
     def _on_unfollowed(self, event: Unfollowed) -> None:
         """Forget the instruments; their columns and rows are free again."""
@@ -409,6 +429,12 @@ class MarketState:
         if unknown < len(gone):
             self.replace(gone.__contains__, _NOTHING_INSTEAD)
 
+    def _drain(self, desk: Desk, column: int) -> None:
+        """Take the minutes that an instrument has closed."""
+        if desk.minutes is not None and desk.minutes.closed:
+            self._minutes.put(column, desk.minutes.closed)
+            desk.minutes.closed.clear()
+
     def _settle(self) -> Board:
         """The board, after instruments listed since the last call got their columns, sorted by identity."""
         if self._board is None:
@@ -417,6 +443,7 @@ class MarketState:
             self._columns = {desk.spec.instrument: column for column, desk in enumerate(self._order)}
             moved = [self._columns[desk.spec.instrument] for desk in before]
             self._bars.reshape(np.array(moved, dtype=np.int64), len(self._order))
+            self._minutes.reshape(np.array(moved, dtype=np.int64), len(self._order))
             self._block_of = ((), _NO_COLUMNS, _NO_COLUMNS)
             self._board = Board(self._order)
         return self._board

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from sextant.errors import InputError
 from sextant.model.bar import BAR_FIELDS
-from sextant.model.times import INTERVAL_NS, Interval
-from sextant.model.view import BarFrame, View, bar_frame
+from sextant.model.times import INTERVAL_NS, MINUTE_NS, Interval
+from sextant.model.view import MINUTE_FIELDS, BarFrame, MinuteFrame, View, bar_frame, minute_digest
 
 BLOCK_ROWS: Final = 256
 """Rows of a block, aligned to multiples of it since the epoch: a view that is a minute younger shares all but the last."""
@@ -44,14 +44,16 @@ class _Block(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Packed(msgspec.Struct, frozen=True):
-    """A view without its bars, and where these are."""
+    """A view without its bars and minutes, and where these are; ``minutes`` is None where the view has none."""
 
     rest: dict[str, Any]
     bars: dict[Interval, list[_Block]]
+    minutes: list[_Block] | None = None
+    fields: tuple[str, ...] = ()
 
 
 def pack_view(view: View, put: Put) -> bytes:
-    """Everything of a view but its closed bars, which are put block by block.
+    """Everything of a view but its closed bars and minutes, which are put block by block.
 
     Parameters
     ----------
@@ -65,9 +67,11 @@ def pack_view(view: View, put: Put) -> bytes:
     rest = {
         item.name: _dump(hints[item.name], getattr(view, item.name))
         for item in dataclasses.fields(view)
-        if item.name != "bars"
+        if item.name not in ("bars", "minutes")
     }
-    return zstandard.compress(msgspec.msgpack.encode(_Packed(rest, bars)), _LEVEL)
+    minutes = None if view.minutes is None else list(_minute_blocks(view.minutes, put))
+    packed = _Packed(rest, bars, minutes, MINUTE_FIELDS if minutes is not None else ())
+    return zstandard.compress(msgspec.msgpack.encode(packed), _LEVEL)
 
 
 def unpack_view(packed: bytes, get: Get) -> View:
@@ -84,7 +88,10 @@ def unpack_view(packed: bytes, get: Get) -> View:
         facts = {name: _load(hints[name], value) for name, value in read.rest.items() if name in hints}
         size = len(facts["instruments"])
         bars = {interval: _frame(interval, blocks, size, get) for interval, blocks in read.bars.items()}
-        return View(bars=bars, **facts)
+        minutes = None
+        if read.minutes is not None and read.fields == MINUTE_FIELDS:
+            minutes = _minutes(read.minutes, size, get)
+        return View(bars=bars, minutes=minutes, **facts)
     except (
         msgspec.DecodeError,
         msgspec.ValidationError,
@@ -158,6 +165,41 @@ def _frame(interval: Interval, blocks: list[_Block], size: int, get: Get) -> Bar
     )
     _check(interval, frame, blocks)
     return frame
+
+
+def _minute_blocks(frame: MinuteFrame, put: Put) -> typing.Iterator[_Block]:
+    start = 0
+    for part in frame.parts:
+        end = start + part.shape[1]
+        digests = frame.row_digests[start * _DIGEST_BYTES : end * _DIGEST_BYTES]
+        key = _minutes_key(digests)
+        put(key, functools.partial(_part_bytes, part))
+        yield _Block(int(frame.open_ns[start]), end - start, key)
+        start = end
+
+
+def _part_bytes(part: NDArray[np.float32]) -> bytes:
+    return zstandard.compress(np.ascontiguousarray(part).tobytes(), _LEVEL)
+
+
+def _minutes_key(digests: bytes) -> str:
+    return hashlib.blake2b(b"minutes" + digests, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def _minutes(blocks: list[_Block], size: int, get: Get) -> MinuteFrame:
+    parts, times, digests = [], [], []
+    for block in blocks:
+        raw = np.frombuffer(zstandard.decompress(get(block.key)), dtype=np.float32)
+        part = raw.reshape(len(MINUTE_FIELDS), block.rows, size)
+        open_ns = block.open_ns + MINUTE_NS * np.arange(block.rows, dtype=np.int64)
+        told = b"".join(minute_digest(int(at), part[:, row]) for row, at in enumerate(open_ns))
+        if _minutes_key(told) != block.key:
+            raise InputError("A block of minutes is not what its key says.", reason="corrupt")
+        parts.append(part)
+        times.append(open_ns)
+        digests.append(told)
+    whole = np.concatenate(times) if times else np.empty(0, dtype=np.int64)
+    return MinuteFrame(whole, tuple(parts), b"".join(digests))
 
 
 def _check(interval: Interval, frame: BarFrame, blocks: list[_Block]) -> None:

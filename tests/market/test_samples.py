@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from sextant.indicators.catalog import indicator
+from sextant.indicators.contract import batch
+from sextant.market.books import Book
+from sextant.market.samples import NO_SAMPLES, Samples, sample
+from sextant.model.events import Level
+from sextant.model.times import MINUTE_NS, SECOND_NS
+from support.market import delta, snapshot
+
+MINUTE = 29_000_000
+START_NS = MINUTE * MINUTE_NS
+
+BIDS = [(100.0 - step, 1.0) for step in range(12)]
+ASKS = [(101.0 + step, 1.0) for step in range(12)]
+
+
+class Watched:
+    """A book of whole ticks whose messages are sampled, as a desk does it."""
+
+    def __init__(self) -> None:
+        self.book = Book(Decimal(1))
+        self.samples = Samples(self.book)
+        self.sequence = 1
+
+    def whole(self, second: float, bids: list[Level], asks: list[Level]) -> None:
+        at_ns = START_NS + int(second * SECOND_NS)
+        self.samples.before(at_ns)
+        self.book.snapshot(snapshot(self.sequence, bids, asks, event_ns=at_ns))
+        self.samples.after(fresh=True)
+
+    def change(self, second: float, bids: list[Level] | None = None, asks: list[Level] | None = None) -> None:
+        at_ns = START_NS + int(second * SECOND_NS)
+        self.sequence += 1
+        self.samples.before(at_ns)
+        self.book.delta(delta(self.sequence, bids or [], asks or [], event_ns=at_ns))
+        self.samples.after(fresh=False)
+
+    def told(self) -> dict[str, float]:
+        names = ("samples", "age", "spread", "touch", "top", "depth", "micro", "bids", "asks", "band", "walk")
+        return dict(
+            zip(
+                (*names, "ofi_1", "ofi_5", "bids_gone", "asks_gone"), self.samples.minute(MINUTE), strict=True
+            )
+        )
+
+
+def test_imbalance_and_micro_price_are_those_worked_by_hand() -> None:
+    faded = sample(([100, 99, 98], [4.0, 3.0, 2.0]), ([-101, -102, -103], [2.0, 2.0, 2.0]), 1.0)
+    assert faded[3] == pytest.approx(0.2054317549, abs=1e-10)
+    micro = sample(([100], [5.0]), ([-101], [4.0]), 1.0)
+    assert micro[4] == pytest.approx(0.055556, abs=1e-6)
+    assert micro[0] == pytest.approx(1e4 / 100.5)
+
+
+def test_bands_hold_the_notional_within_bps_of_the_middle() -> None:
+    bids = ([10_000, 9_985, 9_975, 9_900], [1.0, 2.0, 4.0, 8.0])
+    asks = ([-10_000 - 2, -10_030, -10_060, -10_100], [1.0, 2.0, 4.0, 8.0])
+    told = sample(bids, asks, 0.01)
+    # Middle 100.01: 25 bps reach 99.76 and 100.26, 50 bps 99.51 and 100.51.
+    assert told[5] == pytest.approx(100.0 + 2 * 99.85)
+    assert told[6] == pytest.approx(100.02)
+    far_bid, far_ask = 100.0 + 2 * 99.85 + 4 * 99.75, 100.02 + 2 * 100.30
+    assert told[7] == pytest.approx((far_bid - far_ask) / (far_bid + far_ask))
+    assert math.isnan(sample(([10_000], [1.0]), asks, 0.01)[7])
+
+
+def test_walk_tells_the_thinner_side() -> None:
+    # 20 % of the asks' 1,010 quote units are 202: two asks at 101; two bids at 100 and 0.02 of the next.
+    bids, asks = ([100, 99], [2.0, 10.0]), ([-101], [10.0])
+    mid, notional = 100.5, 202.0
+    sell = 1.0 - notional / (2.0 + 2.0 / 99.0) / mid
+    buy = 101.0 / mid - 1.0
+    assert sample(bids, asks, 1.0)[8] == pytest.approx((buy - sell) / (buy + sell))
+
+
+def test_a_sample_equals_the_indicators_of_the_same_row() -> None:
+    rng = np.random.default_rng(3)
+    sizes = rng.uniform(0.1, 9.0, (2, 30))
+    keys = [list(range(2_000, 1_970, -1)), [-key for key in range(2_001, 2_031)]]
+    told = sample((keys[0], sizes[0].tolist()), (keys[1], sizes[1].tolist()), 0.5)
+    row = {
+        f"{side}_size_{at}": np.full((1, 1), sizes[k, at])
+        for k, side in enumerate(("bid", "ask"))
+        for at in range(30)
+    }
+    row |= {"bid": np.full((1, 1), 1000.0), "ask": np.full((1, 1), 1000.5)}
+    for place, name in (
+        (0, "spread_bps"),
+        (1, "touch_imbalance"),
+        (2, "top_imbalance"),
+        (3, "depth_imbalance"),
+    ):
+        chosen = indicator(name)
+        [value] = batch(chosen, row, 0, chosen.values()).values()
+        assert told[place] == pytest.approx(float(value[0, 0]), abs=1e-12)
+
+
+def test_a_minute_has_a_sample_each_second_while_the_book_is_young() -> None:
+    watched = Watched()
+    watched.whole(-3.0, BIDS, ASKS)
+    for second in range(30):
+        watched.change(second + 0.5, [(100.0, 1.0 + second)])
+    told = watched.told()
+    # Seconds 0 to 29 were told within five seconds; the last change is at 29.5, so 30 to 34 are young as well.
+    assert told["samples"] == 35
+    assert told["age"] == 60 - 34
+    sizes = [1.0, *(1.0 + second for second in range(29)), *([30.0] * 5)]
+    assert told["touch"] == pytest.approx(sum((size - 1.0) / (size + 1.0) for size in sizes) / 35)
+    assert watched.samples.minute(MINUTE) == pytest.approx(NO_SAMPLES, nan_ok=True)
+
+
+def test_a_crossed_or_shallow_book_is_not_sampled() -> None:
+    watched = Watched()
+    watched.whole(-1.0, BIDS[:9], ASKS)
+    watched.change(2.0, [(95.0, 2.0)])
+    assert watched.told()["samples"] == 0
+
+
+def test_flow_of_the_touch_is_that_worked_by_hand() -> None:
+    watched = Watched()
+    watched.whole(-0.5, [(100.0, 5.0), *BIDS[1:]], [(101.0, 4.0), (102.0, 6.0), *ASKS[2:]])
+    watched.change(1.1, [(100.0, 7.0)])
+    watched.change(1.2, [(101.0, 3.0)], [(101.0, 0.0)])
+    watched.change(1.3, [(101.0, 0.0), (100.0, 9.0)], [(102.0, 2.0)])
+    # e 2, 7, 1 sum to 10; the mean depth of the four states is 5.
+    assert watched.told()["ofi_1"] == pytest.approx(2.0)
+
+
+def test_size_that_vanished_without_a_trade_was_withdrawn() -> None:
+    watched = Watched()
+    watched.whole(
+        -0.5,
+        [(10_000.0, 5.0), *((10_000.0 - step, 1.0) for step in range(1, 11))],
+        [(10_001.0 + step, 1.0) for step in range(11)],
+    )
+    watched.change(1.5, [(10_000.0, 2.0)])
+    watched.change(3.5, [(9_999.0, 2.0)])
+    told = watched.told()
+    assert told["bids_gone"] == pytest.approx(3.0 * 10_000.0)
+    assert told["asks_gone"] == 0.0
+
+
+def test_what_was_traded_or_came_back_at_once_was_not_withdrawn() -> None:
+    deep = [(10_000.0, 5.0), *((10_000.0 - step, 1.0) for step in range(1, 11))]
+    watched = Watched()
+    watched.whole(-0.5, deep, [(10_001.0 + step, 1.0) for step in range(11)])
+    watched.change(0.2, [(9_990.0, 2.0)])
+    watched.samples.trade(10_000.0, 2.0, -1)
+    watched.change(1.5, [(10_000.0, 2.0)])
+    watched.change(3.5, [(9_999.0, 2.0)])
+    # Two of the three were traded before the size was seen to be gone; one was pulled.
+    assert watched.told()["bids_gone"] == pytest.approx(10_000.0)
+    again = Watched()
+    again.whole(-0.5, deep, [(10_001.0 + step, 1.0) for step in range(11)])
+    again.change(0.2, [(9_990.0, 2.0)])
+    again.samples.before(START_NS + int(1.1 * SECOND_NS))
+    again.samples.trade(10_000.0, 2.0, -1)
+    again.change(1.5, [(10_000.0, 2.0)])
+    again.change(2.5, [(10_000.0, 4.0)])
+    again.change(4.5, [(9_999.0, 2.0)])
+    assert again.told()["bids_gone"] == 0.0
+
+
+def test_a_resync_begins_the_flow_anew() -> None:
+    watched = Watched()
+    watched.whole(-0.5, BIDS, ASKS)
+    watched.change(1.1, [(100.0, 7.0)])
+    watched.sequence += 1
+    watched.whole(2.0, [(100.0, 3.0), *BIDS[1:]], ASKS)
+    watched.change(2.5, [(100.0, 4.0)])
+    # One unit came to a touch whose mean depth is (3+1)/2 and (4+1)/2, so 2.25.
+    assert watched.told()["ofi_1"] == pytest.approx(1.0 / 2.25)
+
+
+def test_samples_go_on_from_their_content() -> None:
+    first, second = Watched(), Watched()
+    first.whole(-0.5, BIDS, ASKS)
+    first.samples.trade(100.0, 0.5, -1)
+    for at in range(6):
+        first.change(at + 0.5, [(100.0, 2.0 + at)])
+    second.book.restore(first.book.content())
+    second.samples.restore(first.samples.content())
+    second.sequence = first.sequence
+    for watched in (first, second):
+        watched.change(7.5, [(100.0, 0.5)])
+        watched.change(9.5, [(99.0, 0.5)])
+    assert second.samples.content() == first.samples.content()
+    assert second.told() == pytest.approx(first.told(), nan_ok=True)
