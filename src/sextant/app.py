@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import uvicorn
-from litestar import Litestar
+from litestar.types import ASGIApp
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -335,7 +335,7 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def http_settings(application: Litestar) -> uvicorn.Config:
+def http_settings(application: ASGIApp) -> uvicorn.Config:
     """How the application is served: bounded heads, no upgrades, no names of ours in headers."""
     return uvicorn.Config(
         application,

@@ -102,3 +102,39 @@ async def test_a_proxy_on_this_machine_says_who_the_caller_is(server: Served) ->
     )
     forwarded = ask + b"X-Forwarded-For: 198.51.100.4\r\n" + CLOSE
     assert (await server.exchange(forwarded)).startswith(b"HTTP/1.1 401")
+
+
+async def test_answers_in_one_piece_keep_their_order_and_end_as_the_client_wants(server: Served) -> None:
+    _, bearer = await server.api.onboarded()
+    await server.api.discover(bearer)
+    token = bearer["Authorization"]
+    poll = (
+        f"GET /api/v1/opportunities/status/latest HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n".encode()
+    )
+    # Three at once on one connection: whole, by the router, and whole again, which is asked to be the last.
+    answer = await server.exchange(
+        poll + b"X-Request-ID: first-of-three\r\n\r\n" + PING + b"\r\n" + poll + CLOSE
+    )
+    heads = [part for part in answer.split(b"HTTP/1.1 ") if part]
+    assert [head[:3] for head in heads] == [b"200", b"200", b"200"]
+    assert b"x-request-id: first-of-three\r\n" in heads[0]
+    assert b'"status":"ok"' in heads[1]
+    assert b"connection: close\r\n" in heads[2]
+    assert b"connection: close" not in heads[0]
+    body = heads[2].partition(b"\r\n\r\n")[2]
+    assert len(body) == int(heads[2].lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+
+
+async def test_a_poll_of_what_is_known_has_no_body_and_no_length(server: Served) -> None:
+    _, bearer = await server.api.onboarded()
+    await server.api.discover(bearer)
+    known = await server.api.client.get("/api/v1/opportunities/status/latest", headers=bearer)
+    request = (
+        "GET /api/v1/opportunities/status/latest HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: {bearer['Authorization']}\r\nIf-None-Match: {known.headers['ETag']}\r\n"
+    )
+    answer = await server.exchange(request.encode() + CLOSE)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+    assert (body, b"content-length" in head) == (b"", False)
+    assert f"etag: {known.headers['ETag']}".encode() in head

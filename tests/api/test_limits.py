@@ -46,19 +46,17 @@ def test_a_million_callers_take_bounded_room(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_user_has_eight_requests_at_a_time() -> None:
     limits = RateLimits(ManualClock())
-    held = [limits.working("ada") for _ in range(8)]
-    for one in held:
-        one.__enter__()
-    with pytest.raises(RateLimited) as refused, limits.working("ada"):
-        pass
+    for _ in range(8):
+        limits.begin("ada")
+    with pytest.raises(RateLimited) as refused:
+        limits.begin("ada")
     assert refused.value.reason == "concurrency"
-    with limits.working("bob"):
-        pass
-    held[0].__exit__(None, None, None)
-    with limits.working("ada"):
-        pass
-    for one in held[1:]:
-        one.__exit__(None, None, None)
+    limits.begin("bob")
+    limits.end("bob")
+    limits.end("ada")
+    limits.begin("ada")
+    for _ in range(8):
+        limits.end("ada")
     assert limits._busy == {}
 
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from sextant.scans import transitions
 from sextant.scans.records import Found, ScanError, StrategyReport
 from sextant.strategies.catalog import strategies
 from support import scans as make
 from support.api import Api, api_on
-from support.database import sqlite
+from support.database import sent, sqlite
 
 DISCOVER = "/api/v1/opportunities/discover"
 STATUS = "/api/v1/opportunities/status"
@@ -365,17 +364,26 @@ async def test_hot_routes_ask_the_database_little(working: Api) -> None:
     user, bearer = await api.onboarded()
     scan_id = await api.discover(bearer)
     await api.ended(user, scan_id)
-    statements: list[str] = []
-
-    def note(*facts: Any) -> None:
-        if facts[2].startswith("SELECT"):
-            statements.append(facts[2])
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        for path, most in ((f"{STATUS}/{scan_id}", 3), ("/api/v1/auth/me", 3), (f"{RESULTS}/{scan_id}", 12)):
-            statements.clear()
+    for path, most in ((f"{STATUS}/{scan_id}", 3), ("/api/v1/auth/me", 3), (f"{RESULTS}/{scan_id}", 12)):
+        with sent() as statements:
             assert (await api.client.get(path, headers=bearer)).status_code == 200
-            assert 1 <= len(statements) <= most, statements
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+        selects = [text for text, _ in statements if text.startswith("SELECT")]
+        assert len(selects) <= most, selects
+
+
+async def test_a_poll_of_an_ended_scan_is_told_from_memory_and_ages(working: Api) -> None:
+    api = working
+    user, bearer = await api.onboarded()
+    scan_id = await api.discover(bearer)
+    await api.ended(user, scan_id)
+    first = (await api.client.get(f"{STATUS}/{scan_id}", headers=bearer)).json()
+    assert first["partial_results"]
+    api.clock.advance(10)
+    with sent() as statements:
+        later = (await api.client.get(f"{STATUS}/{scan_id}", headers=bearer)).json()
+    assert statements == []
+    for row, before in zip(later["partial_results"], first["partial_results"], strict=True):
+        assert row["age_s"] == pytest.approx(before["age_s"] + 10)
+        assert {**row, "age_s": 0} == {**before, "age_s": 0}
+    assert later["age_s"] == pytest.approx(first["age_s"] + 10)
+    assert {**later, "age_s": 0, "partial_results": []} == {**first, "age_s": 0, "partial_results": []}

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from litestar import Litestar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from sextant.api.hot_door import HotDoor
 from sextant.api.server import Edge, Rooms
 from sextant.confluence.market_wide import Held
 from sextant.confluence.scorer import evaluate
@@ -60,7 +60,7 @@ class Api:
     """The application of a test with who may ask it."""
 
     edge: Edge
-    app: Litestar
+    app: HotDoor
     vault: People
     client: httpx.AsyncClient
     rooms: Rooms

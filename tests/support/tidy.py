@@ -203,6 +203,7 @@ def hidden_import(source: Source) -> list[str]:
 
 
 SUPERVISORS = {
+    "src/sextant/api/hot_door.py": 1,  # a request that did not come by the framework's router
     "src/sextant/scans/crew.py": 1,  # the run of a plug-in
     "src/sextant/scans/worker.py": 1,  # the task of a scan
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Generic, Literal, TypeVar
 
 import msgspec
@@ -33,8 +34,7 @@ Body = TypeVar("Body")
 Query = TypeVar("Query")
 
 
-@dataclass(frozen=True)
-class Call(Generic[Body, Query]):
+class Call(msgspec.Struct, Generic[Body, Query], frozen=True, kw_only=True):
     """A request that has passed every check but that of its object.
 
     Parameters
@@ -121,6 +121,8 @@ class Endpoint:
         Whether callers on this machine need no credential.
     reads_credential
         Whether a public route is told who asks, if a valid credential says so.
+    hot
+        Whether it is asked so often that its requests go past the framework's router.
     """
 
     method: Method
@@ -139,9 +141,10 @@ class Endpoint:
     idempotency: bool = True
     loopback: bool = False
     reads_credential: bool = False
+    hot: bool = False
     media_type: str = "application/json"
 
-    @property
+    @cached_property
     def policy(self) -> Policy:
         """How often it may be called."""
         return POLICIES[self.policy_name or ("anonymous" if self.access == PUBLIC else "default")]

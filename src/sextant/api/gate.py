@@ -5,27 +5,28 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request
 
-from sextant.api.endpoint import PUBLIC, Call, Endpoint, NoBody, Result
-from sextant.api.limits import BODY_BYTES, HEADER_BYTES, URL_BYTES, RateLimits, Standing, check_json
+from sextant.api.endpoint import PUBLIC, Call, Endpoint, NoBody, NoQuery, Result
+from sextant.api.exchange import Exchange
+from sextant.api.limits import BODY_BYTES, HEADER_BYTES, URL_BYTES, RateLimits, check_json
 from sextant.api.problems import Refused, invalid_field
 from sextant.errors import Denied, InputError, NotFound, Unauthenticated
-from sextant.kit.ids import new_id
 from sextant.vault.audit import Origin
 from sextant.vault.keys import MARK, ApiKeys
 from sextant.vault.records import Identity
 from sextant.vault.sessions import Sessions
 
-REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 IDEMPOTENCY_KEY: Final = re.compile(r"[A-Za-z0-9_-]{8,128}")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_NO_FIELDS: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_BODY: Final = NoBody()
+_NO_QUERY: Final = NoQuery()
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Gate:
     keys: ApiKeys
     limits: RateLimits
 
-    async def serve(self, endpoint: Endpoint, request: Request[Any, Any, Any]) -> Result:
+    async def serve(self, endpoint: Endpoint, request: Exchange) -> Result:
         """The handler's answer to a request that passed every check.
 
         Raises
@@ -52,38 +53,39 @@ class Gate:
         SextantError
             Of the first check that refuses.
         """
-        address = address_of(request)
+        address = request.address
         if endpoint.access == PUBLIC:
             self._count(endpoint, request, address)
         check_shape(request)
         fields = read_query(request)
-        raw = await read_body(request) if request.method in _WITH_BODY else b""
+        raw = await read_body(request) if request.scope["method"] in _WITH_BODY else b""
         check_key(endpoint, request.headers)
         who = await self._identify(endpoint, request, address)
         check_permission(endpoint, who)
-        caller = address if who is None else who.user.user_id
-        request.scope["state"]["caller"] = caller
+        caller = request.caller = address if who is None else who.user.user_id
         if endpoint.access != PUBLIC:
             self._count(endpoint, request, address if endpoint.policy.per_address else caller)
-        call = Call(
+        call: Call[Any, Any] = Call(
             who=who,
             body=decode_body(endpoint, raw),
             query=decode_query(endpoint, fields),
-            path={name: str(value) for name, value in request.path_params.items()},
+            path=request.path,
             headers=request.headers,
-            origin=Origin(address, request_id_of(request)),
+            origin=Origin(address, request.request_id),
             url_path=request.scope["path"],
         )
-        with nullcontext() if who is None else self.limits.working(caller):
+        if who is None:
             return await endpoint.handler(call)
+        self.limits.begin(caller)
+        try:
+            return await endpoint.handler(call)
+        finally:
+            self.limits.end(caller)
 
-    def _count(self, endpoint: Endpoint, request: Request[Any, Any, Any], caller: str) -> None:
-        standing: Standing = self.limits.take(endpoint.policy, caller)
-        request.scope["state"]["standing"] = standing
+    def _count(self, endpoint: Endpoint, request: Exchange, caller: str) -> None:
+        request.standing = self.limits.take(endpoint.policy, caller)
 
-    async def _identify(
-        self, endpoint: Endpoint, request: Request[Any, Any, Any], address: str
-    ) -> Identity | None:
+    async def _identify(self, endpoint: Endpoint, request: Exchange, address: str) -> Identity | None:
         header = request.headers.get("authorization")
         if endpoint.reads_credential:
             return await self._known(header, address)
@@ -110,22 +112,7 @@ class Gate:
             return None
 
 
-def request_id_of(request: Request[Any, Any, Any]) -> str:
-    """The caller's id of a request if it has the shape of one, else a fresh one that stays with the request."""
-    state = request.scope["state"]
-    if "request_id" not in state:
-        given = request.headers.get("x-request-id", "")
-        state["request_id"] = given if REQUEST_ID.fullmatch(given) else new_id("req")
-    return str(state["request_id"])
-
-
-def address_of(request: Request[Any, Any, Any]) -> str:
-    """The network address of the caller."""
-    client = request.scope.get("client")
-    return "unknown" if client is None else str(client[0])
-
-
-def check_shape(request: Request[Any, Any, Any]) -> None:
+def check_shape(request: Exchange) -> None:
     """Do nothing if path and headers have the size and spelling of the documented ones.
 
     Raises
@@ -141,12 +128,12 @@ def check_shape(request: Request[Any, Any, Any]) -> None:
         raise Refused("too_large", f"The URL has more than {URL_BYTES} bytes.", reason="url")
     if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
         raise Refused("too_large", f"The headers have more than {HEADER_BYTES} bytes.", reason="header")
-    path = raw_path.partition(b"?")[0].decode("latin-1")
-    if "%" in path or "//" in path or path.endswith("/"):
+    path = raw_path.partition(b"?")[0]
+    if b"%" in path or b"//" in path or path.endswith(b"/"):
         raise NotFound("There is no such path.")
 
 
-def read_query(request: Request[Any, Any, Any]) -> Mapping[str, str]:
+def read_query(request: Exchange) -> Mapping[str, str]:
     """The fields of the query string.
 
     Raises
@@ -154,6 +141,8 @@ def read_query(request: Request[Any, Any, Any]) -> Mapping[str, str]:
     Refused
         If one is given twice.
     """
+    if not request.scope["query_string"]:
+        return _NO_FIELDS
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     fields = dict(pairs)
     if any("\x00" in text for pair in pairs for text in pair):
@@ -163,7 +152,7 @@ def read_query(request: Request[Any, Any, Any]) -> Mapping[str, str]:
     return fields
 
 
-async def read_body(request: Request[Any, Any, Any]) -> bytes:
+async def read_body(request: Exchange) -> bytes:
     """The body, never more of it than allowed.
 
     Raises
@@ -179,7 +168,7 @@ async def read_body(request: Request[Any, Any, Any]) -> bytes:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refused("unsupported_media_type", "Bodies are not compressed.", reason="content_encoding")
     parts, size = [], 0
-    async for part in request.stream():
+    async for part in request.body():
         size += len(part)
         if size > BODY_BYTES:
             raise _too_large()
@@ -233,6 +222,8 @@ def check_permission(endpoint: Endpoint, who: Identity | None) -> None:
 def decode_body(endpoint: Endpoint, raw: bytes) -> Any:
     """The body in its declared shape; without one, that of no fields."""
     shape = endpoint.body or NoBody
+    if not raw and shape is NoBody:
+        return _NO_BODY
     try:
         return msgspec.json.decode(raw or b"{}", type=shape)
     except msgspec.ValidationError as error:
@@ -241,6 +232,8 @@ def decode_body(endpoint: Endpoint, raw: bytes) -> Any:
 
 def decode_query(endpoint: Endpoint, fields: Mapping[str, str]) -> Any:
     """The query string in its declared shape."""
+    if not fields and endpoint.query is NoQuery:
+        return _NO_QUERY
     try:
         return msgspec.convert(fields, endpoint.query, strict=False)
     except msgspec.ValidationError as error:

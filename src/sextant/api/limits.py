@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -98,7 +97,9 @@ class RateLimits:
         now_ns = self._clock.monotonic_ns()
         window_ns = policy.window_s * SECOND_NS
         key = (policy.name, caller)
-        times = self._seen.setdefault(key, deque())
+        times = self._seen.get(key)
+        if times is None:
+            times = self._seen[key] = deque()
         self._seen.move_to_end(key)
         while times and times[0] <= now_ns - window_ns:
             times.popleft()
@@ -119,17 +120,24 @@ class RateLimits:
             return policy
         return msgspec.structs.replace(policy, quota=max(1, policy.quota // self._processes))
 
-    @contextmanager
-    def working(self, caller: str) -> Iterator[None]:
-        """Hold one of the requests a user may have at a time.
+    def begin(self, caller: str) -> None:
+        """Take one of the requests a user may have at a time; give it back with ``end``.
 
         Raises
         ------
         RateLimited
             If eight are being worked on.
         """
-        with _held(self._busy, caller, AT_ONCE):
-            yield
+        busy = self._busy.get(caller, 0)
+        if busy >= AT_ONCE:
+            raise RateLimited(
+                f"{AT_ONCE} requests at a time are allowed.", retry_after_s=1.0, reason="concurrency"
+            )
+        self._busy[caller] = busy + 1
+
+    def end(self, caller: str) -> None:
+        """Give a request back."""
+        _give_back(self._busy, caller)
 
     def open_stream(self, caller: str) -> None:
         """Take one of the streams a user, and the process, may have; give it back with ``close_stream``.
@@ -205,17 +213,6 @@ def _check_keys(body: bytes) -> None:
 
 def _too_deep() -> Refused:
     return Refused("malformed", f"The body is nested more than {JSON_DEPTH} deep.", reason="json_depth")
-
-
-@contextmanager
-def _held(counts: dict[str, int], caller: str, most: int) -> Iterator[None]:
-    if counts.get(caller, 0) >= most:
-        raise RateLimited(f"{most} requests at a time are allowed.", retry_after_s=1.0, reason="concurrency")
-    counts[caller] = counts.get(caller, 0) + 1
-    try:
-        yield
-    finally:
-        _give_back(counts, caller)
 
 
 def _give_back(counts: dict[str, int], caller: str) -> None:

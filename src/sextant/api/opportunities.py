@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Awaitable, Callable, Mapping
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from sextant.api.endpoint import Answer, Call, Endpoint, NoBody, NoQuery
 from sextant.api.opportunity_schemas import OpportunityDetail
@@ -25,6 +26,7 @@ from sextant.api.scan_schemas import (
 )
 from sextant.api.scan_wire import (
     BASE,
+    aged,
     filters,
     results,
     scan_request,
@@ -37,11 +39,12 @@ from sextant.model.account import Account
 from sextant.model.times import iso_ms
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.lifecycle import Caller, Scans
-from sextant.scans.records import ScanStatus
+from sextant.scans.records import Found, ScanStatus
 from sextant.strategies.contract import Strategy
 from sextant.vault.records import User
 from sextant.vault.users import Users
 
+TOLD_KEPT = 256  # answers to polls; ten opportunities each are some 30 KB
 POLL_S = 3  # what earlier clients were told
 SCANS_LOOKED_AT = 10  # api.md 2.3: the median of the last ten scans
 DEGRADED_AT = 10  # api.md 2.4: errors a day
@@ -76,6 +79,7 @@ class OpportunityRoutes:
         self._catalogue = catalogue
         self._account_of = account_of
         self._clock = clock
+        self._told: OrderedDict[str, tuple[StatusBody, Sequence[Found]]] = OrderedDict()
 
     async def discover(self, call: Call[DiscoverBody, NoQuery]) -> Answer:
         """A scan whose row is committed before the answer is given."""
@@ -111,8 +115,21 @@ class OpportunityRoutes:
             headers["Age"] = str(int(age_s(status.as_of_ns, now_ns)))
         if headers["ETag"] in _tags(call.headers.get("if-none-match", "")):
             return Answer(None, 304, headers)
+        return Answer(await self._status_body(status, headers["ETag"], now_ns), headers=headers)
+
+    async def _status_body(self, status: ScanStatus, tag: str, now_ns: int) -> StatusBody:
+        """What a poll is told; what the row says at one version is put into words once."""
+        told = self._told.get(tag)
+        if told is not None:
+            self._told.move_to_end(tag)
+            body, best = told
+            return aged(body, status, best, now_ns)
         best = await self._scans.partial(status.scan_id) if status.found_count else ()
-        return Answer(status_body(status, best, now_ns), headers=headers)
+        body = status_body(status, best, now_ns)
+        self._told[tag] = body, best
+        if len(self._told) > TOLD_KEPT:
+            self._told.popitem(last=False)
+        return body
 
     async def results(self, call: Call[NoBody, NoQuery]) -> Answer:
         """What a scan found; 202 while it runs."""
@@ -249,6 +266,7 @@ class OpportunityRoutes:
                 errors=(304,),
                 proof=("A03", "A04", "A06"),
                 policy_name="scan.poll",
+                hot=True,
             ),
             Endpoint(
                 method="GET",

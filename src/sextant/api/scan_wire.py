@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, TypeVar, get_args
 
+from msgspec.structs import replace
+
 from sextant.api.opportunity_wire import age_s, opportunity, percent
 from sextant.api.scan_schemas import (
     AssetDiscovery,
@@ -160,6 +162,19 @@ def status_body(status: ScanStatus, best: Sequence[Found], now_ns: int) -> Statu
         simulated=status.simulated,
         **stamps(status, now_ns),
         **further,
+    )
+
+
+def aged(body: StatusBody, status: ScanStatus, best: Sequence[Found], now_ns: int) -> StatusBody:
+    """The answer to a later poll of the same version: only what passes with time is told anew."""
+    return replace(
+        body,
+        partial_results=[
+            replace(row, age_s=age_s(item.opportunity.as_of_ns, now_ns))
+            for row, item in zip(body.partial_results, best, strict=True)
+        ],
+        estimated_time_remaining_seconds=status.remaining_s,
+        age_s=None if status.as_of_ns is None else age_s(status.as_of_ns, now_ns),
     )
 
 

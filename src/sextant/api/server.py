@@ -22,7 +22,9 @@ from sextant.api.confluence import ConfluenceRoutes
 from sextant.api.cursors import Cursors
 from sextant.api.diagnostics import DiagnosticRoutes
 from sextant.api.endpoint import Answer, Endpoint, EventStream, Result
-from sextant.api.gate import Gate, request_id_of
+from sextant.api.exchange import Common, Exchange, Reply
+from sextant.api.gate import Gate
+from sextant.api.hot_door import HotDoor
 from sextant.api.limits import RateLimits, Standing
 from sextant.api.market import MarketRoutes
 from sextant.api.monitoring import MonitoringRoutes
@@ -35,6 +37,7 @@ from sextant.api.strategies import StrategyRoutes
 from sextant.api.streaming import StreamResponse
 from sextant.errors import BudgetExceeded, NotFound, SextantError
 from sextant.kit import db_faults, log
+from sextant.kit.at_once import at_once_or
 from sextant.kit.clock import Clock
 from sextant.kit.health import Health, LoopLag
 from sextant.kit.metrics import Metrics
@@ -56,7 +59,6 @@ from sextant.vault.users import Users
 REQUEST_S: Final = 15.0  # api.md 4: a request that takes longer is refused
 SECURITY: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "Cache-Control": "no-store",  # an answer is one person's; routes with an ETag say otherwise
         "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
         "Cross-Origin-Resource-Policy": "same-site",
         "Referrer-Policy": "no-referrer",
@@ -77,7 +79,9 @@ EXPOSED: Final = (
     "X-Request-ID",
 )
 """Headers that pages of configured origins may read."""
+NOT_KEPT: Final = "no-store"  # an answer is one person's; routes with an ETag say otherwise
 _LOG: Final = log.get("api")
+_EXCHANGE: Final = "exchange"  # where the framework's handlers find it again
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
@@ -134,7 +138,7 @@ class Rooms:
     processes: int = 1
 
 
-def create(rooms: Rooms) -> Litestar:
+def create(rooms: Rooms) -> HotDoor:
     """The application; its routes are exactly those of its OpenAPI document."""
     return Edge(rooms).application()
 
@@ -152,24 +156,27 @@ class Edge:
         self._rooms = rooms
         self._limits = RateLimits(rooms.clock, rooms.processes)
         self._gate = Gate(rooms.sessions, rooms.keys, self._limits)
+        self._common: tuple[Origin, Common] | None = None
         self._document = b""
         self.endpoints = self._routes()
         release = rooms.origin().code_version.partition("+")[0]
         self._document = document(self.endpoints, release)
 
-    def application(self) -> Litestar:
-        """The application of all routes."""
+    def application(self) -> HotDoor:
+        """The application of all routes; those that are asked most do not pass the framework's router."""
+        origins = self._rooms.cors_origins
         application = Litestar(
             # Refusals come first: a path that has no handler of OPTIONS yet is given one of the library's.
             [*self._refuse_options(), *(self._route(endpoint) for endpoint in self.endpoints)],
             openapi_config=None,
             logging_config=None,
             request_max_body_size=None,  # the gate bounds bodies before it reads them
-            exception_handlers={Exception: self._failed},
-            cors_config=_cors(self._rooms.cors_origins),
+            exception_handlers={Exception: self._refused},
+            cors_config=_cors(origins),
         )
         _check_inventory(application, self.endpoints)
-        return application
+        hot = [endpoint for endpoint in self.endpoints if endpoint.hot]
+        return HotDoor(application, hot, self._replied, self._failed, origins=bool(origins))
 
     def _routes(self) -> Sequence[Endpoint]:
         rooms = self._rooms
@@ -197,21 +204,33 @@ class Edge:
         """The handler of one route; it is bound to its row and nothing else."""
 
         async def handle(request: Request[Any, Any, Any]) -> Response[bytes]:
-            state = request.scope["state"]
-            state["endpoint"], state["begun_ns"] = endpoint, self._rooms.clock.monotonic_ns()
-            try:
-                result = await asyncio.wait_for(self._gate.serve(endpoint, request), REQUEST_S)
-            except TimeoutError:
-                raise BudgetExceeded(
-                    f"The answer took longer than {REQUEST_S} s.", reason="deadline"
-                ) from None
-            return self._answer(request, result)
+            path = {name: str(value) for name, value in request.path_params.items()}
+            exchange = Exchange(request.scope, request.receive, path, endpoint)
+            request.scope["state"][_EXCHANGE] = exchange
+            result = await self._served(endpoint, exchange)
+            if isinstance(result, EventStream):
+                headers = self._fields(exchange) | dict(SECURITY) | _stated(self._rooms.origin())
+                return StreamResponse(result.frames, headers, self._limits, exchange.caller)
+            return _Whole(self._reply(exchange, result))
 
         path = _PARAMETER.sub(r"{\1:str}", endpoint.path)
         # Each answer carries its own status; the library would forbid bodies by the route's.
         route = HTTPRouteHandler(path, http_method=endpoint.method, status_code=200, name=endpoint.name)
         handler: HTTPRouteHandler = route(handle)
         return handler
+
+    async def _served(self, endpoint: Endpoint, exchange: Exchange) -> Result:
+        exchange.begun_ns = self._rooms.clock.monotonic_ns()
+        try:
+            return await at_once_or(self._gate.serve(endpoint, exchange), REQUEST_S)
+        except TimeoutError:
+            raise BudgetExceeded(f"The answer took longer than {REQUEST_S} s.", reason="deadline") from None
+
+    async def _replied(self, endpoint: Endpoint, exchange: Exchange) -> Reply:
+        result = await self._served(endpoint, exchange)
+        if isinstance(result, EventStream):
+            raise AssertionError(f"{endpoint.name} is a stream and cannot be hot")  # noqa: TRY004  # a defect, no value
+        return self._reply(exchange, result)
 
     def _refuse_options(self) -> list[HTTPRouteHandler]:
         """Handlers that refuse OPTIONS; otherwise the library would answer it for everybody."""
@@ -222,62 +241,67 @@ class Edge:
         paths = dict.fromkeys(_PARAMETER.sub(r"{\1:str}", endpoint.path) for endpoint in self.endpoints)
         return [HTTPRouteHandler(list(paths), http_method="OPTIONS", status_code=200)(refuse)]
 
-    def _answer(self, request: Request[Any, Any, Any], result: Result) -> Response[bytes]:
-        if isinstance(result, EventStream):
-            caller = request.scope["state"]["caller"]
-            return StreamResponse(result.frames, self._headers(request), self._limits, caller)
+    def _reply(self, exchange: Exchange, result: msgspec.Struct | Answer) -> Reply:
+        """The answer that a result is."""
         answer = result if isinstance(result, Answer) else Answer(result)
-        body = _encoded(answer.body)
-        self._count(request, answer.status)
-        return Response(
-            body,
-            status_code=answer.status,
-            media_type=answer.media_type if answer.body is not None else "",
-            headers=self._headers(request) | dict(answer.headers),
-        )
+        fields = self._fields(exchange)
+        if answer.body is not None:
+            fields["Content-Type"] = answer.media_type
+        fields.update(answer.headers)
+        self._count(exchange, answer.status)
+        return Reply(answer.status, _encoded(answer.body), self._alike(), fields)
 
-    def _failed(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-        """The supervisor of requests: every failure becomes a problem, an unknown one an incident."""
-        named = self._named(request, error)
-        problem = problem_of(named, request.scope["path"], request_id_of(request))
-        headers = self._headers(request) | _failure_headers(named)
+    def _failed(self, exchange: Exchange, error: Exception) -> Reply:
+        """The answer to a request that failed: every failure becomes a problem, an unknown one an incident."""
+        named = self._named(exchange, error)
+        problem = problem_of(named, exchange.scope["path"], exchange.request_id)
+        fields = self._fields(exchange) | {"Content-Type": MEDIA_TYPE} | _failure_headers(named)
         if problem.status == 405:
-            headers["Allow"] = ", ".join(self._methods(request.scope["path"]))
+            fields["Allow"] = ", ".join(self._methods(exchange.scope["path"]))
         code = problem.code if problem.reason is None else f"{problem.code}.{problem.reason}"
-        self._count(request, problem.status, code)
-        return Response(
-            _ENCODER.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
-        )
+        self._count(exchange, problem.status, code)
+        return Reply(problem.status, _ENCODER.encode(problem), self._alike(), fields)
 
-    def _named(self, request: Request[Any, Any, Any], error: Exception) -> SextantError:
+    def _refused(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        """The supervisor of requests that came by the framework's router."""
+        exchange = request.scope["state"].get(_EXCHANGE)
+        if exchange is None:
+            exchange = Exchange(request.scope, request.receive, {})
+        return _Whole(self._failed(exchange, error))
+
+    def _named(self, exchange: Exchange, error: Exception) -> SextantError:
         if isinstance(error, SextantError):
             return error
         if isinstance(error, HTTPException) and error.status_code == 404:
             return NotFound("There is no such path.")
         if isinstance(error, HTTPException) and error.status_code == 405:
-            return Refused("method_not_allowed", f"The path has no {request.method}.")
+            return Refused("method_not_allowed", f"The path has no {exchange.scope['method']}.")
         if (meaning := db_faults.named(error)) is not None:
-            _LOG.warning("request.without_database", op=_op(request), reason=meaning.reason)
+            _LOG.warning("request.without_database", op=exchange.op, reason=meaning.reason)
             return meaning
-        incident = self._rooms.watch.incidents.failed(_op(request), error, request_id_of(request))
+        incident = self._rooms.watch.incidents.failed(exchange.op, error, exchange.request_id)
         _LOG.error(
             "request.failed",
             incident=incident,
-            request_id=request_id_of(request),
-            op=_op(request),
+            request_id=exchange.request_id,
+            op=exchange.op,
             exc_info=error,
         )
         return Refused("internal", f"The server failed; the incident is {incident}.")
 
-    def _headers(self, request: Request[Any, Any, Any]) -> dict[str, str]:
+    def _fields(self, exchange: Exchange) -> dict[str, str]:
+        """The header fields that depend on the request."""
+        fields = {"Cache-Control": NOT_KEPT, "X-Request-ID": exchange.request_id}
+        if exchange.standing is not None:
+            fields.update(_rate_headers(exchange.standing))
+        return fields
+
+    def _alike(self) -> Common:
+        """The header fields of every answer while the facts come from one place."""
         origin = self._rooms.origin()
-        headers = dict(SECURITY) | {
-            "X-Request-ID": request_id_of(request),
-            "Sextant-Version": origin.code_version,
-            "Sextant-Feed": origin.feed,
-        }
-        standing: Standing | None = request.scope["state"].get("standing")
-        return headers if standing is None else headers | _rate_headers(standing)
+        if self._common is None or self._common[0] != origin:
+            self._common = origin, Common(dict(SECURITY) | _stated(origin))
+        return self._common[1]
 
     def _methods(self, path: str) -> list[str]:
         return sorted(
@@ -286,13 +310,24 @@ class Edge:
             if re.fullmatch(_PARAMETER.sub("[^/]+", item.path), path) is not None
         )
 
-    def _count(self, request: Request[Any, Any, Any], status: int, code: str | None = None) -> None:
-        begun_ns = request.scope["state"].get("begun_ns")
-        if begun_ns is not None:
-            seconds = (self._rooms.clock.monotonic_ns() - begun_ns) / 1e9
-            self._rooms.metrics.answered(_op(request), str(status), seconds)
+    def _count(self, exchange: Exchange, status: int, code: str | None = None) -> None:
+        if exchange.begun_ns is not None:
+            seconds = (self._rooms.clock.monotonic_ns() - exchange.begun_ns) / 1e9
+            self._rooms.metrics.answered(exchange.op, str(status), seconds)
         if code is not None:
-            self._rooms.metrics.refused(_op(request), code)
+            self._rooms.metrics.refused(exchange.op, code)
+
+
+class _Whole(Response[bytes]):
+    """An answer that is made already, in the shape in which the framework takes one."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(b"", status_code=reply.status)
+        self._reply = reply
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """The application that sends it."""
+        return self._reply
 
 
 def _check_inventory(application: Litestar, endpoints: Sequence[Endpoint]) -> None:
@@ -356,6 +391,5 @@ def _rate_headers(standing: Standing) -> dict[str, str]:
     }
 
 
-def _op(request: Request[Any, Any, Any]) -> str:
-    endpoint: Endpoint | None = request.scope["state"].get("endpoint")
-    return "unknown" if endpoint is None else endpoint.name
+def _stated(origin: Origin) -> dict[str, str]:
+    return {"Sextant-Version": origin.code_version, "Sextant-Feed": origin.feed}
