@@ -129,7 +129,9 @@ async def test_funding_is_told_by_the_hour(venue: DeribitSimulation) -> None:
     ("name", "params", "code"),
     [
         ("ticker", {"instrument_name": "BTC-1JAN30-1-C"}, -32_602),
-        ("get_instruments", {}, -32_602),
+        ("get_book_summary_by_currency", {}, -32_602),
+        ("get_order_book", {"instrument_name": "BTC-PERPETUAL", "depth": "7"}, -32_602),
+        ("get_index_price", {"index_name": "nope_usd"}, -32_602),
         ("get_tradingview_chart_data", {"instrument_name": "BTC-PERPETUAL", "resolution": "7"}, -32_602),
         ("nothing", {}, -32_601),
     ],

@@ -9,10 +9,21 @@ from typing import Any, Final
 import ccxt.async_support as ccxt  # type: ignore[import-untyped]  # ships no types
 
 HOSTS: Final = {
+    "binance": ("https://api.binance.com", "https://fapi.binance.com"),
+    "bybit": ("https://api.{hostname}",),
+    "deribit": ("https://www.deribit.com",),
+    "kucoin": ("https://api.kucoin.com",),
     "kraken": ("https://api.kraken.com",),
     "coinbase": ("https://api.coinbase.com",),
 }
 """Addresses of the real venue, which the client must not ask."""
+
+ONLY: Final[dict[str, dict[str, Any]]] = {
+    "binance": {"fetchMarkets": {"types": ["spot", "linear"]}},
+    "bybit": {"fetchMarkets": {"types": ["spot", "linear"]}},
+    "kucoin": {"fetchMarkets": {"types": ["spot"]}},
+}
+"""Which of a venue's markets are asked for, where fewer than the venue has are simulated."""
 
 
 def _moved(urls: Any, hosts: tuple[str, ...], address: str) -> Any:
@@ -28,7 +39,7 @@ def _moved(urls: Any, hosts: tuple[str, ...], address: str) -> Any:
 @asynccontextmanager
 async def independent(name: str, address: str) -> AsyncIterator[Any]:
     """A client of one venue that asks ``address`` and waits for nobody, with its markets loaded."""
-    client = getattr(ccxt, name)({"enableRateLimit": False})
+    client = getattr(ccxt, name)({"enableRateLimit": False, "options": ONLY.get(name, {})})
     client.urls["api"] = _moved(client.urls["api"], HOSTS[name], address)
     try:
         await client.load_markets()

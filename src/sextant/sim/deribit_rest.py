@@ -78,7 +78,7 @@ class Calls:
     def instruments(self, params: Mapping[str, Any], now_ms: int) -> list[dict[str, Any]]:
         """What is settled in a currency; in one that is not simulated nothing is."""
         kind = params.get("kind")
-        whose = CURRENCIES if params.get("currency") == "any" else (_currency(params),)
+        whose = CURRENCIES if params.get("currency", "any") == "any" else (_currency(params),)
         return [
             self._row(contract, now_ms)
             for currency in whose

@@ -14,6 +14,8 @@ from aiohttp import WSMsgType, web
 
 from sextant.errors import Rejected
 from sextant.sim.books import Book, DepthFeed
+from sextant.sim.deribit_further import Book as ToldBook
+from sextant.sim.deribit_further import FurtherCalls
 from sextant.sim.deribit_market import Contract, DerivativesModel
 from sextant.sim.deribit_rest import INVALID_PARAMS, METHOD_NOT_FOUND, NO_RAW, TOO_MANY, Calls, refused
 from sextant.sim.faults import Fault, FaultPlan
@@ -84,6 +86,8 @@ class DeribitHub:
         self._counters = counters
         self._now = now
         self._calls = Calls(derivatives)
+        self._further = FurtherCalls(self._calls, derivatives, self._told)
+        self._calls.methods |= self._further.methods
         self._sessions: dict[str, Session] = {}
         self._credits: dict[str, tuple[float, int]] = {}
         self._channels: dict[str, _Channel] = {}
@@ -332,6 +336,19 @@ class DeribitHub:
         bids, asks = (_levels(side, contract, "new") for side in ladder.feed.told())
         return {**head, "change_id": ladder.number, "bids": bids, "asks": asks}
 
+    def _told(self, contract: Contract, now_ms: int) -> ToldBook:
+        """The book of a future or perpetual: as its listeners were told last, or of now where nobody listens."""
+        ladder = self._ladder(contract, now_ms)
+        heard = any(
+            channel.kind == "book" and channel.contract == contract for channel in self._channels.values()
+        )
+        if not heard:
+            self._move(ladder, contract, now_ms)
+            if not ladder.feed.same(ladder.book):
+                ladder.feed.push(ladder.book)
+        bids, asks = ladder.feed.told()
+        return ladder.number, sorted(bids, reverse=True), sorted(asks)
+
     def _change(self, contract: Contract, now_ms: int) -> dict[str, Any] | None:
         """What changed since the last notification, or None."""
         if contract.kind == "option":
@@ -361,24 +378,8 @@ class DeribitHub:
         slot = tape.due(now_ms)
         first = self._slots.get(channel.name, slot)
         self._slots[channel.name] = slot
-        index = self._derivatives.index(contract.currency, now_ms)
-        rows = [
-            {
-                "trade_id": one.id,
-                "trade_seq": number * 8 + place,
-                "timestamp": one.time_ms,
-                "instrument_name": contract.name,
-                "price": round(one.ticks * tape.listing.tick / contract.tick) * contract.tick,
-                "amount": max(1, round(one.lots * tape.listing.lot * index / 5 / contract.lot))
-                * contract.lot,
-                "direction": "buy" if one.bought else "sell",
-                "tick_direction": 0 if one.turn > 0 else 2,
-                "index_price": index,
-                "mark_price": index,
-            }
-            for number in range(max(first + 1, slot - 8), slot + 1)
-            for place, one in enumerate(tape.trades(number))
-        ]
+        slots = range(max(first + 1, slot - 8), slot + 1)
+        rows = [row for number in slots for row in self._further.trades(contract, number, now_ms)]
         return rows or None
 
 
