@@ -31,7 +31,14 @@ app.command(prices)
 
 
 @app.command
-def demo(*, host: str = "127.0.0.1", port: int = 8400, seed: int = 7, instruments: int = 240) -> None:
+def demo(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8400,
+    seed: int = 7,
+    instruments: int = 240,
+    venues: str = "bybit,deribit",
+) -> None:
     """Serve a simulated market on this machine: real sockets, every answer marked simulated.
 
     Example: sextant demo --port 8400
@@ -45,15 +52,18 @@ def demo(*, host: str = "127.0.0.1", port: int = 8400, seed: int = 7, instrument
     seed
         Seed of the simulated market; the same seed has the same past.
     instruments
-        How many instruments the simulated venue lists.
+        How many instruments the simulated market has.
+    venues
+        Which simulated venues are followed, by comma.
     """
-    from sextant.cli.serving import run_demo
+    from sextant.cli.serving import Market, run_demo
+    from sextant.config import listed
 
-    asyncio.run(run_demo(host, port, seed, instruments))
+    asyncio.run(run_demo(host, port, Market(seed, instruments, listed(venues))))
 
 
 @app.command
-def serve(*, host: str | None = None, port: int | None = None) -> None:
+def serve(*, host: str | None = None, port: int | None = None, venues: str | None = None) -> None:
     """Serve live markets; when a venue cannot be reached the answers say since when.
 
     Example: SEXTANT_DATABASE_URL=sqlite+aiosqlite:///sextant.db sextant serve
@@ -64,10 +74,12 @@ def serve(*, host: str | None = None, port: int | None = None) -> None:
         Address the API listens on; SEXTANT_HOST by default.
     port
         Port the API listens on; SEXTANT_PORT by default.
+    venues
+        Whose markets are followed, by comma; SEXTANT_VENUES by default.
     """
     from sextant.cli.serving import run_live
 
-    asyncio.run(run_live(host, port))
+    asyncio.run(run_live(host, port, venues))
 
 
 @app.command
@@ -95,12 +107,13 @@ def record(
     *,
     bases: Words = None,
     seconds: float | None = None,
+    venues: str = "bybit",
     url: str | None = None,
     json: Json = False,
 ) -> None:
-    """Record raw frames of a venue with their receive time, one file an hour, safe against a killed process.
+    """Record raw frames of venues with their receive time, one file an hour and venue, safe against a killed process.
 
-    Example: sextant record recordings --bases BTC ETH --seconds 60
+    Example: sextant record recordings --venues bybit,kraken --bases BTC ETH --seconds 60
 
     Parameters
     ----------
@@ -110,14 +123,18 @@ def record(
         Base assets to record; all when absent.
     seconds
         How long; until interrupted when absent.
+    venues
+        Whose frames, by comma.
     url
-        Another address of the venue, as a simulated one prints it.
+        Another address of the venues, as simulated ones print it.
     json
         What was recorded as one JSON object on standard output.
     """
     from sextant.cli.recording import Order, record_frames
+    from sextant.config import listed
 
-    asyncio.run(record_frames(folder, Order(tuple(bases or ()), seconds, url), as_json=json))
+    order = Order(tuple(bases or ()), seconds, url, listed(venues))
+    asyncio.run(record_frames(folder, order, as_json=json))
 
 
 scans = App(name="scan")

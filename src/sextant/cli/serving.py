@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from socket import socket
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from sextant.api.server import account_without_venues
-from sextant.app import Server, assemble, listen, serve
+from sextant.app import Server, Task, assemble, listen, serve
 from sextant.cli.settings import configuration, logging_to
 from sextant.cli.simulating import Addresses, simulated
+from sextant.cli.venue_feeds import (
+    QUOTES,
+    Following,
+    feeds_of,
+    places_of,
+    simulated_at,
+    wanted_of,
+)
 from sextant.cli.version import code_version
-from sextant.config import Config
+from sextant.config import VENUES, Config, listed
 from sextant.errors import Conflict
 from sextant.kit.clock import Clock, SystemClock
 from sextant.kit.http import HttpSettings, RestClient
@@ -36,12 +44,10 @@ from sextant.portfolio.joined import joined
 from sextant.strategies.catalog import strategies
 from sextant.vault.records import User
 from sextant.vault.users import UserSpec
-from sextant.venues.asking import broker_of
 from sextant.venues.backfill import Failure, Plan
 from sextant.venues.backfill import Progress as Filled
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Wanted, Watcher, at
-from sextant.venues.port import Venue
 
 LIVE: Final = "bybit"
 OPTIONS_VENUE: Final = "deribit"
@@ -54,6 +60,17 @@ OPTIONS: Final = Wanted(
     within_days=60.0,  # as far ahead as a strategy of options can be asked to look
 )
 DEMO_EMAIL: Final = "demo@example.org"
+
+
+@dataclass(frozen=True)
+class Market:
+    """A simulated market: its seed, and how many instruments each of its venues lists."""
+
+    seed: int
+    instruments: int
+    venues: tuple[str, ...] = VENUES
+
+
 DEMO_HISTORY: Final = Plan(
     bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
     funding=200,
@@ -62,32 +79,28 @@ DEMO_HISTORY: Final = Plan(
 )
 
 
-async def run_live(host: str | None, port: int | None) -> None:
-    """Serve live markets until asked to stop."""
+async def run_live(host: str | None, port: int | None, venues: str | None = None) -> None:
+    """Serve live markets until asked to stop; ``venues`` are names by comma, the configured ones where it is None."""
     config = configuration()
     limit_memory(config.memory_limit_mb)
     clock = SystemClock()
+    places = places_of(listed(venues) or config.venues)
     bound = listen(host or config.host, config.port if port is None else port)
     with logging_to(config, clock, config.log_format):
-        await _live(config, clock, bound)
+        await _live(config, clock, bound, Following(places, wanted_of(config), config.data_dir))
 
 
-async def _live(config: Config, clock: Clock, bound: socket) -> None:
+async def _live(config: Config, clock: Clock, bound: socket, following: Following) -> None:
     async with assemble(config, clock, "live", code_version(), simulated=False) as server:
-        feed = Feed(venue(LIVE), clock, server.source.learn, Wanted(), _counted(server, LIVE))
-        feed.within(broker_of(venue(LIVE), clock, config.data_dir))
-        server.rooms.watch.attach(reader_of(feed))
-        options = _options(server, venue(OPTIONS_VENUE), clock)
-        await serve(
-            server, bound, [feed.run, options.run], lambda: say(f"Sextant answers on {spoken(bound)}")
-        )
+        feeds = _watched(server, feeds_of(following, clock, server.source.learn, partial(_counted, server)))
+        await serve(server, bound, feeds, lambda: say(f"Sextant answers on {spoken(bound)}"))
 
 
-def _options(server: Server, place: Venue, clock: Clock) -> Feed:
-    """The chains of a venue, watched as every feed is."""
-    feed = Feed(place, clock, server.source.learn, OPTIONS, _counted(server, place.name))
-    server.rooms.watch.attach(reader_of(feed))
-    return feed
+def _watched(server: Server, feeds: Mapping[str, Sequence[Feed]]) -> list[Task]:
+    """What runs the feeds, each venue watched as one."""
+    for some in feeds.values():
+        server.rooms.watch.attach(reader_of(*some))
+    return [feed.run for some in feeds.values() for feed in some]
 
 
 def _counted(server: Server, venue_name: str) -> Watcher:
@@ -95,39 +108,40 @@ def _counted(server: Server, venue_name: str) -> Watcher:
     return Watcher(called=partial(server.rooms.metrics.called, venue_name))
 
 
-async def run_demo(host: str, port: int, seed: int, instruments: int) -> None:
+async def run_demo(host: str, port: int, market: Market) -> None:
     """Serve a simulated market until asked to stop."""
     config = configuration()
     config = _apart(config)
+    places_of(market.venues)
     limit_memory(config.memory_limit_mb)
     clock = SystemClock()
     bound = listen(host, port)
     with logging_to(config, clock, "text" if sys.stderr.isatty() else config.log_format):
-        await _demo(config, clock, bound, (seed, instruments))
+        await _demo(config, clock, bound, market)
 
 
-async def _demo(config: Config, clock: Clock, bound: socket, market: tuple[int, int]) -> None:
-    seed, instruments = market
+async def _demo(config: Config, clock: Clock, bound: socket, market: Market) -> None:
     async with (
-        simulated(seed, instruments) as addresses,
+        simulated(market.seed, market.instruments) as addresses,
         assemble(config, clock, "demo", code_version(), simulated=True) as bare,
         _accounted(bare, addresses, clock) as (server, readers),
     ):
         password = await _demo_user(server)
         with _Shown() as shown:
-            watcher = replace(
-                _counted(server, LIVE), listed=shown.listed, progress=shown.progress, filled=shown.filled
-            )
-            moved = at(venue(LIVE), addresses.rest, addresses.sockets)
-            feed = Feed(
-                moved, clock, server.source.learn, Wanted(most=instruments, history=DEMO_HISTORY), watcher
-            )
-            server.rooms.watch.attach(reader_of(feed))
-            options = _options(server, at(venue(OPTIONS_VENUE), addresses.rest, addresses.sockets), clock)
+            places = simulated_at(market.venues, addresses.rest)
+            # Each simulated venue lists as many as the person asked for, so that a share is all of them.
+            wanted = Wanted(quotes=QUOTES, most=market.instruments * len(places), history=DEMO_HISTORY)
+
+            def watcher(name: str) -> Watcher:
+                bare = _counted(server, name)
+                first = name == market.venues[0]
+                return replace(bare, **shown.told()) if first else bare
+
+            feeds = feeds_of(Following(places, wanted), clock, server.source.learn, watcher)
             await serve(
                 server,
                 bound,
-                [feed.run, options.run, *(reader.watch for reader in readers)],
+                [*_watched(server, feeds), *(reader.watch for reader in readers)],
                 lambda: _welcome(spoken(bound), password, config.data_dir),
             )
 
@@ -204,7 +218,13 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
+    def told(self) -> dict[str, Any]:
+        """What a watcher tells here."""
+        return {"listed": self.listed, "progress": self.progress, "filled": self.filled}
+
     def listed(self, count: int) -> None:
+        if self._instruments:
+            return
         self._instruments = count
         self._task = self._progress.add_task("history", total=None)
         say(f"{count} instruments listed; their history is being fetched.")
@@ -216,8 +236,10 @@ class _Shown:
             say("Long frames are complete: scans are worth starting now.")
 
     def filled(self, failures: Sequence[Failure]) -> None:
-        if self._task is not None:
-            self._progress.remove_task(self._task)
+        if self._task is None:
+            return
+        self._progress.remove_task(self._task)
+        self._task = None
         say(f"History is complete, {len(failures)} pieces could not be had.")
 
 

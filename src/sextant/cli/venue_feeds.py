@@ -90,6 +90,23 @@ def simulated_at(names: Sequence[str], address: str) -> list[Venue]:
     return [at(place, address + below[place.name], sockets + below[place.name]) for place in places_of(names)]
 
 
+def alone(name: str, address: str) -> str:
+    """An address as it would be if the venue did not share its host with other simulated ones; others are unchanged.
+
+    Examples
+    --------
+    >>> alone("kraken", "ws://127.0.0.1:9/kraken/v2"), alone("kraken", "wss://ws.kraken.com/v2")
+    ('ws://127.0.0.1:9/v2', 'wss://ws.kraken.com/v2')
+    """
+    scheme, mark, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    below = SIMULATED_BELOW.get(name, "")
+    shared = bool(below) and f"/{path}/".startswith(f"{below}/")
+    return (
+        f"{scheme}{mark}{host}{f'/{path}'[len(below) :]}" if shared else f"{scheme}{mark}{host}{slash}{path}"
+    )
+
+
 def feeds_of(
     following: Following, clock: Clock, learn: Learn, watcher_of: Callable[[str], Watcher]
 ) -> dict[str, list[Feed]]:

@@ -101,6 +101,7 @@ class LinkState:
     topics: int
     counts: LinkCounts
     silent_s: float | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ class Link:
             len(self._carried),
             replace(self.counts),
             (self._clock.monotonic_ns() - self._heard_ns) / _SECOND_NS if self.counts.frames else None,
+            self._url,
         )
 
     async def run(self) -> None:
