@@ -79,6 +79,8 @@ def script(seed: int, minutes: float) -> list[Mapping[str, Any]]:
         else:
             kind, details = dice.choice(called)
             place = {"call": dice.randrange(5, 5 + int(minutes * 3))}
+        if any(line["at"] == place for line in lines):
+            continue  # two faults of one message are a third kind, which no script names
         lines.append({"seed": number, "at": place, "fault": kind, **details})
     return lines
 
