@@ -8,11 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from sextant.errors import ConfigError
-from sextant.kit.bus import BUDGET_S, Away, Bus
+from sextant.kit.bus import Away, Bus
 from sextant.kit.clock import ManualClock
-from support.valkey import Valkey, valkey
-
-HALF_A_CALL_S = BUDGET_S / 2
+from support.valkey import Valkey, answering, connected, valkey
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +26,8 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 async def bus(server: Valkey, clock: ManualClock) -> AsyncIterator[Bus]:
-    with server.client() as client:
-        client.flushall()
-    made = Bus(server.url, clock)
-    await patient(made, "PING")  # the first connection of a busy machine may take longer than a call may
-    yield made
-    await made.close()
-
-
-async def patient(bus: Bus, *command: str) -> object:
-    for _ in range(50):
-        try:
-            return await bus.call(*command, wait_s=1.0)
-        except Away:
-            await asyncio.sleep(0)
-    raise AssertionError("no answer")
+    async with connected(server, clock) as made:
+        yield made
 
 
 async def test_a_command_is_answered(bus: Bus) -> None:
@@ -75,7 +60,7 @@ async def test_a_store_that_hangs_costs_the_budget_a_few_times_and_then_nothing(
             client.execute_command("CLIENT", "UNPAUSE")
     states = [bus.away]
     clock.advance(2.0)
-    await patient(bus, "PING")
+    await answering(bus)
     states.append(bus.away)
     assert states == [True, False]
     assert bus.counts["failed"] >= 3
@@ -85,7 +70,7 @@ async def test_a_store_that_is_not_there_is_told_once_and_found_again() -> None:
     clock = ManualClock()
     with valkey() as server:
         bus = Bus(server.url, clock)
-        await patient(bus, "PING")
+        await answering(bus)
         server.kill()
         reasons = []
         for _ in range(4):
@@ -96,7 +81,7 @@ async def test_a_store_that_is_not_there_is_told_once_and_found_again() -> None:
         assert set(reasons[:-1]) <= {"unreachable", "timeout"}
         server.start()
         clock.advance(2.0)
-        await patient(bus, "PING")
+        await answering(bus)
         assert not bus.away
         await bus.close()
 
@@ -113,12 +98,16 @@ async def test_a_refusal_is_told_by_its_word_and_no_reason_to_rest(bus: Bus) -> 
     assert bus.counts["replaced"] == 1
 
 
-async def test_a_call_that_is_cancelled_judges_nothing_and_spoils_no_later_answer(bus: Bus) -> None:
-    for _ in range(5):
-        waiting = asyncio.create_task(bus.call("BLPOP", "nothing", "1", wait_s=2.0))
-        await asyncio.sleep(HALF_A_CALL_S / 5)
-        waiting.cancel()
-        await asyncio.wait({waiting})
+@pytest.mark.parametrize("steps", range(14))
+async def test_a_call_that_is_cancelled_at_any_step_ends_and_spoils_no_later_answer(
+    bus: Bus, steps: int
+) -> None:
+    waiting = asyncio.create_task(bus.call("BLPOP", "nothing", "0.1", wait_s=2.0))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
     assert not bus.away
     await bus.call("SET", "a", "mine")
     assert await bus.call("GET", "a") == b"mine"

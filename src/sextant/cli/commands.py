@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from sextant.cli import exits
 from sextant.cli.evidence_commands import evidence
 from sextant.cli.price_commands import prices
-from sextant.cli.process_commands import api, work
+from sextant.cli.process_commands import api, feed, work
 from sextant.cli.user_commands import users
 
 Json = Annotated[bool, Parameter(name="--json", negative="")]
@@ -26,6 +26,7 @@ app = App(
 app.command(users)
 app.command(api)
 app.command(work)
+app.command(feed)
 app.command(evidence)
 app.command(prices)
 

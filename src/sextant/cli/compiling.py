@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from sextant.app import Server, assemble
-from sextant.cli.serving import DEMO_HISTORY, OPTIONS
+from sextant.cli.markets import DEMO_HISTORY, OPTIONS
 from sextant.cli.simulating import Addresses, simulated
 from sextant.cli.version import code_version
 from sextant.config import load

@@ -1,4 +1,4 @@
-"""The commands of processes that share one PostgreSQL, and their options."""
+"""The commands of processes that share one PostgreSQL, or one Redis, and their options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def api(*, host: str | None = None, port: int | None = None) -> None:
 
 
 def work(*, simulated: str | None = None) -> None:
-    """Run the scans of a shared PostgreSQL on a live market of this process. Start as many as are needed.
+    """Run the scans of a shared PostgreSQL. Start as many as are needed.
+
+    With SEXTANT_REDIS_URL set and `sextant feed` running the market comes from there; otherwise from the venues.
 
     Example: SEXTANT_DATABASE_URL=postgresql+asyncpg://sextant@db/sextant sextant work
 
@@ -35,3 +37,20 @@ def work(*, simulated: str | None = None) -> None:
     from sextant.cli.distributed import run_work
 
     asyncio.run(run_work(simulated))
+
+
+def feed(*, shard: str = "1/1", simulated: str | None = None) -> None:
+    """Tell live markets to other processes through a Redis or Valkey; start one for each shard.
+
+    Example: SEXTANT_REDIS_URL=redis://store:6379/0 sextant feed --shard 1/2
+
+    Parameters
+    ----------
+    shard
+        Which part of all instruments, as i/n; feeds 1/n to n/n carry them all.
+    simulated
+        Address of a simulated venue instead, as `sextant simulate` prints it; every answer says so.
+    """
+    from sextant.cli.feeding import run_feed
+
+    asyncio.run(run_feed(shard, simulated))

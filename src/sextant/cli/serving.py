@@ -18,6 +18,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from sextant.api.server import account_without_venues
 from sextant.app import Server, Task, assemble, listen, serve
+from sextant.cli.markets import (
+    DEMO_HISTORY,
+    LIVE,
+    OPTIONS_VENUE,
+    follower_of,
+    present_feed,
+)
+from sextant.cli.saying import say, spoken
 from sextant.cli.settings import configuration, logging_to
 from sextant.cli.simulating import Addresses, simulated
 from sextant.cli.venue_feeds import (
@@ -44,21 +52,11 @@ from sextant.portfolio.joined import joined
 from sextant.strategies.catalog import strategies
 from sextant.vault.records import User
 from sextant.vault.users import UserSpec
-from sextant.venues.backfill import Failure, Plan
+from sextant.venues.backfill import Failure
 from sextant.venues.backfill import Progress as Filled
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Wanted, Watcher, at
 
-LIVE: Final = "bybit"
-OPTIONS_VENUE: Final = "deribit"
-OPTIONS: Final = Wanted(
-    bases=frozenset({"BTC", "ETH"}),
-    quotes=frozenset({"USD"}),
-    most=2_000,
-    history=None,
-    kinds=frozenset({"option"}),
-    within_days=60.0,  # as far ahead as a strategy of options can be asked to look
-)
 DEMO_EMAIL: Final = "demo@example.org"
 
 
@@ -69,14 +67,6 @@ class Market:
     seed: int
     instruments: int
     venues: tuple[str, ...] = VENUES
-
-
-DEMO_HISTORY: Final = Plan(
-    bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
-    funding=200,
-    open_interest=300,
-    account_ratio=0,
-)
 
 
 async def run_live(host: str | None, port: int | None, venues: str | None = None) -> None:
@@ -91,7 +81,12 @@ async def run_live(host: str | None, port: int | None, venues: str | None = None
 
 
 async def _live(config: Config, clock: Clock, bound: socket, following: Following) -> None:
+    card = await present_feed(config, clock, simulated=False)
     async with assemble(config, clock, "live", code_version(), simulated=False) as server:
+        if card is not None:
+            replica = follower_of(server.base, server.source, card, "serve")
+            await serve(server, bound, [replica.run], lambda: say(f"Sextant answers on {spoken(bound)}"))
+            return
         feeds = _watched(server, feeds_of(following, clock, server.source.learn, partial(_counted, server)))
         await serve(server, bound, feeds, lambda: say(f"Sextant answers on {spoken(bound)}"))
 
@@ -252,14 +247,3 @@ def _welcome(address: str, password: str | None, folder: Path) -> None:
     else:
         say(f"Log in as {DEMO_EMAIL} with the password {password} (shown once).")
     say("Ctrl-C ends it.")
-
-
-def spoken(bound: object) -> str:
-    """The address of a bound socket as a person writes it."""
-    host, port = bound.getsockname()[:2]  # type: ignore[attr-defined]  # a bound socket
-    return f"http://{host}:{port}"
-
-
-def say(text: str) -> None:
-    """Tell the person at the terminal."""
-    sys.stderr.write(text + "\n")

@@ -24,6 +24,12 @@ CONNECTIONS: Final = 32
 
 Word = str | bytes | int | float
 
+_WORDS: Final = {"OutOfMemoryError": "OOM", "ReadOnlyError": "READONLY", "NoPermissionError": "NOPERM"}
+"""First words of refusals that the client cuts off, by the name of its error."""
+
+_CANNOT: Final = frozenset({"LOADING", "READONLY", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "WRONGPASS"})
+"""First words of refusals that say nothing of the command."""
+
 _LOG: Final = log.get("bus")
 
 
@@ -95,7 +101,7 @@ class Bus:
             raise Away("The shared store rests after failures.", reason="resting")
         judged = False
         try:
-            answer = await self._bounded(self._client.execute_command(*command), wait_s)
+            answer = await _not_swallowing(self._bounded(self._client.execute_command(*command), wait_s))
             judged = True
         except Away as error:
             judged = True
@@ -164,9 +170,10 @@ class Bus:
 
     def _refused(self, error: Exception) -> Away:
         """A refusal: the store is there, but where it says that it cannot work just now it rests too."""
-        word = str(error).partition(" ")[0][:32]
+        first = str(error).partition(" ")[0]
+        word = _WORDS.get(type(error).__name__) or (first if first.isupper() else "ERR")
         away = Away(f"The shared store refused ({word}): {str(error)[:200]}", reason=word)
-        if word in ("LOADING", "READONLY", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "WRONGPASS"):
+        if word in _CANNOT:
             self._fail(away)
         else:
             self._breaker.succeed()
@@ -179,3 +186,14 @@ class Bus:
         if self._breaker.circuit == "open" and not self._told:
             self._told = True
             _LOG.warning("store.away", reason=error.reason)
+
+
+async def _not_swallowing(answer: Awaitable[Any]) -> Any:
+    """The answer, unless its task was cancelled meanwhile: the client's library loses some cancellations."""
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        return await answer
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError

@@ -68,6 +68,8 @@ class Wanted:
         As :class:`sextant.venues.universe.Terms` states them; what is included is of any quote.
     label
         Stands before the number of each connection, where several feeds of one venue run beside each other.
+    part
+        Of all that is chosen, what is carried here; another process carries the rest. None for all.
     """
 
     bases: frozenset[str] | None = None
@@ -80,6 +82,7 @@ class Wanted:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     label: str = ""
+    part: Callable[[Instrument], bool] | None = None
 
     def terms(self) -> Terms:
         """Who may be followed of those that are wanted."""
@@ -329,7 +332,7 @@ class Feed:
         fitting = SymbolTable(listing for listing in directory.symbols if self._fits(listing))
         facts = await read_quotes(self._venue, client, deadline, fitting)
         self._directory = directory
-        change = self._universe.look(fitting, facts)
+        change = _carried(self._universe.look(fitting, facts), self._wanted.part)
         self._tell(ruled, change, facts)
         return change
 
@@ -374,6 +377,14 @@ class Feed:
         least_s = READS_EACH * len(listings) / self._venue.limits.requests_per_s
         failures = await backfill.run(listings, Deadline(self._clock, max(BACKFILL_S, least_s)), plan)
         self._watcher.filled(failures)
+
+
+def _carried(change: Change, part: Callable[[Instrument], bool] | None) -> Change:
+    """What of a change concerns the part that is carried here."""
+    if part is None:
+        return change
+    entered = tuple(listing for listing in change.entered if part(listing.instrument))
+    return replace(change, entered=entered, left=tuple(name for name in change.left if part(name)))
 
 
 def _wanting(listings: Sequence[Listing]) -> list[Subscription]:

@@ -1,0 +1,130 @@
+"""Where the market of a process comes from: its own sockets, or feeds of other processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from sextant.config import Config
+from sextant.errors import InputError
+from sextant.kit import log
+from sextant.kit.bus import Away, Bus
+from sextant.kit.clock import Clock
+from sextant.model.instrument import Instrument
+from sextant.scans.replica import Replica
+from sextant.scans.shared_market import FeedCard, read_card
+from sextant.scans.source import MarketSource
+from sextant.venues.asking import broker_of
+from sextant.venues.backfill import Plan
+from sextant.venues.catalog import venue
+from sextant.venues.feed import Feed, Learn, Wanted, at
+
+if TYPE_CHECKING:
+    from sextant.app import Base, Task  # a feed runs no scans and need not load what does
+
+PATIENCE_S: Final = 1.0  # the first connection of a busy machine takes longer than a call may later
+TRIES: Final = 3
+LIVE: Final = "bybit"
+OPTIONS_VENUE: Final = "deribit"
+OPTIONS: Final = Wanted(
+    bases=frozenset({"BTC", "ETH"}),
+    quotes=frozenset({"USD"}),
+    most=2_000,
+    history=None,
+    kinds=frozenset({"option"}),
+    within_days=60.0,  # as far ahead as a strategy of options can be asked to look
+)
+DEMO_HISTORY: Final = Plan(
+    bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
+    funding=200,
+    open_interest=300,
+    account_ratio=0,
+)
+
+_LOG: Final = log.get("app")
+
+
+def check_address(simulated: str | None) -> None:
+    """Do nothing if the address of a simulated venue is one, or none is given.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    if simulated is not None and not simulated.startswith(("http://", "https://")):
+        raise InputError(f"--simulated '{simulated}' is not an http:// or https:// address.")
+
+
+def own_feeds(
+    config: Config,
+    clock: Clock,
+    learn: Learn,
+    simulated: str | None,
+    part: Callable[[Instrument], bool] | None = None,
+) -> list[Task]:
+    """The feeds of a process that opens sockets: of live venues, or of a simulated one.
+
+    Parameters
+    ----------
+    part
+        What of the market is carried; None for all.
+    """
+    if simulated is None:
+        feed = Feed(venue(LIVE), clock, learn, Wanted(part=part))
+        feed.within(broker_of(venue(LIVE), clock, config.data_dir))
+        chains = venue(OPTIONS_VENUE)
+    else:
+        sockets = simulated.replace("http", "ws", 1)
+        feed = Feed(
+            at(venue(LIVE), simulated, sockets), clock, learn, Wanted(history=DEMO_HISTORY, part=part)
+        )
+        chains = at(venue(OPTIONS_VENUE), simulated, sockets)
+    return [feed.run, Feed(chains, clock, learn, replace(OPTIONS, part=part)).run]
+
+
+async def present_feed(config: Config, clock: Clock, simulated: bool | None = None) -> FeedCard | None:
+    """What feeds of other processes there are; None without a shared store, or while it is away.
+
+    Parameters
+    ----------
+    simulated
+        What they must be; None for anything.
+
+    Raises
+    ------
+    InputError
+        If they are something else: markets are never mixed.
+    """
+    if config.redis_url is None:
+        return None
+    bus = Bus(config.redis_url, clock)
+    try:
+        card = await _read_patiently(bus)
+    finally:
+        await bus.close()
+    if card is not None and simulated is not None and card.simulated != simulated:
+        found, wanted = ("simulated", "live") if card.simulated else ("live", "simulated")
+        raise InputError(
+            f"The feeds in this store are {found} and this process wants a {wanted} market; use another SEXTANT_REDIS_URL."
+        )
+    return card
+
+
+async def _read_patiently(bus: Bus) -> FeedCard | None:
+    for _ in range(TRIES):
+        try:
+            await bus.call("PING", wait_s=PATIENCE_S)
+            return await read_card(bus)
+        except Away as error:
+            reason = error.reason
+    _LOG.warning("store.absent_at_start", reason=reason)
+    return None
+
+
+def follower_of(base: Base, source: MarketSource, card: FeedCard, name: str) -> Replica:
+    """What keeps a market equal to what the feeds of other processes tell; ``name`` is that of this process."""
+    if base.bus is None:
+        raise AssertionError("feeds are found in a store that is configured")
+    return Replica(source, base.bus, base.clock, card, name)
