@@ -5,7 +5,7 @@ import pytest
 
 from sextant.errors import InputError
 from sextant.scans.records import ScanRequest
-from sextant.scans.universe import choose, tier_of
+from sextant.scans.universe import choose
 from support.views import empty_view
 
 
@@ -38,4 +38,5 @@ def test_tiers_are_bands_and_unknown_turnover_belongs_only_to_any() -> None:
     [(1e8, "tier_institutional"), (5e7, "tier_enterprise"), (99.0, "tier_any"), (float("nan"), None)],
 )
 def test_the_band_of_a_turnover(turnover: float, tier: str | None) -> None:
-    assert tier_of(turnover) == tier
+    universe = choose(empty_view("A"), ScanRequest(), np.array([turnover]))
+    assert universe.tiers == (() if tier is None else (tier,))

@@ -54,15 +54,13 @@ class Universe:
     @property
     def tiers(self) -> tuple[AssetTier, ...]:
         """The bands present in it, highest first; instruments of unknown turnover have none."""
-        present = {tier_of(float(value)) for value in self.turnover_usd[self.chosen]}
-        return tuple(tier for tier, _ in TIER_FLOORS_USD if tier in present)
-
-
-def tier_of(turnover_usd: float) -> AssetTier | None:
-    """The band of a 24 h turnover; None where it is unknown."""
-    if not np.isfinite(turnover_usd):
-        return None
-    return next(tier for tier, floor in TIER_FLOORS_USD if turnover_usd >= floor)
+        known = self.turnover_usd[self.chosen & np.isfinite(self.turnover_usd)]
+        ceiling, present = np.inf, []
+        for tier, floor in TIER_FLOORS_USD:
+            if ((known >= floor) & (known < ceiling)).any():
+                present.append(tier)
+            ceiling = floor
+        return tuple(present)
 
 
 def choose(view: View, request: ScanRequest, turnover_usd: Floats) -> Universe:

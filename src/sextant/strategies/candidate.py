@@ -130,7 +130,7 @@ def _owned(pricing: Pricing, column: int) -> Decimal | None:
     """What lies free of a spot instrument's base at its venue; None where that is less than one order."""
     spec = pricing.view.instruments[column]
     own = spec.instrument
-    if own.kind != "spot":
+    if own.kind != "spot" or not pricing.account.balances:
         return None
     balances = (b for b in pricing.account.balances if (b.venue, b.asset) == (own.venue, own.base))
     free = sum((balance.free or Decimal(0) for balance in balances), Decimal(0))
@@ -141,6 +141,8 @@ def _owned(pricing: Pricing, column: int) -> Decimal | None:
 
 def _opposed(pricing: Pricing, column: int, direction: int) -> Decimal | None:
     """What is held the other way in an instrument; None where that is nothing, or less than one order."""
+    if not pricing.account.positions:
+        return None
     spec = pricing.view.instruments[column]
     held = sum((p.quantity for p in pricing.account.positions if p.instrument == spec.instrument), Decimal(0))
     mid, usd = float(pricing.touch.mid[column]), float(pricing.usd[column])

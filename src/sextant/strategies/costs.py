@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -200,12 +201,12 @@ class Terms:
     pays_funding: bool
     resting: bool = False
 
-    @property
+    @cached_property
     def greatest_usd(self) -> float:
         """The largest size that can be priced on both sides."""
         return min(self.entry.greatest_usd, self.leave.greatest_usd)
 
-    @property
+    @cached_property
     def unknown(self) -> str | None:
         """The first cost that is unknown, or None."""
         facts = (

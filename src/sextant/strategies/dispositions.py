@@ -83,6 +83,7 @@ class Refusals:
         self._verdict = dataclasses.replace(verdict, kept={})
         self._view = view
         self._made: dict[int, Disposition] = {}
+        self._near: dict[float, list[int]] = {}
 
     @property
     def size(self) -> int:
@@ -138,8 +139,7 @@ class Refusals:
         """The nearest of some whose every failed gate is within a distance."""
         wanted = np.zeros(self.size, dtype=np.bool_)
         wanted[columns] = True
-        wanted &= self._worst <= within
-        found = [column for column in self._by_distance if wanted[column]]
+        found = [column for column in self._nearest(within) if wanted[column]]
         return [self.made(column) for column in found[:most]]
 
     @cached_property
@@ -199,16 +199,17 @@ class Refusals:
         worst[own] = np.maximum(counted[own], distances[failing[own], own])
         return worst
 
-    @cached_property
-    def _by_distance(self) -> list[int]:
-        """Those that a gate refused: fewest failed gates first, then the nearest, then by name."""
-        found = np.flatnonzero(np.isfinite(self._worst)).tolist()
-        counts, worst = self.read.failed_counts, self._worst.tolist()
+    def _nearest(self, within: float) -> list[int]:
+        """Those whose every failed gate is within a distance: fewest of them first, then the nearest, then by name."""
+        if within not in self._near:
+            found = np.flatnonzero(self._worst <= within).tolist()
+            counts, worst = self.read.failed_counts, self._worst.tolist()
 
-        def place(column: int) -> tuple[int, float, str]:
-            return counts[column], worst[column], _name(_subject(self._verdict, self._view, column))
+            def place(column: int) -> tuple[int, float, str]:
+                return counts[column], worst[column], _name(_subject(self._verdict, self._view, column))
 
-        return sorted(found, key=place)
+            self._near[within] = sorted(found, key=place)
+        return self._near[within]
 
 
 def refusals(verdict: Verdict, view: View) -> Refusals:

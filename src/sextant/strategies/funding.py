@@ -73,10 +73,36 @@ def forecast_sum(rate: float, settled: Floats, count: int) -> FundingForecast:
     ``f_k = m + (f_0 - m) phi^k``; m = mean without the highest and lowest fifth, phi = lag-1 autocorrelation in
     [0, 0.95]. Without any settled rate m is f_0.
     """
-    mean = rate if not len(settled) else _trimmed_mean(settled)
+    return _read(settled).forecast(rate, count)
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """What past rates say whatever the horizon: the mean without the highest and lowest fifth, None without a rate."""
+
+    mean: float | None
+    phi: float
+    count: int
+
+    def forecast(self, rate: float, count: int) -> FundingForecast:
+        mean, phi = rate if self.mean is None else self.mean, self.phi
+        total = count * mean + (rate - mean) * (1.0 - phi**count) / (1.0 - phi)
+        return FundingForecast(total, count, mean, phi, self.count)
+
+
+def _read(settled: Floats) -> _Settled:
+    mean = _trimmed_mean(settled) if len(settled) else None
     phi = PHI_WHEN_FEW if len(settled) < LEAST_SETTLEMENTS else _autocorrelation(settled)
-    total = count * mean + (rate - mean) * (1.0 - phi**count) / (1.0 - phi)
-    return FundingForecast(total, count, mean, phi, len(settled))
+    return _Settled(mean, phi, len(settled))
+
+
+def _settled(view: View, column: int) -> _Settled:
+    """What the settlements of the last thirty days say of an instrument."""
+    history = view.funding_history.get(view.instruments[column].instrument)
+    if history is None:
+        return _read(np.empty(0))
+    recent = history.time_ns > view.as_of_ns - WINDOW_NS
+    return _read(history.value[recent & np.isfinite(history.value)])
 
 
 def funding_of(view: View, column: int, horizon_s: float) -> FundingForecast | None:
@@ -87,13 +113,11 @@ def funding_of(view: View, column: int, horizon_s: float) -> FundingForecast | N
     interval_s = float(facts.funding_interval_s[column])
     if not (np.isfinite(rate) and interval_s > 0 and next_ns > 0):
         return None
-    history = view.funding_history.get(view.instruments[column].instrument)
-    settled = np.empty(0)
-    if history is not None:
-        recent = history.time_ns > view.as_of_ns - WINDOW_NS
-        settled = history.value[recent & np.isfinite(history.value)]
+    known = view.kept.get(("settled", column))
+    if known is None:
+        known = view.kept["settled", column] = _settled(view, column)
     count = settlements(view.as_of_ns, horizon_s, next_ns, interval_s)
-    return forecast_sum(rate, settled, count)
+    return known.forecast(rate, count)
 
 
 def funding_sums(view: View, horizon_s: float) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final
 
 from sextant.model.account import Grade
 from sextant.model.scorecard import Scorecard
@@ -17,24 +17,13 @@ Cards = Callable[[int, int, float], Scorecard]
 """``card(column, direction, strength)``: the evidence for a signal of the last row."""
 
 
-@runtime_checkable
-class Glancing(Protocol):
-    """Cards that can first be asked for what needs no cost."""
-
-    def __call__(self, column: int, direction: int, strength: float) -> Scorecard:
-        """All of the evidence for a signal of the last row."""
-
-    def glance(self, column: int, direction: int, strength: float) -> Scorecard:
-        """Its counts and its gross figures: what is proved before cost, and how past positions ended."""
-
-
 class Evidence:
     """The evidence for a signal: a glance at what needs no cost, and all of it where that is asked for.
 
     Parameters
     ----------
     cards
-        Where it is from; :class:`Glancing` ones are asked for a glance first.
+        Where it is from; where it has a ``glance`` that is asked first: the counts and the gross figures alone.
     column, direction, strength
         The signal.
     """
@@ -42,11 +31,13 @@ class Evidence:
     def __init__(self, cards: Cards, column: int, direction: int, strength: float) -> None:
         self._signal = column, direction, strength
         self._cards = cards
-        self.glance = cards.glance(*self._signal) if isinstance(cards, Glancing) else cards(*self._signal)
+        look: Cards | None = getattr(cards, "glance", None)
+        self._is_whole = look is None
+        self.glance = (look or cards)(column, direction, strength)
 
     def whole(self) -> Scorecard:
         """All of it."""
-        return self._cards(*self._signal) if isinstance(self._cards, Glancing) else self.glance
+        return self.glance if self._is_whole else self._cards(*self._signal)
 
 
 @dataclass(frozen=True)
