@@ -135,6 +135,18 @@ async def test_books_of_kucoin_are_the_simulators_at_the_same_number(tmp_path: P
         assert there.counters.paths["/api/v1/market/orderbook/level2_100"] == 2
 
 
+async def test_a_book_of_kucoin_is_whole_again_once_it_was_begun_anew(tmp_path: Path) -> None:
+    async with at_kucoin(tmp_path, wanted=Wanted(bases=frozenset({"BTC"}), history=None)) as (there, heard):
+        await heard.until(lambda: heard.valid(KUCOIN))
+        await heard.until(lambda: heard.count(BookSnapshot) == 2, 90)
+        book, listing = heard.state.book(KUCOIN), there.model.find("spot", "BTC-USDT")
+        truth = there.book_at("BTC-USDT", book.sequence)
+        assert listing is not None
+        assert truth is not None
+        assert same(heard, KUCOIN, listing, truth, 90)
+        assert heard.state.counters["book_gaps"] == 0
+
+
 @pytest.mark.parametrize(("fault", "gaps"), [("gap", 1), ("swap", 1), ("duplicate", 0)])
 @pytest.mark.parametrize("market", ["spot", "usdm"])
 async def test_a_change_of_binance_out_of_order_costs_the_book_its_belief_until_it_is_asked_for_again(

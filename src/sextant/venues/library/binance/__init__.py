@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.model.times import INTERVALS
-from sextant.venues.keeping import HeldBooks
 from sextant.venues.library.binance import frames, instruments, limits, rest, talk
 from sextant.venues.library.binance.wire import NAME, SPOT, USDM
 from sextant.venues.port import (
@@ -26,10 +25,11 @@ from sextant.venues.port import (
     Variations,
     Venue,
 )
+from sextant.venues.renewing import RenewedBooks
 
 
-def _keeper(_: Category, symbols: SymbolTable) -> HeldBooks:
-    return HeldBooks(symbols)
+def _keeper(_: Category, symbols: SymbolTable) -> RenewedBooks:
+    return RenewedBooks(symbols)
 
 
 VENUE: Final = Venue(
@@ -84,7 +84,7 @@ VENUE: Final = Venue(
     known_gaps=(
         "COIN-M futures and options are not read.",
         "Open interest is history only: no stream tells it.",
-        "Levels beyond the 500 that a book begins with are known only once they have changed.",
+        "Levels beyond the 500 that a book begins with are known only once they have changed, or it is begun anew.",
         "Orders between ticks, left from before a tick was widened, are left out of books.",
         "Of liquidations the venue tells the last of a second for each instrument.",
     ),

@@ -47,7 +47,7 @@ VENUE: Final = Venue(
     refusal=rest.CODES.refusal,
     known_gaps=(
         "KuCoin Futures and the newer sockets of the unified account are not read.",
-        "Levels beyond the 100 that a book begins with are known only once they have changed.",
+        "Levels beyond the 100 that a book begins with are known only once they have changed, or it is begun anew.",
         "The venue calls no bar final: one closes when the next begins.",
     ),
     variations=Variations(

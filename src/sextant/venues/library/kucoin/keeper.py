@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from sextant.model.events import Event
-from sextant.venues.keeping import HeldBooks, OpenBars
+from sextant.venues.keeping import OpenBars
 from sextant.venues.port import Category, SymbolTable
+from sextant.venues.renewing import RenewedBooks
 
 
-class KucoinKeeper(HeldBooks):
+class KucoinKeeper(RenewedBooks):
     """Holds books back until their beginning is known, and closes bars."""
 
     def __init__(self, _: Category, symbols: SymbolTable) -> None:

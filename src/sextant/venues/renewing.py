@@ -1,0 +1,121 @@
+"""Held books that are begun anew, without a pause, before the price leaves what is known of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from sextant.model.events import BookDelta, BookSnapshot, Event, Level
+from sextant.model.instrument import Instrument
+from sextant.venues.keeping import MOST_HELD, HeldBooks
+from sextant.venues.port import SymbolTable
+
+NEAR_PART: Final = 0.25
+"""Part of the known distance on a side that the price may go: there and back it passes half of what is known."""
+
+LEAST_S: Final = 30.0
+A_BOOK_S: Final = 1.0
+"""Least seconds between two beginnings of a book, and as many more as it has neighbours: one question a second in all."""
+
+_SECOND_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Prices beyond which a book is begun anew, and not before when."""
+
+    low: float
+    high: float
+    from_ns: int
+
+
+class RenewedBooks(HeldBooks):
+    """Books that begin with so many levels a side, and whose farther levels are known only once they change.
+
+    Notes
+    -----
+    As the price moves, levels that were never told come near the best prices, where they are missing: a book of a
+    hundred levels has a hole twenty levels deep within seconds of a strong move. So before that the beginning is
+    asked for again. Until it is there all changes pass and are remembered, and those after it follow it at once.
+
+    Parameters
+    ----------
+    symbols
+        As of `HeldBooks`.
+    """
+
+    def __init__(self, symbols: SymbolTable) -> None:
+        super().__init__(symbols)
+        self._marks: dict[Instrument, _Mark] = {}
+        self._since: dict[Instrument, deque[BookDelta]] = {}
+
+    def take(self, data: bytes, events: list[Event], receive_ns: int) -> list[Event]:
+        """The events without the changes that must wait."""
+        found = super().take(data, events, receive_ns)
+        for event in found:
+            if type(event) is BookDelta:
+                self._follow(event)
+        return found
+
+    def begin(self, snapshot: BookSnapshot) -> list[Event]:
+        """The book and the changes since; none when the changes begin after it, or it is no news."""
+        instrument = snapshot.instrument
+        since = self._since.pop(instrument, None)
+        found = super().begin(snapshot) if since is None else self._renewed(snapshot, since)
+        if found:
+            self._mark(snapshot)
+        return found
+
+    def _renewed(self, snapshot: BookSnapshot, since: deque[BookDelta]) -> list[Event]:
+        instrument = snapshot.instrument
+        later = [change for change in since if change.sequence > snapshot.sequence]
+        if later:
+            reaches = later[0].first_sequence <= snapshot.sequence + 1
+            if not reaches and later[0].previous_sequence != snapshot.sequence:
+                self._since[instrument] = since  # older than all that is remembered
+                return []
+        else:
+            self._last[instrument] = snapshot.sequence
+            self._fresh.add(instrument)
+        return [self._even(snapshot), *(self._shown(change) for change in later)]
+
+    def _follow(self, change: BookDelta) -> None:
+        instrument = change.instrument
+        if instrument not in self._last:
+            return
+        since = self._since.get(instrument)
+        if since is not None:
+            since.append(change)
+            if len(since) >= MOST_HELD:
+                del self._since[instrument]
+            return
+        mark = self._marks.get(instrument)
+        if mark is None or change.receive_ns < mark.from_ns:
+            return
+        if _beyond(change.bids, mark.high, 1.0) or _beyond(change.asks, -mark.low, -1.0):
+            self._since[instrument] = deque((change,))
+            self._wanted[instrument] = None
+
+    def _mark(self, snapshot: BookSnapshot) -> None:
+        if not snapshot.bids or not snapshot.asks:
+            self._marks.pop(snapshot.instrument, None)
+            return
+        bids, asks = ([price for price, _ in side] for side in (snapshot.bids, snapshot.asks))
+        middle = (max(bids) + min(asks)) / 2
+        wait_s = max(LEAST_S, A_BOOK_S * len(self._last))
+        self._marks[snapshot.instrument] = _Mark(
+            low=middle - NEAR_PART * (middle - min(bids)),
+            high=middle + NEAR_PART * (max(asks) - middle),
+            from_ns=snapshot.receive_ns + int(wait_s * _SECOND_NS),
+        )
+
+    def _hold_back(self, instrument: Instrument) -> None:
+        super()._hold_back(instrument)
+        self._since.pop(instrument, None)
+        self._marks.pop(instrument, None)
+
+
+def _beyond(levels: list[Level], limit: float, sign: float) -> bool:
+    """Whether a level is now there above the limit, or, mirrored by the sign, below it."""
+    return any(size > 0.0 and sign * price > limit for price, size in levels)
