@@ -246,3 +246,17 @@ async def test_a_book_can_be_sent_whole_again_or_crossed(fault: dict[str, Any]) 
     crossed = max(ladder.sides["bid"]) >= min(ladder.sides["offer"])
     assert crossed == (fault["fault"] == "crossed")
     assert (books[3]["events"][0]["type"] == "snapshot") == (fault["fault"] == "snapshot")
+
+
+async def test_the_same_seed_and_script_give_the_same_bytes() -> None:
+    heard = []
+    for _ in range(2):
+        script = {"at": {"topic": "ticker:ETH-USD", "message": 3}, "fault": "duplicate"}
+        async with connected(script) as (venue, clock, socket):
+            for channel in ("level2", "market_trades", "ticker", "candles", "heartbeats"):
+                await subscribe(socket, channel, "BTC-USD", "ETH-USD")
+            await drain(socket)
+            await let_pass(venue, clock, 8)
+            heard.append([json.dumps(frame) for frame in await drain(socket)])
+    assert len(heard[0]) > 60
+    assert heard[0] == heard[1]

@@ -230,3 +230,22 @@ async def test_an_address_may_connect_150_times_in_ten_minutes() -> None:
         clock.advance(601)
         async with http.ws_connect(venue.socket_url) as socket:
             assert (await socket.receive_json(timeout=5))["channel"] == "status"
+
+
+async def test_the_same_seed_and_script_give_the_same_bytes() -> None:
+    heard = []
+    for _ in range(2):
+        script = {"at": {"topic": "book-25:ETH/USD", "message": 3}, "fault": "swap", "messages": 2}
+        async with connected(script) as (venue, clock, socket):
+            for channel in ("book", "trade", "ticker", "ohlc"):
+                more = {"depth": 25} if channel == "book" else {}
+                await subscribe(socket, channel, "BTC/USD", "ETH/USD", **more)
+            await drain(socket)
+            await let_pass(venue, clock, 10)
+            await socket.send_json({"method": "ping", "req_id": 987})
+            texts = []
+            while '"req_id":987' not in (text := await socket.receive_str(timeout=5)):
+                texts.append(text)
+            heard.append(texts)
+    assert len(heard[0]) > 60
+    assert heard[0] == heard[1]

@@ -28,6 +28,7 @@ START_NS = 1_790_000_010_000_000_000
 BASES = ("BTC", "ETH", "SOL")
 DEPTH = {"kraken": 25, "coinbase": 1_000}
 JOINT = {"kraken": "/", "coinbase": "-"}
+SOCKET = {"kraken": "/v2", "coinbase": "/"}
 
 
 class Heard:
@@ -73,20 +74,24 @@ class Heard:
 
 
 @asynccontextmanager
-async def kraken(*faults: dict[str, Any], history: Plan | None = None) -> AsyncIterator[Heard]:
+async def kraken(
+    *faults: dict[str, Any], history: Plan | None = None, pace: float = 1.0
+) -> AsyncIterator[Heard]:
     clock = ManualClock(START_NS)
     async with (
-        simulated_kraken.start(clock, seed=7, instruments=24, faults=faults) as venue,
+        simulated_kraken.start(clock, seed=7, instruments=24, faults=faults, pace=pace) as venue,
         fed(Heard("kraken", venue, clock), KRAKEN, venue, history) as heard,
     ):
         yield heard
 
 
 @asynccontextmanager
-async def coinbase(*faults: dict[str, Any], history: Plan | None = None) -> AsyncIterator[Heard]:
+async def coinbase(
+    *faults: dict[str, Any], history: Plan | None = None, pace: float = 1.0
+) -> AsyncIterator[Heard]:
     clock = ManualClock(START_NS)
     async with (
-        simulated_coinbase.start(clock, seed=7, instruments=24, faults=faults) as venue,
+        simulated_coinbase.start(clock, seed=7, instruments=24, faults=faults, pace=pace) as venue,
         fed(Heard("coinbase", venue, clock), COINBASE, venue, history) as heard,
     ):
         yield heard
@@ -124,7 +129,7 @@ async def test_every_book_is_the_simulators_at_every_look(stage: Any) -> None:
 
 @pytest.mark.parametrize("stage", [kraken, coinbase])
 async def test_trades_and_bars_are_the_simulators(stage: Any) -> None:
-    async with stage() as heard:
+    async with stage(pace=0.5) as heard:
         await heard.until(heard.valid)
         begun_ms = heard.venue.now_ms()
         await heard.until(lambda: heard.venue.now_ms() > begun_ms + 330_000, 0.5, 1_000)
@@ -216,6 +221,48 @@ async def test_a_cut_connection_comes_back_with_the_same_subscriptions(stage: An
         after = sorted(topic for session in heard.venue.hub.sessions.values() for topic in session.topics)
         assert after == before
         assert len(before) == 4 * len(BASES)
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
+async def test_a_venue_that_was_away_for_minutes_is_found_again(stage: Any) -> None:
+    async with stage({"at": {"after_s": 5}, "fault": "away", "seconds": 240}, pace=0.2) as heard:
+        await heard.until(heard.valid)
+        await heard.until(lambda: len(heard.of(StreamDown)) > 0)
+        back_ns = START_NS + 245 * 10**9
+        await heard.until(lambda: heard.clock.now_ns() >= back_ns, 1.0)
+        tries = heard.venue.counters.paths[SOCKET[heard.name]]
+        assert 10 <= tries <= 60  # four fifths of what the venue allows an address in five minutes
+        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
+        assert (heard.clock.now_ns() - back_ns) / 1e9 <= 15
+
+
+async def test_a_kraken_in_maintenance_is_left_alone_and_goes_on_by_itself() -> None:
+    async with kraken({"at": {"after_s": 20}, "fault": "maintenance", "seconds": 300}, pace=0.2) as heard:
+        await heard.until(heard.valid)
+        await heard.until(lambda: heard.venue.resting, 1.0)
+        await heard.until(lambda: not heard.venue.resting, 1.0, 500)
+        asked = heard.venue.counters.paths
+        assert asked.get("/0/public/SystemStatus", 0) >= 8  # looked at every half minute
+        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
+async def test_an_instrument_that_is_delisted_is_told_so_and_the_others_go_on(stage: Any) -> None:
+    faults = [
+        {"at": {"after_s": 5}, "fault": "delist", "symbol": f"ETH{joint}USD"} for joint in JOINT.values()
+    ]
+    async with stage(*faults, pace=0.1) as heard:
+        await heard.until(heard.valid)
+
+        def delisted() -> bool:
+            return any(
+                event.spec.status == "delisted" and event.spec.instrument.base == "ETH"
+                for event in heard.of(Listed)
+            )
+
+        await heard.until(delisted, 2.0, 500)  # the list is read again every ten minutes
+        await heard.until(lambda: all(heard.true(base) for base in ("BTC", "SOL")))
+        assert heard.valid("BTC", "SOL")
 
 
 @pytest.mark.parametrize("stage", [kraken, coinbase])

@@ -60,8 +60,8 @@ class CoinbaseSimulation(SpotVenue):
         self.counters.bans += 1
         self._banned_until[address] = self.now_ms() + BAN_MS
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """The reply to any request that reaches the port."""
+    async def reply(self, request: web.Request) -> web.StreamResponse:
+        """The reply to any request that reaches the port while the venue is there."""
         now_ms, path, address = self.now_ms(), request.path, request.remote or "unknown"
         if now_ms < self._banned_until.get(address, 0):
             self.counters.after_ban += 1

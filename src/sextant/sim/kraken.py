@@ -118,8 +118,8 @@ class KrakenSimulation(SpotVenue):
         """Tell the clients that maintenance has begun or ended."""
         self._hub.announce("maintenance" if resting else "online")
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        """The reply to any request that reaches the port."""
+    async def reply(self, request: web.Request) -> web.StreamResponse:
+        """The reply to any request that reaches the port while the venue is there."""
         now_ms, path, address = self.now_ms(), request.path, request.remote or "unknown"
         if path == _SOCKET:
             if not self._allowance.connect(address, now_ms):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Final
+
+from aiohttp import web
 
 from sextant.errors import InputError
 from sextant.kit.clock import Clock
@@ -40,11 +43,16 @@ class SpotVenue(ABC):
         self._clock = clock
         self._skew_ms = 0
         self._resumes_ms = 0
+        self._away_until_ms = 0
         self.model = model
         self.plan = plan
         self.counters = Counters()
         self.live = Live(model, pace)
         self.base_url = ""
+
+    @abstractmethod
+    async def reply(self, request: web.Request) -> web.StreamResponse:
+        """The reply to any request that reaches the port while the venue is there."""
 
     @abstractmethod
     def lock(self, address: str) -> None:
@@ -92,6 +100,9 @@ class SpotVenue(ABC):
             self._skew_ms += int(fault.number("seconds", 0) * 1_000)
         elif fault.kind == "banned":
             self.lock(address)
+        elif fault.kind == "away":
+            self._away_until_ms = self.now_ms() + int(fault.number("seconds", 600) * 1_000)
+            self.hub.strike_all(replace(fault, kind="reset"))
         elif fault.kind == "maintenance":
             self._resumes_ms = self.now_ms() + int(fault.number("seconds", 600) * 1_000)
             self.rest(resting=True)
@@ -100,6 +111,15 @@ class SpotVenue(ABC):
             change("spot", str(fault.options.get("symbol", "")))
         else:
             self.hub.strike_all(fault)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The reply to any request that reaches the port; nothing but the end of the connection while it is away."""
+        if self.now_ms() < self._away_until_ms and request.transport is not None:
+            self.counters.while_away += 1
+            self.counters.paths[request.path] = self.counters.paths.get(request.path, 0) + 1
+            request.transport.abort()
+            return web.Response()
+        return await self.reply(request)
 
     async def run(self) -> None:
         """Let time pass until cancelled."""
