@@ -102,7 +102,7 @@ def cluster(
     folder: Path, apis: int, workers: int, people_count: int, instruments: int = 6
 ) -> Iterator[Cluster]:
     """A running cluster; everything is ended with the block."""
-    with postgresql() as url, _venue(folder, instruments) as address:
+    with postgresql() as url, simulated_venue(folder, instruments) as address:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
         environ |= {
             "SEXTANT_DATA_DIR": str(folder / "data"),
@@ -136,7 +136,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def _venue(folder: Path, instruments: int) -> Iterator[str]:
+def simulated_venue(folder: Path, instruments: int) -> Iterator[str]:
     """The address of a simulated venue in a process of its own."""
     command = [
         sys.executable,

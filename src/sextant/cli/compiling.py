@@ -11,8 +11,9 @@ from typing import Final
 from rich.console import Console
 
 from sextant.app import Server, assemble
-from sextant.cli.markets import DEMO_HISTORY, OPTIONS
+from sextant.cli.markets import DEMO_HISTORY
 from sextant.cli.simulating import Addresses, simulated
+from sextant.cli.venue_feeds import OPTIONS
 from sextant.cli.version import code_version
 from sextant.config import load
 from sextant.errors import ConfigError

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from sextant.cli.venue_feeds import OPTIONS, Following, feeds_of, places_of, wanted_of
 from sextant.config import Config
 from sextant.errors import InputError
 from sextant.kit import log
@@ -15,10 +16,9 @@ from sextant.model.instrument import Instrument
 from sextant.scans.replica import Replica
 from sextant.scans.shared_market import FeedCard, read_card
 from sextant.scans.source import MarketSource
-from sextant.venues.asking import broker_of
 from sextant.venues.backfill import Plan
 from sextant.venues.catalog import venue
-from sextant.venues.feed import Feed, Learn, Wanted, at
+from sextant.venues.feed import Learn, Wanted, Watcher, at
 
 if TYPE_CHECKING:
     from sextant.app import Base, Task  # a feed runs no scans and need not load what does
@@ -27,14 +27,7 @@ PATIENCE_S: Final = 1.0  # the first connection of a busy machine takes longer t
 TRIES: Final = 3
 LIVE: Final = "bybit"
 OPTIONS_VENUE: Final = "deribit"
-OPTIONS: Final = Wanted(
-    bases=frozenset({"BTC", "ETH"}),
-    quotes=frozenset({"USD"}),
-    most=2_000,
-    history=None,
-    kinds=frozenset({"option"}),
-    within_days=60.0,  # as far ahead as a strategy of options can be asked to look
-)
+SIMULATED_MOST: Final = 300  # instruments of one simulated venue
 DEMO_HISTORY: Final = Plan(
     bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
     funding=200,
@@ -71,17 +64,17 @@ def own_feeds(
     part
         What of the market is carried; None for all.
     """
+    options = replace(OPTIONS, part=part)
     if simulated is None:
-        feed = Feed(venue(LIVE), clock, learn, Wanted(part=part))
-        feed.within(broker_of(venue(LIVE), clock, config.data_dir))
-        chains = venue(OPTIONS_VENUE)
+        wanted = replace(wanted_of(config), part=part)
+        following = Following(places_of(config.venues), wanted, config.data_dir, options)
     else:
         sockets = simulated.replace("http", "ws", 1)
-        feed = Feed(
-            at(venue(LIVE), simulated, sockets), clock, learn, Wanted(history=DEMO_HISTORY, part=part)
-        )
-        chains = at(venue(OPTIONS_VENUE), simulated, sockets)
-    return [feed.run, Feed(chains, clock, learn, replace(OPTIONS, part=part)).run]
+        places = [at(venue(name), simulated, sockets) for name in (LIVE, OPTIONS_VENUE)]
+        wanted = Wanted(most=SIMULATED_MOST * len(places), history=DEMO_HISTORY, part=part)
+        following = Following(places, wanted, options=options)
+    feeds = feeds_of(following, clock, learn, lambda _: Watcher())
+    return [feed.run for some in feeds.values() for feed in some]
 
 
 async def present_feed(config: Config, clock: Clock, simulated: bool | None = None) -> FeedCard | None:
