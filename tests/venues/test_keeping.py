@@ -55,6 +55,12 @@ def test_a_beginning_that_is_too_old_is_asked_for_again() -> None:
     assert numbers(books.begin(whole(6))) == [6, 9]
 
 
+def test_a_beginning_that_the_first_change_names_is_in_time_though_numbers_lie_between() -> None:
+    books = HeldBooks(TABLE)
+    fed(books, change(25, 40, previous=7), change(48, 50, previous=40))
+    assert numbers(books.begin(whole(7))) == [7, 40, 50]
+
+
 def test_an_old_beginning_of_a_known_book_is_no_news_and_a_later_one_is() -> None:
     books = HeldBooks(TABLE)
     books.begin(whole(5))

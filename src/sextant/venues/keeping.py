@@ -66,7 +66,7 @@ class HeldBooks:
         if known is not None and snapshot.sequence <= known:
             return []
         held = [change for change in self._held.get(instrument, ()) if change.sequence > snapshot.sequence]
-        if held and held[0].first_sequence > snapshot.sequence + 1:
+        if held and not follows(held[0], snapshot):
             self._wanted[instrument] = None
             return []
         self._held.pop(instrument, None)
@@ -139,6 +139,11 @@ class HeldBooks:
             held = self._held[change.instrument] = deque(maxlen=MOST_HELD)
             self._wanted[change.instrument] = None
         held.append(change)
+
+
+def follows(change: BookDelta, snapshot: BookSnapshot) -> bool:
+    """Whether a change may be the first after a beginning: it folds the next number, or names the beginning's own."""
+    return change.first_sequence <= snapshot.sequence + 1 or change.previous_sequence == snapshot.sequence
 
 
 def _on_tick(ratio: float) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sextant.model.events import BookDelta, BookSnapshot, Event, Level
 from sextant.model.instrument import Instrument
-from sextant.venues.keeping import MOST_HELD, HeldBooks
+from sextant.venues.keeping import MOST_HELD, HeldBooks, follows
 from sextant.venues.port import SymbolTable
 
 NEAR_PART: Final = 0.25
@@ -70,12 +70,10 @@ class RenewedBooks(HeldBooks):
     def _renewed(self, snapshot: BookSnapshot, since: deque[BookDelta]) -> list[Event]:
         instrument = snapshot.instrument
         later = [change for change in since if change.sequence > snapshot.sequence]
-        if later:
-            reaches = later[0].first_sequence <= snapshot.sequence + 1
-            if not reaches and later[0].previous_sequence != snapshot.sequence:
-                self._since[instrument] = since  # older than all that is remembered
-                return []
-        else:
+        if later and not follows(later[0], snapshot):
+            self._since[instrument] = since  # older than all that is remembered
+            return []
+        if not later:
             self._last[instrument] = snapshot.sequence
             self._fresh.add(instrument)
         return [self._even(snapshot), *(self._shown(change) for change in later)]
