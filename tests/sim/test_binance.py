@@ -171,6 +171,20 @@ async def test_one_seed_is_one_history() -> None:
     assert told[0] == told[1]
 
 
+async def test_a_venue_that_is_away_answers_nobody_until_it_is_back() -> None:
+    async with asking({"at": {"after_s": 5}, "fault": "away", "seconds": 60}) as there:
+        async with there.http.ws_connect(there.venue.socket_url("linear")) as socket:
+            there.clock.advance(5)
+            there.venue.pump()
+            closed = (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.ERROR)
+            assert (await socket.receive(timeout=5)).type in closed
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await there.reply("/api/v3/ping")
+        there.clock.advance(60)
+        assert (await there.reply("/api/v3/ping"))[0] == 200
+        assert there.venue.counters.while_away >= 1
+
+
 async def test_impossible_scenes_are_refused() -> None:
     with pytest.raises(InputError, match="The clock shows"):
         async with start(ManualClock(0)):

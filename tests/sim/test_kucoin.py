@@ -98,6 +98,22 @@ async def test_scripts_hit_changes_of_a_book_as_they_say(fault: str, gaps: int) 
         assert there.venue.plan.history == [(f"push 6 {BOOK}", fault)]
 
 
+async def test_a_venue_that_is_away_answers_nobody_until_it_is_back() -> None:
+    async with (
+        asking({"at": {"after_s": 5}, "fault": "away", "seconds": 60}) as there,
+        there.socket() as socket,
+    ):
+        there.clock.advance(5)
+        there.venue.pump()
+        closed = (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.ERROR)
+        assert (await socket.receive(timeout=5)).type in closed
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await there.reply("/api/v1/timestamp")
+        there.clock.advance(60)
+        assert (await there.reply("/api/v1/timestamp"))[0] == 200
+        assert there.venue.counters.while_away >= 1
+
+
 async def test_impossible_scenes_are_refused() -> None:
     with pytest.raises(InputError, match="The clock shows"):
         async with start(ManualClock(0)):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final, Unpack
 
 import orjson
@@ -63,6 +64,7 @@ class BinanceSimulation:
     def __init__(self, clock: Clock, model: MarketModel, pace: float, plan: FaultPlan) -> None:
         self._clock = clock
         self._skew_ms = 0
+        self._away_until_ms = 0
         self._stops_ms: int | None = None
         self.model = model
         self.counters = Counters()
@@ -131,6 +133,10 @@ class BinanceSimulation:
             self._skew_ms += int(fault.number("seconds", 0) * 1_000)
         elif fault.kind == "banned":
             self._limits.ban("127.0.0.1", now_ms)
+        elif fault.kind == "away":
+            self._away_until_ms = now_ms + int(fault.number("seconds", 600) * 1_000)
+            for hub in self._hubs.values():
+                hub.strike_all(replace(fault, kind="reset"))
         elif fault.kind == "maintenance":
             self._stops_ms = now_ms + int(fault.number("seconds", 600) * 1_000)
             for hub in self._hubs.values():
@@ -156,6 +162,10 @@ class BinanceSimulation:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The reply to any request that reaches the port."""
         now_ms, path, address = self.now_ms(), request.path, request.remote or "unknown"
+        if now_ms < self._away_until_ms and request.transport is not None:
+            self.counters.while_away += 1
+            request.transport.abort()
+            return web.Response()
         if path.startswith(_USDM_SOCKETS) or path.partition("/")[2].partition("/")[0] in ("stream", "ws"):
             return await self._open(request, address, now_ms)
         self.counters.requests += 1

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final, Unpack
 
 import orjson
@@ -71,6 +72,7 @@ class KucoinSimulation:
     def __init__(self, clock: Clock, model: MarketModel, pace: float, plan: FaultPlan) -> None:
         self._clock = clock
         self._skew_ms = 0
+        self._away_until_ms = 0
         self.model = model
         self.counters = Counters()
         self.plan = plan
@@ -126,6 +128,9 @@ class KucoinSimulation:
         elif fault.kind in ("delist", "retick"):
             change = self._live.delist if fault.kind == "delist" else self._live.retick
             change("spot", str(fault.options.get("symbol", "")))
+        elif fault.kind == "away":
+            self._away_until_ms = self.now_ms() + int(fault.number("seconds", 600) * 1_000)
+            self._hub.strike_all(replace(fault, kind="reset"))
         elif fault.kind == "maintenance":
             self._answers.opens_ms = self.now_ms() + int(fault.number("seconds", 600) * 1_000)
         else:
@@ -144,6 +149,10 @@ class KucoinSimulation:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The reply to any request that reaches the port."""
         now_ms, path, address = self.now_ms(), request.path, request.remote or "unknown"
+        if now_ms < self._away_until_ms and request.transport is not None:
+            self.counters.while_away += 1
+            request.transport.abort()
+            return web.Response()
         if path == _SOCKET:
             if not within(self._connects.setdefault(address, deque()), now_ms, CONNECTS_MS, CONNECTS):
                 return _told(429, {"code": _TOO_MANY, "msg": "Too many requests"}, {})
