@@ -25,6 +25,7 @@ def test_each_setting_has_effect() -> None:
         "database_url": "postgresql+asyncpg://u:p@host/db",
         "replica_url": "postgresql+asyncpg://u:p@replica/db",
         "redis_url": "redis://host:6379/0",
+        "traces_url": "http://collector:4318",
         "memory_limit_mb": "2048",
         "api_processes": "3",
         "host": "0.0.0.0",  # noqa: S104  # a value, nothing is bound
@@ -48,6 +49,15 @@ def test_each_setting_has_effect() -> None:
     for name, value in values.items():
         changed = load({"HOME": "/home/ada", f"SEXTANT_{name.upper()}": value})
         assert getattr(changed, name) != getattr(plain, name), name
+
+
+def test_a_collector_of_traces_is_named_as_everywhere_or_for_this_program_alone() -> None:
+    everywhere = {"HOME": "/h", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318"}
+    assert load(everywhere).traces_url == "http://a:4318"
+    assert load(everywhere | {"SEXTANT_TRACES_URL": "http://b:4318"}).traces_url == "http://b:4318"
+    assert load({"HOME": "/h", "OTEL_EXPORTER_OTLP_ENDPOINT": ""}).traces_url is None
+    secret = load({"HOME": "/h", "SEXTANT_TRACES_URL": "http://user:canary@c:4318"})
+    assert "canary" not in secret.describe()["traces_url"]
 
 
 def test_an_unknown_setting_is_named() -> None:

@@ -32,6 +32,7 @@ from sextant.kit.health import Health, LoopLag, Probe, database_probe, disk_prob
 from sextant.kit.ids import new_fraction
 from sextant.kit.metrics import Metrics
 from sextant.kit.notices import Notices
+from sextant.kit.traces import open_traces
 from sextant.market.state import MarketState
 from sextant.model.view import Feed
 from sextant.monitoring.gauges import add_gauges
@@ -186,7 +187,8 @@ class Server:
 async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
     """The database of a process, its schema at this release if it can be reached now; closed at the end."""
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    metrics = Metrics(clock)
+    traces = open_traces(config.traces_url, clock)
+    metrics = Metrics(clock, traces)
     db = open_engine(config.database_url)
     replica = db if config.replica_url is None else open_engine(config.replica_url)
     bus = None if config.redis_url is None else Bus(config.redis_url, clock)
@@ -201,6 +203,7 @@ async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
             await bus.close()
         await db.dispose()
         await replica.dispose()
+        await asyncio.to_thread(traces.close)
 
 
 @asynccontextmanager

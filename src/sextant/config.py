@@ -16,6 +16,9 @@ PREFIX: Final = "SEXTANT_"
 RESERVED: Final = frozenset({"SEXTANT_DATA"})
 """Names that belong to others: the folder of recorded data that tests read."""
 
+OTLP_ENDPOINT: Final = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""The name under which every program that sends traces is told where to."""
+
 SECRET_SETTINGS: Final = frozenset(
     {"token_key", "token", "coingecko_demo_key", "coingecko_pro_key", "coincap_key"}
 )
@@ -75,6 +78,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Secret of at least 32 bytes that signs access tokens; made once and kept in the data folder by default.
     token
         Access token or personal API key that commands send to a server.
+    traces_url
+        Base URL of an OpenTelemetry collector (OTLP over HTTP) that takes traces; none by default.
+        ``OTEL_EXPORTER_OTLP_ENDPOINT`` sets it, too.
     log_format, log_level
         How events are written to standard error, and from which level.
     """
@@ -99,6 +105,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cors_origins: tuple[str, ...] = ()
     token_key: str | None = None
     token: str | None = None
+    traces_url: str | None = None
     log_format: LogFormat = "json"
     log_level: LogLevel = "info"
 
@@ -151,6 +158,7 @@ def load(environ: Mapping[str, str]) -> Config:
         cors_origins=listed(given.get("cors_origins")),
         token_key=given.get("token_key") or None,
         token=given.get("token") or None,
+        traces_url=given.get("traces_url") or environ.get(OTLP_ENDPOINT, "").strip() or None,
         log_format=_choice("log_format", given.get("log_format") or "json", get_args(LogFormat)),
         log_level=_choice("log_level", given.get("log_level") or "info", get_args(LogLevel)),
     )
@@ -223,7 +231,7 @@ def _shown(name: str, value: Any) -> str:
         return "***"
     if name in ("database_url", "replica_url"):
         return _without_password(value)
-    if name == "redis_url":
+    if name in ("redis_url", "traces_url"):
         return _without_password(value.partition("?")[0])
     return ", ".join(value) or "-" if isinstance(value, tuple) else str(value)
 

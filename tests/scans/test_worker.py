@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,9 @@ class Told:
     def __init__(self) -> None:
         self.strategies: list[tuple[str, str]] = []
         self.scans: list[tuple[str, bool]] = []
+
+    def scanning(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def evaluated(self, strategy: str, outcome: str, seconds: float) -> None:
         assert seconds >= 0

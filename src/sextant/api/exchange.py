@@ -13,6 +13,7 @@ from litestar.types import Receive, Scope, Send
 from sextant.api.endpoint import Endpoint
 from sextant.api.limits import Standing
 from sextant.kit.ids import new_id
+from sextant.kit.traces import Open
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 WHOLE: Final = "sextant.whole"
@@ -37,7 +38,9 @@ class Exchange:
         Monotonic time at which it was taken up; None where its time is not counted.
     """
 
-    __slots__ = ("_headers", "_id", "begun_ns", "caller", "endpoint", "path", "receive", "scope", "standing")
+    __slots__ = (
+        "_headers", "_id", "begun_ns", "caller", "endpoint", "path", "receive", "scope", "span", "standing",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Exchange:
         self.endpoint = endpoint
         self.begun_ns = begun_ns
         self.caller = ""
+        self.span: Open | None = None
         self.standing: Standing | None = None
         self._headers: dict[str, str] | None = None
         self._id: str | None = None

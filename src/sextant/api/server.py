@@ -209,6 +209,7 @@ class Edge:
             request.scope["state"][_EXCHANGE] = exchange
             result = await self._served(endpoint, exchange)
             if isinstance(result, EventStream):
+                self._traced(exchange, "stream")
                 headers = self._fields(exchange) | dict(SECURITY) | _stated(self._rooms.origin())
                 return StreamResponse(result.frames, headers, self._limits, exchange.caller)
             return _Whole(self._reply(exchange, result))
@@ -221,6 +222,7 @@ class Edge:
 
     async def _served(self, endpoint: Endpoint, exchange: Exchange) -> Result:
         exchange.begun_ns = self._rooms.clock.monotonic_ns()
+        exchange.span = self._rooms.metrics.traces.begin("request", endpoint.name)
         try:
             return await at_once_or(self._gate.serve(endpoint, exchange), REQUEST_S)
         except TimeoutError:
@@ -314,8 +316,13 @@ class Edge:
         if exchange.begun_ns is not None:
             seconds = (self._rooms.clock.monotonic_ns() - exchange.begun_ns) / 1e9
             self._rooms.metrics.answered(exchange.op, str(status), seconds)
+            self._traced(exchange, str(status))
         if code is not None:
             self._rooms.metrics.refused(exchange.op, code)
+
+    def _traced(self, exchange: Exchange, outcome: str) -> None:
+        self._rooms.metrics.traces.end(exchange.span, outcome)
+        exchange.span = None
 
 
 class _Whole(Response[bytes]):

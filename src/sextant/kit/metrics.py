@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -15,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from sextant.kit.clock import Clock
 from sextant.kit.rolling import Rolling
+from sextant.kit.traces import NoTraces, Traces
 
 MEDIA_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 BOUNDS_S: Final = (
@@ -62,10 +64,13 @@ class Metrics:
     ----------
     clock
         Whose time the windows of parts follow.
+    traces
+        Told of each statement, strategy and call as it ends, and of scans and requests as they go.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, traces: Traces | None = None) -> None:
         self._clock = clock
+        self.traces: Traces = NoTraces() if traces is None else traces
         self.registry = CollectorRegistry()
         self._requests = self._histogram(
             "sextant_http_request_seconds",
@@ -114,14 +119,20 @@ class Metrics:
 
     def queried(self, op: str, seconds: float, failed: bool = False) -> None:
         """Count a statement; ``op`` is its verb and its table."""
+        self.traces.ended("statement", op, "failed" if failed else "ok", seconds)
         self._queries.labels(op).observe(seconds)
         self.part("database").add(seconds, failed=failed)
         self.part("slo:db").add(seconds, failed=failed or seconds > QUERY_SLO_S)
         if seconds >= SLOW_QUERY_S:
             self._slow.append((self._clock.monotonic_ns(), op, seconds))
 
+    def scanning(self) -> AbstractContextManager[None]:
+        """A block in which a scan is run; what ends in it is traced as part of it."""
+        return self.traces.around("scan", "run")
+
     def scanned(self, outcome: str, seconds: float, *, whole: bool) -> None:
         """Count an ended scan; ``whole`` if every strategy of it ended by itself."""
+        self.traces.outcome(outcome)
         self._scans.labels(outcome).observe(seconds)
         self.part("scans").add(seconds, failed=outcome in ("late", "failed"))
         self.part("slo:scan-latency").add(seconds, failed=seconds > SCAN_SLO_S)
@@ -131,12 +142,14 @@ class Metrics:
         """Count a strategy that ended in a scan; one that was skipped took no time worth telling."""
         self._runs.labels(strategy, outcome).inc()
         if outcome != "skipped":
+            self.traces.ended("strategy", strategy, outcome, seconds)
             self._strategies.labels(strategy).observe(seconds)
             self.part(f"strategy:{strategy}").add(seconds, failed=outcome in ("late", "failed"))
             self.part(f"late:{strategy}").add(seconds, failed=outcome == "late")
 
     def called(self, venue: str, op: str, outcome: CallEnd, seconds: float) -> None:
         """Count a call to a venue."""
+        self.traces.ended("call", f"{venue} {op}", outcome, seconds)
         self._call_ends.labels(venue, outcome).inc()
         self._calls.labels(venue, op).observe(seconds)
         self.part(f"venue:{venue}").add(seconds, failed=outcome in FAILED)

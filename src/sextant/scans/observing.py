@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 
 class Observer(Protocol):
     """Counts endings; every call must return at once."""
+
+    def scanning(self) -> AbstractContextManager[None]:
+        """A block in which a scan is run."""
+        ...
 
     def evaluated(self, strategy: str, outcome: str, seconds: float) -> None:
         """Take note of a strategy that ended in a scan."""
@@ -19,6 +24,10 @@ class Observer(Protocol):
 
 class Unobserved:
     """Counts nothing."""
+
+    def scanning(self) -> AbstractContextManager[None]:
+        """Nothing is noted of it."""
+        return nullcontext()
 
     def evaluated(self, strategy: str, outcome: str, seconds: float) -> None:
         """Nothing is counted."""

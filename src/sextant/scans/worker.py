@@ -180,7 +180,7 @@ class ScanWorker:
             _LOG.warning("scan.not_taken", scan_id=scan_id, reason=error.reason)
             return False
         job = self._job(taken)
-        with self._ledger.signals.holding(scan_id, job.ended):
+        with self._ledger.signals.holding(scan_id, job.ended), self.observer.scanning():
             keeping = asyncio.ensure_future(self._keep_lease(job))
             try:
                 await self._supervise(job, taken)
