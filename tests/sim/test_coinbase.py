@@ -33,9 +33,10 @@ async def asking(*faults: dict[str, Any]) -> AsyncIterator[tuple[CoinbaseSimulat
 
 
 async def test_an_eleventh_read_within_a_second_gets_a_page() -> None:
-    async with asking() as (_, clock, ask):
+    async with asking() as (venue, clock, ask):
         assert [await ask() for _ in range(10)] == [(200, "application/json")] * 10
         assert await ask() == (429, "text/html")
+        assert venue.counters.limited == 1
         clock.advance(1)
         assert (await ask())[0] == 200
 

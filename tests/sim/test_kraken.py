@@ -35,12 +35,13 @@ async def asking(*faults: dict[str, Any]) -> AsyncIterator[tuple[KrakenSimulatio
 
 
 async def test_a_sixteenth_call_at_once_is_one_too_many_and_a_second_later_one_more_is_let_through() -> None:
-    async with asking() as (_, clock, ask):
+    async with asking() as (venue, clock, ask):
         assert [await ask() for _ in range(15)] == [[]] * 15
         assert await ask() == ["EAPI:Rate limit exceeded"]
         clock.advance(1)
         assert await ask() == []
         assert await ask() == ["EAPI:Rate limit exceeded"]
+        assert venue.counters.limited == 2
 
 
 async def test_private_paths_are_refused_and_counted() -> None:

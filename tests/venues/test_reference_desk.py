@@ -254,7 +254,7 @@ async def test_the_budget_of_a_plan_is_kept_by_itself(tmp_path: Path) -> None:
         assert stage.calls() == (4, 0)
         stage.clock.advance(61)
         assert (await stage.ask("BNB")).prices
-        assert stage.gecko.counters.after_retry_after == 0
+        assert stage.gecko.counters.limited == 0
 
 
 async def test_no_key_is_written_anywhere(tmp_path: Path) -> None:

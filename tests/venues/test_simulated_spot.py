@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sextant.kit.clock import ManualClock
+from sextant.kit.silences import Silences
 from sextant.market.state import MarketState
 from sextant.model.events import BarUpdate, BookCleared, BookSnapshot, Event, Listed, StreamDown, Trade
 from sextant.model.instrument import Instrument, parse_instrument
@@ -18,8 +20,9 @@ from sextant.sim import kraken as simulated_kraken
 from sextant.sim.coinbase import CoinbaseSimulation
 from sextant.sim.kraken import KrakenSimulation
 from sextant.sim.spot_venue import SpotVenue
-from sextant.venues.backfill import Plan
-from sextant.venues.feed import Feed, Wanted, at
+from sextant.venues.backfill import Failure, Plan
+from sextant.venues.broker import Broker
+from sextant.venues.feed import Feed, Wanted, Watcher, at
 from sextant.venues.library.coinbase import VENUE as COINBASE
 from sextant.venues.library.kraken import VENUE as KRAKEN
 from support.loopback import advance_until
@@ -286,3 +289,29 @@ async def test_history_comes_by_rest_within_the_venues_limits(stage: Any) -> Non
         closes = [round(float(close) / listing.tick) for close in frame.close[:, 0]]
         assert closes == truth.close.tolist()
         assert heard.venue.counters.bans == 0
+
+
+@pytest.mark.parametrize("name", ["kraken", "coinbase"])
+async def test_the_history_of_forty_instruments_breaks_no_limit(tmp_path: Path, name: str) -> None:
+    clock = ManualClock(START_NS)
+    simulator, venue = (simulated_kraken, KRAKEN) if name == "kraken" else (simulated_coinbase, COINBASE)
+    policy = venue.variations.policy
+    assert policy is not None
+    plan = Plan(bars={"1m": 100, "1h": 50}, funding=0, open_interest=0, account_ratio=0)
+    filled: list[Sequence[Failure]] = []
+    async with simulator.start(clock, seed=7, instruments=240, pace=0.05) as simulation:
+        heard = Heard(name, simulation, clock)
+        moved = at(venue, simulation.base_url, simulation.base_url.replace("http", "ws", 1))
+        wanted = Wanted(quotes=frozenset({"USD"}), history=plan)
+        heard.feed = Feed(moved, clock, heard.learn, wanted, Watcher(filled=filled.append))
+        heard.feed.within(Broker(policy, clock, Silences(tmp_path / "silences.json", clock)))
+        running = asyncio.ensure_future(heard.feed.run())
+        await heard.until(lambda: bool(filled), 0.5, 1_000)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert filled == [()]
+        assert len({event.spec.instrument for event in heard.of(Listed)}) == 40
+        asked = sum(simulation.counters.paths.values())
+        assert asked >= 80
+        assert (simulation.counters.limited, simulation.counters.bans) == (0, 0)

@@ -68,6 +68,7 @@ class CoinbaseSimulation(SpotVenue):
             return page(403)
         if path in ("", "/"):
             if not within(self._connects.setdefault(address, deque()), now_ms, 1_000, CONNECTS_A_SECOND):
+                self.counters.limited += 1
                 return page(429)
             return await self.hub.serve(request)
         self.counters.requests += 1
@@ -93,6 +94,7 @@ class CoinbaseSimulation(SpotVenue):
             self.counters.forbidden += 1
             return web.Response(status=401, text="Unauthorized\n")
         if not within(self._reads.setdefault(address, deque()), now_ms, 1_000, READS_A_SECOND):
+            self.counters.limited += 1
             return page(429)
         if self.resting:
             return _told(503, {"error": "UNAVAILABLE", "error_details": "", "message": "maintenance"})

@@ -85,6 +85,7 @@ class CoinbaseHub(SpotHub):
         now_ms = self.now()
         # The limit is of an address, and all clients of a loopback port have one.
         if not within(self._said, now_ms, 1_000, MESSAGES_A_SECOND):
+            self.counters.limited += 1
             session.put(_error("rate limit exceeded"))
             return
         try:

@@ -122,6 +122,7 @@ class CoinCapSimulation:
             words = "Invalid API key" if key else "No API key provided"
             return _told({"error": f"Unauthorized: {words}", "timestamp": now_ms}, 401)
         if not within(self._calls, now_ms, _MINUTE_MS, CALLS_A_MINUTE):
+            self.counters.limited += 1
             return _told({"error": "You exceeded your rate limit", "timestamp": now_ms}, 429)
         if self.credits <= 0:
             return _told({"error": "Credit limit exceeded", "timestamp": now_ms}, 403)

@@ -158,6 +158,7 @@ class CoinGeckoSimulation:
             self.counters.after_retry_after += 1
         wait_s = self._count(caller, plan or "keyless", now_ms)
         if wait_s:
+            self.counters.limited += 1
             self._wait_until[caller] = now_ms + wait_s * 1_000
             return _limited(wait_s)
         for fault in self.plan.call(path):

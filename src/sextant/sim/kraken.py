@@ -77,12 +77,15 @@ class Allowance:
         level, then_ms = self._level.get(address, (0.0, now_ms))
         level = max(0.0, level - (now_ms - then_ms) / 1_000.0 * CALLS_A_SECOND)
         if level + 1.0 > MOST_CALLS:
+            self._counters.limited += 1
             raise refused("EAPI:Rate limit exceeded")
         self._level[address] = (level + 1.0, now_ms)
 
     def connect(self, address: str, now_ms: int) -> bool:
         """Whether the address may open a socket now."""
-        return within(self._connects.setdefault(address, deque()), now_ms, CONNECTS_MS, CONNECTS)
+        fits = within(self._connects.setdefault(address, deque()), now_ms, CONNECTS_MS, CONNECTS)
+        self._counters.limited += not fits
+        return fits
 
     def lock(self, address: str, now_ms: int) -> None:
         """Refuse the address for a quarter of an hour."""

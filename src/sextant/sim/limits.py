@@ -27,6 +27,8 @@ class Counters:
         Calls made while banned; a correct client has 0.
     after_retry_after
         Calls made before a Retry-After had passed; a correct client has 0.
+    limited
+        Calls and messages refused as one too many; a client that keeps its budget has 0.
     forbidden
         Calls to paths that place orders or move money; always 0.
     slow_clients
@@ -43,6 +45,7 @@ class Counters:
     bans: int = 0
     after_ban: int = 0
     after_retry_after: int = 0
+    limited: int = 0
     forbidden: int = 0
     slow_clients: int = 0
     while_away: int = 0

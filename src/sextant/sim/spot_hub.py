@@ -46,7 +46,7 @@ class SpotHub(ABC):
         self.now = now
         self.sessions: dict[str, Session] = {}
         self._plan = plan
-        self._counters = counters
+        self.counters = counters
         self._followers: dict[str, dict[str, Session]] = {}
         self._topics: dict[int, dict[str, None]] = {}
         self._due: list[tuple[int, int, int]] = []
@@ -88,10 +88,10 @@ class SpotHub(ABC):
         await socket.prepare(request)
         session = Session(socket, self.venue, self._made, self.now())
         session.transport = request.transport
-        self._counters.connections += 1
+        self.counters.connections += 1
         self.sessions[session.id] = session
         self._opened(session, request)
-        writer = asyncio.create_task(session.write(self._counters), name=f"write {session.id}")
+        writer = asyncio.create_task(session.write(self.counters), name=f"write {session.id}")
         try:
             async for message in socket:
                 session.heard_ms = self.now()
@@ -194,7 +194,7 @@ class SpotHub(ABC):
         for session in followers:
             for item in self._spoilt((session.id, topic), self.spell(session, frame), faults):
                 if not session.put(item):
-                    self._counters.slow_clients += 1
+                    self.counters.slow_clients += 1
                     cut(session)
         for fault in faults:
             self._strike(followers, fault)
