@@ -33,7 +33,7 @@ def test_terms_differ() -> None:
     assert len({listing.launch_day for listing in found}) > 10
 
 
-@pytest.mark.parametrize("number", [0, 1, 241])
+@pytest.mark.parametrize("number", [0, 1, 1_201])
 def test_a_number_out_of_range_is_refused(number: int) -> None:
     with pytest.raises(InputError, match="the simulator lists"):
         listings(7, number)
@@ -50,3 +50,12 @@ def test_another_venue_lists_an_instrument_in_its_own_steps_and_draws_its_own_tr
     assert theirs.lot == 1.0 / 10**theirs.lot_decimals
     assert (btc.own_lane, btc.base_lane) == (btc.position, btc.lane)
     assert (theirs.own_lane, theirs.base_lane) == (3_004, 3_000 + btc.lane)
+
+
+def test_a_thousand_are_listed_and_the_first_are_as_among_few() -> None:
+    """A larger market has the same large instruments, and small ones besides."""
+    many, few = listings(7, 1_000), listings(7, 240)
+    perpetuals = [listing for listing in many if listing.category == "linear"]
+    assert (len(perpetuals), len(many)) == (834, 1_000)
+    assert perpetuals[:200] == list(few[:200])
+    assert max(listing.turnover for listing in perpetuals[200:]) < 1e6 < perpetuals[0].turnover

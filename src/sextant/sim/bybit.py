@@ -222,7 +222,7 @@ class Scene(TypedDict, total=False):
     port
         Port on 127.0.0.1; 0 or unsaid takes a free one.
     instruments
-        Number of listings, 2..240; all if unsaid.
+        Number of listings, 2..1200; all if unsaid.
     pace
         Factor on how often each instrument trades and its book moves, 0.05..4; 1 if unsaid.
     faults

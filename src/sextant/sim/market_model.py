@@ -56,7 +56,7 @@ class MarketModel:
     seed
         Worlds of different seeds share nothing; one seed is one world.
     instruments
-        Number of listings, 2..240.
+        Number of listings, 2..1200.
 
     Notes
     -----

@@ -24,6 +24,10 @@ _NAMES: Final = (
     "USUAL GOAT PNUT ACT MOODENG POPCAT BRETT TURBO MEW NEIRO LUNC PEOPLE JASMY MASK KNC RSR STG LEVER BEL C98 DUSK "
     "CORE GAS SUN JST WIN BSV HNT AUDIO XEM ORCA"
 )
+_NAMED: Final = tuple(_NAMES.split())
+_KNOWN: Final = (*_NAMED, *(f"SIM{lane}" for lane in range(len(_NAMED), 1_000)))
+"""The names of real assets, and made ones after them, all of which are small."""
+
 _PRICES: Final = {
     "BTC": 65_000.0,
     "ETH": 1_920.0,
@@ -183,7 +187,7 @@ def _lot_decimals(day_units: float) -> int:
 
 def names() -> tuple[str, ...]:
     """All base assets the simulator knows, largest turnover first."""
-    return tuple(_NAMES.split())
+    return _KNOWN
 
 
 def listings(seed: int, instruments: int) -> tuple[Listing, ...]:
@@ -194,7 +198,7 @@ def listings(seed: int, instruments: int) -> tuple[Listing, ...]:
     seed
         Seed of the market.
     instruments
-        How many, 2..240.
+        How many, 2..1200.
 
     Raises
     ------
@@ -229,7 +233,7 @@ def _listing(seed: int, position: int, lane: int, category: Category) -> Listing
     dice = Dice(mix(seed * 1_000_003 + lane))
     drawn = 10.0 ** (3.6 * dice.unit() - 2.2)
     price = _PRICES.get(base, drawn)
-    share = lane / (len(known) - 1)
+    share = min(1.0, lane / (len(_NAMED) - 1))
     turnover = _LARGEST_TURNOVER * (_SMALLEST_TURNOVER / _LARGEST_TURNOVER) ** share
     turnover = min(_LARGEST_TURNOVER, max(_SMALLEST_TURNOVER, turnover * math.exp(0.8 * (dice.unit() - 0.5))))
     volatility = 0.022 + 0.03 * share + 0.018 * dice.unit()
