@@ -129,16 +129,18 @@ async def _ask(port: int, requests: Sequence[bytes], until: float, spent: list[f
 
 
 async def _load(
-    port: int, asked: Sequence[tuple[str, str]], headers: str = "", rate: int = 0
+    port: int, asked: Sequence[tuple[str, str]], tags: Sequence[str] = (), rate: int = 0
 ) -> tuple[float, list[float]]:
-    def request(path: str, token: str) -> bytes:
+    def request(path: str, token: str, tag: str) -> bytes:
         bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-        return f"GET {path} HTTP/1.1\r\nHost: x\r\n{bearer}{headers}\r\n".encode()
+        known = f"If-None-Match: {tag}\r\n" if tag else ""
+        return f"GET {path} HTTP/1.1\r\nHost: x\r\n{bearer}{known}\r\n".encode()
 
     spent: list[float] = []
     begun, busy = time.perf_counter(), _busy_s()
     gap_s = CONNECTIONS / rate if rate else 0.0
-    made = [request(path, token) for path, token in asked]
+    known = tags or [""] * len(asked)
+    made = [request(path, token, tag) for (path, token), tag in zip(asked, known, strict=True)]
     await asyncio.gather(
         *(
             _ask(
@@ -163,7 +165,7 @@ def _busy_s() -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-async def _tags(port: int, asked: Sequence[tuple[str, str]]) -> str:
+async def _tags(port: int, asked: Sequence[tuple[str, str]]) -> list[str]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     tags = []
     for path, token in asked:
@@ -172,7 +174,7 @@ async def _tags(port: int, asked: Sequence[tuple[str, str]]) -> str:
         await reader.readexactly(int(head.lower().partition("content-length: ")[2].partition("\r\n")[0]))
         tags.append(head.partition("etag: ")[2].partition("\r\n")[0])
     writer.close()
-    return f"If-None-Match: {', '.join(tags)}\r\n"
+    return tags
 
 
 def measure(
@@ -184,6 +186,7 @@ def measure(
     mine, theirs = mp.get_context("fork").Pipe()
     process = mp.get_context("fork").Process(target=_process, args=(serve, bound, theirs), daemon=True)
     process.start()
+    theirs.close()  # so that the death of the other process is noticed
     asked = mine.recv()
     time.sleep(0.3)
     try:

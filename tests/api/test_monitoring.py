@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
-from sextant.monitoring.records import SocketReading, UpstreamReading
+from sextant.monitoring.records import BudgetReading, SocketReading, UpstreamReading
 from support.api import Api
 
 BASE = "/api/v1/monitoring"
@@ -107,7 +108,14 @@ async def test_health_of_each_part_is_told_over_a_window(api: Api) -> None:
 async def test_venues_are_told_as_this_process_sees_them(api: Api) -> None:
     _, root = await api.session("root@example.org", "admin")
     assert await read(api, "upstreams", root) == {"upstreams": []}
-    reading = UpstreamReading(venue="bybit", blocked_s=30.0, blocked_reason="418", sockets=(SOCKET,))
+    reading = UpstreamReading(
+        venue="bybit",
+        blocked_s=30.0,
+        blocked_reason="418",
+        sockets=(SOCKET,),
+        circuit="closed",
+        budget=BudgetReading(40.0, 50.0, 5.0, 1.5),
+    )
     api.rooms.watch.attach(lambda: reading)
     api.rooms.metrics.called("kraken", "Depth", "ok", 0.1)
     api.rooms.metrics.called("kraken", "Depth", "timeout", 5.0)
@@ -126,6 +134,9 @@ async def test_venues_are_told_as_this_process_sees_them(api: Api) -> None:
     assert (bybit["state"], bybit["reason"]) == ("limited", "418")
     assert bybit["blocked_until"] == "2026-03-01T12:00:32.000Z"
     assert bybit["since"] is not None
+    assert bybit["breaker"] == "closed"
+    assert bybit["budget"] == {"used": 40.0, "limit": 50.0, "window_s": 5.0, "forecast_s": 1.5}
+    assert (kraken["breaker"], kraken["budget"]) == (None, None)
     assert (kraken["state"], kraken["success_rate"], kraken["sockets"]) == ("healthy", 0.5, [])
     assert kraken["p95_ms"] == pytest.approx(5_000, rel=0.02)
     gone = UpstreamReading(venue="okx", away_since_ns=1_772_366_400 * 10**9, away_reason="unreachable")
@@ -133,6 +144,10 @@ async def test_venues_are_told_as_this_process_sees_them(api: Api) -> None:
     (okx,) = (await read(api, "upstreams?venue=okx", root))["upstreams"]
     assert (okx["state"], okx["since"]) == ("failing", "2026-03-01T12:00:00.000Z")
     assert okx["reason"] == "unavailable since 2026-03-01T12:00:00.000Z: unreachable"
+    spent = BudgetReading(0.0, 0.5, 60.0, math.inf)
+    api.rooms.watch.attach(lambda: UpstreamReading(venue="kucoin", circuit="open", budget=spent))
+    (kucoin,) = (await read(api, "upstreams?venue=kucoin", root))["upstreams"]
+    assert (kucoin["state"], kucoin["breaker"], kucoin["budget"]["forecast_s"]) == ("failing", "open", None)
     only = (await read(api, "upstreams?venue=kraken", root))["upstreams"]
     assert [row["venue"] for row in only] == ["kraken"]
     assert (await read(api, "upstreams?venue=nobody", root))["upstreams"] == []

@@ -13,7 +13,7 @@ from sextant.kit.breaker import BreakerRules
 from sextant.kit.clock import Deadline, ManualClock
 from sextant.kit.http import Answer
 from sextant.kit.silences import Silences
-from sextant.venues.broker import Broker, Call, Learnt, Limit, Policy, Priority, VenueState
+from sextant.venues.broker import Broker, Budget, Call, Learnt, Limit, Policy, Priority, VenueState
 from sextant.venues.catalog import venues
 
 NOW_NS = 1_786_310_817_000_000_000
@@ -406,3 +406,25 @@ def test_every_question_of_a_venue_has_a_place_in_its_budgets(name: str) -> None
             limit = limits[budget]
             assert 0 < weight <= limit.most * limit.share * 0.6  # a back-fill may ask it
     assert rules.read("/x", {"x-mbx-used-weight-1m": "x", "gw-ratelimit-limit": "-1"}) == ()
+
+
+async def test_the_allowance_is_the_fullest_budget_and_the_breaker(stage: Stage) -> None:
+    empty = stage.broker.allowance()
+    assert empty.circuit == "closed"
+    assert empty.budget is not None
+    assert (empty.budget.used, empty.budget.room_s) == (0.0, 0.0)
+    await stage.ask(weight=9)
+    assert stage.broker.allowance().budget == Budget(9.0, 10.0, 60.0, 0.0)
+    await stage.pass_s(20)
+    await stage.ask(weight=1)
+    assert stage.broker.allowance().budget == Budget(10.0, 10.0, 60.0, 40.0)
+    await stage.pass_s(40)
+    assert stage.broker.allowance().budget == Budget(1.0, 10.0, 60.0, 0.0)
+    for _ in range(3):
+        await stage.ask(key="ada")
+    # Three of four, of which a second gives one back: 0.75 is more than 0.1.
+    assert stage.broker.allowance().budget == Budget(3.0, 4.0, 4.0, 0.0)
+    stage.error = Unreachable("nobody is there", reason="dns")
+    with pytest.raises(Unreachable):
+        await stage.ask()
+    assert stage.broker.allowance().circuit == "open"

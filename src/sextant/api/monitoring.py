@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from sextant.api.monitoring_schemas import (
     AlertBody,
     AlertMetrics,
     AlertsAnswer,
+    BudgetBody,
     EndpointLatency,
     HealthWindowQuery,
     IncidentBody,
@@ -36,7 +38,14 @@ from sextant.kit.health import Check, Health
 from sextant.kit.rolling import Summary
 from sextant.model.times import SECOND_NS, iso_ms
 from sextant.monitoring.lines import CALLS_S, RECENT_S
-from sextant.monitoring.records import Alert, Incident, SocketReading, UpstreamReading, UpstreamState
+from sextant.monitoring.records import (
+    Alert,
+    BudgetReading,
+    Incident,
+    SocketReading,
+    UpstreamReading,
+    UpstreamState,
+)
 from sextant.monitoring.watch import Watch
 from sextant.vault.records import Permission
 
@@ -238,6 +247,8 @@ class MonitoringRoutes:
             success_rate=None if failed is None else 1 - failed,
             p50_ms=_ms(calls.p50_s),
             p95_ms=_ms(calls.p95_s),
+            breaker=reading.circuit,
+            budget=_budget(reading.budget),
             sockets=[_socket(item) for item in reading.sockets],
         )
 
@@ -253,8 +264,19 @@ def _why(reading: UpstreamReading, alerts: list[Alert]) -> str | None:
 def _state(reading: UpstreamReading, alerts: list[Alert]) -> UpstreamState:
     if reading.blocked_s > 0:
         return "limited"
-    down = reading.away_since_ns is not None or any(not socket.up for socket in reading.sockets)
+    down = (
+        reading.circuit == "open"
+        or reading.away_since_ns is not None
+        or any(not socket.up for socket in reading.sockets)
+    )
     return "failing" if alerts or down else "healthy"
+
+
+def _budget(reading: BudgetReading | None) -> BudgetBody | None:
+    if reading is None:
+        return None
+    forecast_s = None if math.isinf(reading.room_s) else reading.room_s
+    return BudgetBody(reading.used, reading.most, reading.window_s, forecast_s)
 
 
 def _concerns(alert: Alert, name_of_part: str) -> bool:

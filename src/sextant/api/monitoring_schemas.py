@@ -158,6 +158,17 @@ class SocketBody(msgspec.Struct, frozen=True, kw_only=True):
     wire_errors_total: int
 
 
+class BudgetBody(msgspec.Struct, frozen=True):
+    """Of what a venue allows, the budget that is fullest: this program's share of it."""
+
+    used: float
+    limit: float
+    window_s: float
+    forecast_s: Annotated[
+        float | None, Meta(description="Seconds until one more call has room, 0 now; null if never.")
+    ]
+
+
 class UpstreamBody(msgspec.Struct, frozen=True, kw_only=True):
     """A venue as this process sees it, over ten minutes of calls."""
 
@@ -169,6 +180,11 @@ class UpstreamBody(msgspec.Struct, frozen=True, kw_only=True):
     success_rate: Annotated[float | None, Unknown]
     p50_ms: MaybeMs
     p95_ms: MaybeMs
+    breaker: Annotated[
+        Literal["closed", "open", "half_open"] | None,
+        Meta(description="Null where the venue is asked without a breaker."),
+    ]
+    budget: Annotated[BudgetBody | None, Meta(description="Null where the venue states no allowance.")]
     sockets: list[SocketBody]
 
 

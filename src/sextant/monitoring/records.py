@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from sextant.kit.breaker import Circuit
+
 Severity = Literal["warning", "critical"]
 SystemStatus = Literal["operational", "degraded", "critical"]
 UpstreamState = Literal["healthy", "limited", "failing", "maintenance", "paused", "needs_key", "retired"]
@@ -56,6 +58,15 @@ class SocketReading(msgspec.Struct, frozen=True, kw_only=True):
     wire_errors: int
 
 
+class BudgetReading(msgspec.Struct, frozen=True):
+    """How much of what a venue allows is spent, and how long one more call would wait for room."""
+
+    used: float
+    most: float
+    window_s: float
+    room_s: float
+
+
 class UpstreamReading(msgspec.Struct, frozen=True, kw_only=True):
     """What the feeds of a venue say of it now.
 
@@ -65,6 +76,8 @@ class UpstreamReading(msgspec.Struct, frozen=True, kw_only=True):
         How long the venue still wants silence, and in which words.
     away_since_ns
         Since when nothing comes of it, and why; None while anything does.
+    circuit, budget
+        What a call would meet now; None where calls pass without a broker, or the venue states no allowance.
     """
 
     venue: str
@@ -72,6 +85,8 @@ class UpstreamReading(msgspec.Struct, frozen=True, kw_only=True):
     blocked_reason: str = ""
     away_since_ns: int | None = None
     away_reason: str = ""
+    circuit: Circuit | None = None
+    budget: BudgetReading | None = None
     sockets: tuple[SocketReading, ...] = ()
 
 

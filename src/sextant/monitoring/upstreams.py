@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sextant.monitoring.records import SocketReading, UpstreamReading
+from sextant.kit.breaker import Circuit
+from sextant.monitoring.records import BudgetReading, SocketReading, UpstreamReading
 
 
 class Counts(Protocol):
@@ -70,6 +71,44 @@ class Absence(Protocol):
         ...
 
 
+class Budget(Protocol):
+    """How much of what a venue allows is spent."""
+
+    @property
+    def used(self) -> float:
+        """Weight spent in the window."""
+        ...
+
+    @property
+    def most(self) -> float:
+        """Weight that may be."""
+        ...
+
+    @property
+    def window_s(self) -> float:
+        """Length of the window."""
+        ...
+
+    @property
+    def room_s(self) -> float:
+        """How long one more call would wait for room."""
+        ...
+
+
+class Allowance(Protocol):
+    """What a call would meet now."""
+
+    @property
+    def circuit(self) -> Circuit:
+        """Of the breaker."""
+        ...
+
+    @property
+    def budget(self) -> Budget | None:
+        """The fullest."""
+        ...
+
+
 class Feeding(Protocol):
     """A feed of one venue."""
 
@@ -90,6 +129,10 @@ class Feeding(Protocol):
         """Since when nothing comes, and why; None while anything does."""
         ...
 
+    def allowance(self) -> Allowance | None:
+        """What a call would meet now; None where calls pass without a broker."""
+        ...
+
 
 def reader_of(*feeds: Feeding) -> Callable[[], UpstreamReading]:
     """A function that reads the feeds of one venue, one at least, as they are when it is called."""
@@ -97,6 +140,7 @@ def reader_of(*feeds: Feeding) -> Callable[[], UpstreamReading]:
     def read() -> UpstreamReading:
         blocked_s, reason = max(feed.silence() for feed in feeds)
         gone = [absence for absence in (feed.away() for feed in feeds) if absence is not None]
+        allowance = next(filter(None, (feed.allowance() for feed in feeds)), None)  # they share one broker
         newest = max(gone, key=lambda absence: absence.since_ns) if len(gone) == len(feeds) else None
         return UpstreamReading(
             venue=feeds[0].venue,
@@ -104,6 +148,8 @@ def reader_of(*feeds: Feeding) -> Callable[[], UpstreamReading]:
             blocked_reason=reason,
             away_since_ns=None if newest is None else newest.since_ns,
             away_reason="" if newest is None else newest.reason,
+            circuit=None if allowance is None else allowance.circuit,
+            budget=_budget(allowance),
             sockets=tuple(
                 SocketReading(
                     name=state.name,
@@ -120,3 +166,10 @@ def reader_of(*feeds: Feeding) -> Callable[[], UpstreamReading]:
         )
 
     return read
+
+
+def _budget(allowance: Allowance | None) -> BudgetReading | None:
+    budget = None if allowance is None else allowance.budget
+    if budget is None:
+        return None
+    return BudgetReading(budget.used, budget.most, budget.window_s, budget.room_s)

@@ -11,11 +11,12 @@ from typing import Final, Literal, TypeVar
 
 from sextant.errors import Rejected, Throttled, Unreachable, VenueError, WireError
 from sextant.kit import log
-from sextant.kit.breaker import Breaker, BreakerRules
+from sextant.kit.breaker import Breaker, BreakerRules, Circuit
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import Answer
 from sextant.kit.silences import ScopeSilence, Silences
 from sextant.kit.spending import DrainingCounter, RollingWindow, Spending
+from sextant.venues.shared_budgets import SharedBudgets, Want
 
 Priority = Literal["account", "book", "scan", "backfill"]
 Scope = Literal["address", "key", "user", "pool"]
@@ -27,6 +28,7 @@ PART: Final[Mapping[Priority, float]] = {"account": 1.0, "book": 0.9, "scan": 0.
 """Share of every budget that a priority may fill, in order of importance, so that the later leave room."""
 
 MOST_WAITING: Final = 1_000
+LONGEST_NAP_S: Final = 1.0  # others may leave room sooner than was planned
 REFUSALS: Final = 2  # of one key, before it is paused until its owner acts
 HOPELESS: Final = frozenset({"dns", "tls"})  # the same failure would come again at once
 AUTH: Final = frozenset({"auth", "permission", "address"})
@@ -153,6 +155,24 @@ class VenueState:
     waiting: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much of an allowance is spent; ``room_s`` is how long one more call of weight 1 would wait for room."""
+
+    used: float
+    most: float
+    window_s: float
+    room_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a call would meet now: the breaker, and of all budgets the one that is fullest; None before any is known."""
+
+    circuit: Circuit
+    budget: Budget | None
+
+
 @dataclass(eq=False)
 class _Ticket:
     """A call that waits for room."""
@@ -195,6 +215,11 @@ class Broker:
         self._waiting: list[_Ticket] = []
         self._numbers = itertools.count()
         self._waker: asyncio.Task[None] | None = None
+        self._shared: SharedBudgets | None = None
+
+    def share(self, budgets: SharedBudgets | None) -> None:
+        """Spend together with other processes, where there is something to spend from; before the first call."""
+        self._shared = budgets
 
     async def run(self, call: Call, deadline: Deadline, work: Callable[[], Awaitable[Answer]]) -> Answer:
         """The answer that ``work`` brings, once the venue may be asked.
@@ -221,6 +246,7 @@ class Broker:
         """
         self._refuse_resting(call)
         await self._admit(call, deadline)
+        await self._agree(call, deadline)
         self._refuse_resting(call)
         if not self._breaker.enter():
             raise self._failing()
@@ -250,6 +276,30 @@ class Broker:
         if silent_s > 0:
             return VenueState("limited", why, silent_s, waiting)
         return VenueState("limited", "budget", None, waiting) if waiting else VenueState("healthy")
+
+    def allowance(self) -> Allowance:
+        """What a call would meet now."""
+        now_ns = self._clock.monotonic_ns()
+        budgets = [
+            Budget(
+                spending.used(now_ns),
+                spending.most,
+                self._limits[name].window_s,
+                spending.room_s(1.0, now_ns),
+            )
+            for name, spending in self._known_spending().items()
+        ]
+        fullest = max(budgets, key=lambda budget: budget.used / budget.most, default=None)
+        return Allowance(self._breaker.circuit, fullest)
+
+    def _known_spending(self) -> dict[str, Spending]:
+        """Each budget by name; of one that is counted by holder the fullest, of one that nobody has used an empty one."""
+        now_ns = self._clock.monotonic_ns()
+        found = {name: limit.spending() for name, limit in self._limits.items()}
+        for (name, _), spending in self._spent.items():
+            if spending.used(now_ns) >= found[name].used(now_ns):
+                found[name] = spending
+        return found
 
     def silence(self) -> ScopeSilence:
         """The silence of this address towards the venue; sockets keep it, too."""
@@ -369,7 +419,7 @@ class Broker:
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         ticket = _Ticket(order, call, weights, deadline, admitted)
         if len(self._waiting) >= MOST_WAITING:
-            raise self._full(ticket, math.inf)
+            raise self._full(ticket.call, math.inf)
         self._waiting.append(ticket)
         self._waiting.sort(key=lambda each: each.order)
         self._let_pass()
@@ -379,6 +429,27 @@ class Broker:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
                 self._let_pass()
+
+    async def _agree(self, call: Call, deadline: Deadline) -> None:
+        """Wait until what this process has admitted fits beside what others have."""
+        if self._shared is None:
+            return
+        part = PART[call.priority]
+        wants = [
+            Want(
+                name=f"{self._policy.venue}|{name}|{holder}",
+                weight=weight,
+                most=self._spent_by(name, holder).most,
+                part=part,
+                window_s=self._limits[name].window_s,
+                draining=self._limits[name].draining,
+            )
+            for (name, holder), weight in self._weights(call).items()
+        ]
+        while wants and (wait_s := await self._shared.spend(wants)) > 0:
+            if wait_s >= deadline.remaining_s():
+                raise self._full(call, wait_s)
+            await self._clock.sleep(min(wait_s, LONGEST_NAP_S))
 
     def _let_pass(self) -> None:
         """Admit whoever fits now, refuse whoever cannot fit in time, and wake up when the next one fits."""
@@ -392,7 +463,7 @@ class Broker:
                     self._spent_by(name, holder).spend(weight, now_ns)
                 self._settle(ticket, None)
             elif wait_s >= ticket.deadline.remaining_s():
-                self._settle(ticket, self._full(ticket, wait_s))
+                self._settle(ticket, self._full(ticket.call, wait_s))
             else:
                 soonest_s = min(soonest_s, wait_s)
         if self._waker is not None:
@@ -433,18 +504,18 @@ class Broker:
             found.append((ticket, (at_ns - now_ns) / _SECOND_NS))
         return found
 
-    def _full(self, ticket: _Ticket, wait_s: float) -> Throttled:
+    def _full(self, call: Call, wait_s: float) -> Throttled:
         told_s = (
             wait_s
             if wait_s < math.inf
             else max((limit.window_s for limit in self._policy.limits), default=1.0)
         )
         return Throttled(
-            f"{self._policy.venue} has no room for {ticket.call.path} before its deadline; in {told_s:.1f} s it has.",
+            f"{self._policy.venue} has no room for {call.path} before its deadline; in {told_s:.1f} s it has.",
             retry_after_s=told_s,
             reason="budget",
             venue=self._policy.venue,
-            priority=ticket.call.priority,
+            priority=call.priority,
         )
 
     async def _wake(self, seconds: float) -> None:

@@ -21,7 +21,7 @@ from sextant.model.instrument import Instrument, Kind
 from sextant.model.times import DAY_NS
 from sextant.venues.asking import Asking, Asks
 from sextant.venues.backfill import Backfill, Failure, Plan, Progress
-from sextant.venues.broker import Broker, Priority
+from sextant.venues.broker import Allowance, Broker, Priority
 from sextant.venues.directory import Directory, changes, read_directory, read_quotes
 from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
 from sextant.venues.maintenance import Maintenance
@@ -261,6 +261,10 @@ class Feed:
         """How long the venue still wants silence, in seconds, and in which words it asked for it."""
         remaining_s = self._silence.remaining_s()
         return remaining_s, self._silence.reason if remaining_s else ""
+
+    def allowance(self) -> Allowance | None:
+        """What a call would meet now; None where calls pass without a broker."""
+        return None if self._broker is None else self._broker.allowance()
 
     @property
     def venue(self) -> str:
