@@ -15,6 +15,7 @@ from support.independent import independent
 from support.truths import Truth
 
 NOW_MS = 1_790_000_010_000
+FRAMES = {"1m": 1, "5m": 5, "1h": 60, "1d": 1_440}
 CATEGORIES: dict[str, Category] = {
     "BTC/USDT": "spot",
     "ETH/USDT": "spot",
@@ -25,7 +26,7 @@ CATEGORIES: dict[str, Category] = {
 
 @pytest.fixture
 async def venue() -> AsyncIterator[BinanceSimulation]:
-    async with start(ManualClock(NOW_MS * 1_000_000), seed=7, instruments=24) as running:
+    async with start(ManualClock(NOW_MS * 1_000_000), seed=7, instruments=12) as running:
         yield running
 
 
@@ -42,7 +43,7 @@ def truth(venue: BinanceSimulation, name: str) -> Truth:
 
 
 async def test_it_lists_every_instrument_with_its_steps(venue: BinanceSimulation, client: Any) -> None:
-    assert len(client.symbols) == len(venue.model.listings) == 24
+    assert len(client.symbols) == len(venue.model.listings) == 12
     for listing in venue.model.listings:
         spot = listing.category == "spot"
         market = client.market(f"{listing.base}/USDT" + ("" if spot else ":USDT"))
@@ -51,50 +52,48 @@ async def test_it_lists_every_instrument_with_its_steps(venue: BinanceSimulation
         assert market["precision"]["amount"] == pytest.approx(listing.lot)
 
 
-@pytest.mark.parametrize("name", CATEGORIES)
-async def test_it_reads_the_latest_facts(venue: BinanceSimulation, client: Any, name: str) -> None:
-    one = await client.fetch_ticker(name)
-    every = await client.fetch_tickers([name])
-    true = truth(venue, name)
-    assert one["last"] == every[name]["last"] == pytest.approx(true.last())
-    day = true.model.minute_span(true.listing, NOW_MS // 60_000 - 1_440, NOW_MS // 60_000)
-    assert one["high"] >= int(day.high.max()) * true.listing.tick - 1e-6
-    assert one["baseVolume"] == pytest.approx(int(day.lots.sum()) * true.listing.lot, rel=1e-2)
+async def test_it_reads_the_latest_facts(venue: BinanceSimulation, client: Any) -> None:
+    for name in CATEGORIES:
+        one = await client.fetch_ticker(name)
+        every = await client.fetch_tickers([name])
+        true = truth(venue, name)
+        assert one["last"] == every[name]["last"] == pytest.approx(true.last())
+        day = true.model.minute_span(true.listing, NOW_MS // 60_000 - 1_440, NOW_MS // 60_000)
+        assert one["high"] >= int(day.high.max()) * true.listing.tick - 1e-6
+        assert one["baseVolume"] == pytest.approx(int(day.lots.sum()) * true.listing.lot, rel=1e-2)
 
 
-@pytest.mark.parametrize("name", CATEGORIES)
-async def test_it_reads_the_order_book(venue: BinanceSimulation, client: Any, name: str) -> None:
-    found = await client.fetch_order_book(name, 50)
-    true = truth(venue, name)
-    levels = venue.book_at(true.listing.symbol, found["nonce"], CATEGORIES[name])
-    assert levels is not None
-    true.check_levels(found, (levels[0][:50], levels[1][:50]))
+async def test_it_reads_the_order_book(venue: BinanceSimulation, client: Any) -> None:
+    for name, category in CATEGORIES.items():
+        found = await client.fetch_order_book(name, 50)
+        true = truth(venue, name)
+        levels = venue.book_at(true.listing.symbol, found["nonce"], category)
+        assert levels is not None
+        true.check_levels(found, (levels[0][:50], levels[1][:50]))
 
 
-@pytest.mark.parametrize("name", ["ETH/USDT", "ETH/USDT:USDT"])
-@pytest.mark.parametrize(("frame", "minutes"), [("1m", 1), ("5m", 5), ("1h", 60), ("1d", 1_440)])
-async def test_it_reads_bars(
-    venue: BinanceSimulation, client: Any, name: str, frame: str, minutes: int
-) -> None:
-    first = NOW_MS // (minutes * 60_000) - 150
-    found = await client.fetch_ohlcv(name, frame, since=first * minutes * 60_000, limit=100)
-    assert len(found) == 100
-    truth(venue, name).check_bars(found, minutes, first)
+async def test_it_reads_bars(venue: BinanceSimulation, client: Any) -> None:
+    for name in ("ETH/USDT", "ETH/USDT:USDT"):
+        for frame, minutes in FRAMES.items():
+            first = NOW_MS // (minutes * 60_000) - 150
+            found = await client.fetch_ohlcv(name, frame, since=first * minutes * 60_000, limit=100)
+            assert len(found) == 100
+            truth(venue, name).check_bars(found, minutes, first)
 
 
-@pytest.mark.parametrize("name", ["BTC/USDT", "BTC/USDT:USDT"])
-async def test_it_reads_trades(venue: BinanceSimulation, client: Any, name: str) -> None:
-    found = await client.fetch_trades(name, limit=20)
-    true = truth(venue, name)
-    tape, listing = true.tape, true.listing
-    slots = range(tape.due(NOW_MS) - 8, tape.due(NOW_MS) + 1)
-    told = [each for slot in slots for each in trades_of(tape, slot)][-20:]
-    assert [int(row["id"]) for row in found] == [number for number, _ in told]
-    assert [row["price"] for row in found] == pytest.approx([one.ticks * listing.tick for _, one in told])
-    assert [row["amount"] for row in found] == pytest.approx([one.lots * listing.lot for _, one in told])
-    assert [(row["timestamp"], row["side"]) for row in found] == [
-        (one.time_ms, "buy" if one.bought else "sell") for _, one in told
-    ]
+async def test_it_reads_trades(venue: BinanceSimulation, client: Any) -> None:
+    for name in ("BTC/USDT", "BTC/USDT:USDT"):
+        found = await client.fetch_trades(name, limit=20)
+        true = truth(venue, name)
+        tape, listing = true.tape, true.listing
+        slots = range(tape.due(NOW_MS) - 8, tape.due(NOW_MS) + 1)
+        told = [each for slot in slots for each in trades_of(tape, slot)][-20:]
+        assert [int(row["id"]) for row in found] == [number for number, _ in told]
+        assert [row["price"] for row in found] == pytest.approx([one.ticks * listing.tick for _, one in told])
+        assert [row["amount"] for row in found] == pytest.approx([one.lots * listing.lot for _, one in told])
+        assert [(row["timestamp"], row["side"]) for row in found] == [
+            (one.time_ms, "buy" if one.bought else "sell") for _, one in told
+        ]
 
 
 async def test_it_reads_funding_and_open_interest(venue: BinanceSimulation, client: Any) -> None:
