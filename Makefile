@@ -50,6 +50,7 @@ bench: setup     ## benchmarks against bench/budgets.toml
 
 fuzz: setup      ## a million damaged messages through every parser of the venues
 	@FUZZ_FRAMES=$(FUZZ_FRAMES) $(BIN)/pytest -q tests/venues/test_fuzz_frames.py
+	@FUZZ_PRICES=200000 $(BIN)/pytest -q tests/venues/test_fuzz_prices.py
 
 faults: setup    ## half an hour of random faults for each of ten seeds, in virtual time
 	@FAULT_SEEDS=10 FAULT_MINUTES=30 $(BIN)/pytest -q -s tests/faults/test_random_faults.py

@@ -125,7 +125,7 @@ def parse(body: bytes, receive_ns: int, assets: Sequence[str]) -> Told:
         asset = meant.get(row.id)
         if asset is None or row.symbol.upper() != asset:
             continue
-        text = bytes(row.price).decode().strip('"')
+        text = bytes(row.price).decode("utf-8", "replace").strip('"')
         found[asset] = judged(asset, text, NAME, answer.timestamp * 1_000_000, receive_ns)
     return gathered(assets, NAME, found)
 

@@ -9,7 +9,7 @@ docs.coingecko.com, "Coins List with Market Data" and "Errors & Rate Limits"; th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -42,7 +42,7 @@ class _Row(msgspec.Struct):
 
 
 class _Status(msgspec.Struct):
-    error_code: int
+    error_code: Annotated[int, msgspec.Meta(ge=0, lt=1_000_000)]
     error_message: str = ""
 
 
@@ -122,7 +122,7 @@ def parse(body: bytes, receive_ns: int, assets: Sequence[str]) -> Told:
             found[asset] = Absent(asset, "bad_number", f"{NAME} gives {row.id[:40]} no time.")
             continue
         as_of_ns = moment_ns(row.last_updated, "CoinGecko markets", "last_updated")
-        text = bytes(row.current_price).decode()
+        text = bytes(row.current_price).decode("utf-8", "replace")
         found[asset] = judged(asset, text, NAME, as_of_ns, receive_ns)
     return gathered(assets, NAME, found)
 

@@ -54,6 +54,11 @@ def test_a_number_that_cannot_be_leaves_that_asset_alone_without_a_price(price: 
     assert [(each.asset, each.reason) for each in told.absent] == [("BTC", "bad_number")]
 
 
+def test_a_number_that_is_no_text_of_any_language_is_none() -> None:
+    told = parse(body(row("bitcoin", "BTC", "65000")).replace(b"65000", b"65\x87"), NOW_NS, ["BTC"])
+    assert [each.reason for each in told.absent] == ["bad_number"]
+
+
 def test_an_old_answer_is_stale() -> None:
     told = parse(body(row("bitcoin", "BTC", "1"), at_ms=AT_MS - 7_200_000), NOW_NS, ["BTC"])
     assert [each.reason for each in told.absent] == ["stale"]

@@ -62,6 +62,7 @@ def test_a_price_without_a_time_or_of_yesterday_is_none() -> None:
         (EXAMPLE.replace("70187", "NaN").encode(), ""),
         (EXAMPLE[:60].encode(), ""),
         (b"\xff", ""),
+        (EXAMPLE.replace("70187", "[").encode(), ""),
     ],
 )
 def test_another_shape_is_refused_and_names_its_field(body: bytes, field: str) -> None:
@@ -94,6 +95,8 @@ def test_a_block_of_the_front_is_a_ban_and_other_answers_have_their_general_mean
     assert refusal(200, EXAMPLE.encode()) is None
     assert refusal(429, b"") is None
     assert refusal(403, b"<html>Forbidden</html>") is None
+    endless = b'{"status":{"error_code":' + b"1" * 4_000 + b"}}"
+    assert refusal(401, endless) is None  # no code has so many digits
 
 
 @pytest.mark.parametrize(
