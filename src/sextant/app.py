@@ -32,6 +32,7 @@ from sextant.kit.health import Health, LoopLag, Probe, database_probe, disk_prob
 from sextant.kit.ids import new_fraction
 from sextant.kit.metrics import Metrics
 from sextant.kit.notices import Notices
+from sextant.kit.shared_limits import SharedLimits
 from sextant.kit.traces import open_traces
 from sextant.market.state import MarketState
 from sextant.model.view import Feed
@@ -298,6 +299,7 @@ def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe)
         diagnostics=diagnostics,
         cors_origins=base.config.cors_origins,
         processes=base.config.api_processes,
+        limits=None if base.bus is None else SharedLimits(base.bus),
     )
 
 

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from sextant.api.limits import POLICIES, Policy, RateLimits
 from sextant.errors import RateLimited
+from sextant.kit.bus import Bus
 from sextant.kit.clock import ManualClock
+from sextant.kit.shared_limits import SharedLimits
+from support.valkey import Valkey, connected, valkey
 
 SMALL = Policy("small", 3, 60)
 
@@ -100,3 +105,82 @@ def test_each_process_allows_its_share_and_always_one() -> None:
         with pytest.raises(RateLimited) as refused:
             limits.take(policy, "203.0.113.1")
         assert refused.value.reason == "login"
+
+
+# -- several processes ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Valkey]:
+    with valkey() as running:
+        yield running
+
+
+async def admitted(processes: list[RateLimits], times: int) -> int:
+    """How many requests of one caller pass, asked at each process in turn."""
+    passed = 0
+    for number in range(times):
+        try:
+            await processes[number % len(processes)].admit(TEN, "ada")
+        except RateLimited:
+            continue
+        passed += 1
+    return passed
+
+
+TEN = Policy("ten", 10, 60)
+
+
+async def test_processes_allow_a_quota_together_wherever_a_caller_asks(server: Valkey) -> None:
+    clock = ManualClock()
+    async with connected(server, clock) as bus:
+        processes = [RateLimits(clock, 4, SharedLimits(bus)) for _ in range(4)]
+        assert [(await processes[0].admit(TEN, "ada")).remaining for _ in range(8)] == [
+            9,
+            8,
+            7,
+            6,
+            5,
+            4,
+            3,
+            2,
+        ]
+        assert await admitted(processes, 20) == 2
+        with pytest.raises(RateLimited) as refused:
+            await processes[3].admit(TEN, "ada")
+        assert 57 <= refused.value.retry_after_s <= 66
+        assert (await processes[3].admit(TEN, "bob")).remaining == 9
+
+
+async def test_a_store_that_is_away_leaves_each_process_its_share(server: Valkey) -> None:
+    """faults.md R1: strict local budgets, never open."""
+    clock = ManualClock()
+    bus = Bus("redis://127.0.0.1:1/0", clock)
+    processes = [RateLimits(clock, 4, SharedLimits(bus)) for _ in range(4)]
+    assert await admitted(processes, 60) == 4 * (10 // 4)
+    await bus.close()
+
+
+async def test_what_passed_before_the_store_went_away_counts() -> None:
+    clock = ManualClock()
+    with valkey() as server:
+        async with connected(server, clock) as bus:
+            limits = RateLimits(clock, 4, SharedLimits(bus))
+            assert await admitted([limits], 6) == 6
+            server.kill()
+            clock.advance(30)
+            assert await admitted([limits], 20) == 0  # six passed; a share is two
+            clock.advance(30)
+            assert await admitted([limits], 20) == 2
+
+
+async def test_evicted_counts_leave_each_process_its_share(server: Valkey) -> None:
+    """faults.md R3: the limiter falls to in-process buckets, not open."""
+    clock = ManualClock()
+    async with connected(server, clock) as bus:
+        limits = RateLimits(clock, 4, SharedLimits(bus))
+        assert await admitted([limits], 6) == 6
+        await bus.call("FLUSHALL")
+        assert await admitted([limits], 20) == 0
+        clock.advance(61)  # for this process; in the store less than a second
+        assert await admitted([limits], 20) == 4  # it was told of six

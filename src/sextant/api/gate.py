@@ -55,7 +55,7 @@ class Gate:
         """
         address = request.address
         if endpoint.access == PUBLIC:
-            self._count(endpoint, request, address)
+            await self._count(endpoint, request, address)
         check_shape(request)
         fields = read_query(request)
         raw = await read_body(request) if request.scope["method"] in _WITH_BODY else b""
@@ -64,7 +64,7 @@ class Gate:
         check_permission(endpoint, who)
         caller = request.caller = address if who is None else who.user.user_id
         if endpoint.access != PUBLIC:
-            self._count(endpoint, request, address if endpoint.policy.per_address else caller)
+            await self._count(endpoint, request, address if endpoint.policy.per_address else caller)
         call: Call[Any, Any] = Call(
             who=who,
             body=decode_body(endpoint, raw),
@@ -82,8 +82,8 @@ class Gate:
         finally:
             self.limits.end(caller)
 
-    def _count(self, endpoint: Endpoint, request: Exchange, caller: str) -> None:
-        request.standing = self.limits.take(endpoint.policy, caller)
+    async def _count(self, endpoint: Endpoint, request: Exchange, caller: str) -> None:
+        request.standing = await self.limits.admit(endpoint.policy, caller)
 
     async def _identify(self, endpoint: Endpoint, request: Exchange, address: str) -> Identity | None:
         header = request.headers.get("authorization")

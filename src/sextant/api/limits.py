@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import OrderedDict, deque
 from collections.abc import Mapping
@@ -13,7 +14,9 @@ import msgspec
 
 from sextant.api.problems import Refused
 from sextant.errors import RateLimited
+from sextant.kit.bus import Away
 from sextant.kit.clock import Clock
+from sextant.kit.shared_limits import PARTS, Allowance, SharedLimits
 from sextant.model.times import SECOND_NS
 
 BODY_BYTES: Final = 64 * 1024
@@ -76,14 +79,49 @@ class RateLimits:
         Whose monotonic time counts.
     processes
         How many processes answer requests; each allows its share of every quota, and always at least one.
+    shared
+        Where all of them count together; each goes by its share while that is away or has forgotten.
     """
 
-    def __init__(self, clock: Clock, processes: int = 1) -> None:
+    def __init__(self, clock: Clock, processes: int = 1, shared: SharedLimits | None = None) -> None:
         self._clock = clock
         self._processes = processes
+        self._shared = shared
         self._seen: OrderedDict[tuple[str, str], deque[int]] = OrderedDict()
+        self._unknown: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._busy: dict[str, int] = {}
         self._streams: dict[str, int] = {}
+
+    async def admit(self, policy: Policy, caller: str) -> Standing:
+        """Count a request among those of all processes, else among those of this one as :meth:`take` does.
+
+        Raises
+        ------
+        RateLimited
+            If the policy has no room; the refused request is not counted.
+        """
+        if self._shared is None:
+            return self.take(policy, caller)
+        key, now_ns = (policy.name, caller), self._clock.monotonic_ns()
+        own = len(self._recent(policy, caller, now_ns))
+        allowance = Allowance(f"{policy.name}|{caller}", 1.0, policy.quota, policy.window_s, own)
+        unknown = self._unknown.get(key, 0) > now_ns
+        # Where the store has forgotten, a window must pass before it knows again what all have let pass.
+        standing = self.take(policy, caller) if unknown else None
+        try:
+            spent = await self._shared.spend([allowance])
+        except Away:
+            return standing or self.take(policy, caller)
+        if spent.lost:
+            self._unknown[key] = now_ns + policy.window_s * SECOND_NS
+            self._unknown.move_to_end(key)
+        if standing is not None or spent.lost:
+            return standing or self.take(policy, caller)
+        if spent.wait_s > 0:
+            raise _refused(policy, spent.wait_s, math.ceil(policy.window_s * (1 + 1 / PARTS)))
+        self._recent(policy, caller, now_ns).append(now_ns)
+        self._bound()
+        return Standing(policy, max(0, policy.quota - round(spent.used) - 1), policy.window_s)
 
     def take(self, policy: Policy, caller: str) -> Standing:
         """Count a request.
@@ -96,24 +134,33 @@ class RateLimits:
         policy = self._share(policy)
         now_ns = self._clock.monotonic_ns()
         window_ns = policy.window_s * SECOND_NS
+        times = self._recent(policy, caller, now_ns)
+        if len(times) >= policy.quota:
+            # Together with others this process may have let more pass than its share: all but a share's worth must leave.
+            leaves_ns = times[len(times) - policy.quota] + window_ns
+            reset_s = -((now_ns - window_ns - times[-1]) // SECOND_NS)
+            raise _refused(policy, (leaves_ns - now_ns) / SECOND_NS, reset_s)
+        times.append(now_ns)
+        self._bound()
+        return Standing(policy, policy.quota - len(times), policy.window_s)
+
+    def _recent(self, policy: Policy, caller: str, now_ns: int) -> deque[int]:
+        """When this process let requests of a caller pass within the window."""
         key = (policy.name, caller)
         times = self._seen.get(key)
         if times is None:
             times = self._seen[key] = deque()
         self._seen.move_to_end(key)
-        while times and times[0] <= now_ns - window_ns:
+        while times and times[0] <= now_ns - policy.window_s * SECOND_NS:
             times.popleft()
-        if len(times) >= policy.quota:
-            raise RateLimited(
-                f"{policy.quota} requests in {policy.window_s} s are allowed.",
-                retry_after_s=(times[0] + window_ns - now_ns) / SECOND_NS,
-                reason=policy.name,
-                standing=Standing(policy, 0, -((now_ns - window_ns - times[-1]) // SECOND_NS)),
-            )
-        times.append(now_ns)
+        return times
+
+    def _bound(self) -> None:
+        """Forget the caller idle for longest where there are too many."""
         if len(self._seen) > COUNTED_CALLERS:
             self._seen.popitem(last=False)
-        return Standing(policy, policy.quota - len(times), policy.window_s)
+        if len(self._unknown) > COUNTED_CALLERS:
+            self._unknown.popitem(last=False)
 
     def _share(self, policy: Policy) -> Policy:
         if self._processes == 1:
@@ -156,6 +203,15 @@ class RateLimits:
     def close_stream(self, caller: str) -> None:
         """Give a stream back."""
         _give_back(self._streams, caller)
+
+
+def _refused(policy: Policy, wait_s: float, reset_s: int) -> RateLimited:
+    return RateLimited(
+        f"{policy.quota} requests in {policy.window_s} s are allowed.",
+        retry_after_s=wait_s,
+        reason=policy.name,
+        standing=Standing(policy, 0, reset_s),
+    )
 
 
 def check_json(body: bytes) -> None:

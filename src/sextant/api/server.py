@@ -27,6 +27,7 @@ from sextant.api.gate import Gate
 from sextant.api.hot_door import HotDoor
 from sextant.api.limits import RateLimits, Standing
 from sextant.api.market import MarketRoutes
+from sextant.api.market_streams import StreamRoutes
 from sextant.api.monitoring import MonitoringRoutes
 from sextant.api.openapi import document
 from sextant.api.opportunities import AccountOf, OpportunityRoutes
@@ -41,6 +42,7 @@ from sextant.kit.at_once import at_once_or
 from sextant.kit.clock import Clock
 from sextant.kit.health import Health, LoopLag
 from sextant.kit.metrics import Metrics
+from sextant.kit.shared_limits import SharedLimits
 from sextant.model.account import Account
 from sextant.monitoring.watch import Watch
 from sextant.scans.diagnostics import ScanDiagnostics
@@ -48,6 +50,7 @@ from sextant.scans.lifecycle import Origin, Scans
 from sextant.scans.replaying import Replayer
 from sextant.scans.scoreboard import Scoreboard
 from sextant.scans.scoring import Scoring
+from sextant.scans.stream_ages import StreamAges
 from sextant.scans.strategy_runs import StrategyRuns
 from sextant.vault.audit import AuditTrail
 from sextant.vault.keys import ApiKeys
@@ -107,12 +110,16 @@ class Rooms:
         The past of each strategy; None in a process that has no market of its own.
     scoring
         The scores of the market; None in a process that has no market of its own.
+    streams
+        The age of all that is known; None in such a process.
     closing
         Set when the server stops, so that streams say goodbye.
     cors_origins
         Origins whose pages may call; none by default.
     processes
         How many processes answer requests; each allows its share of every rate.
+    limits
+        Where all processes count requests together; None where each goes by its share.
     """
 
     clock: Clock
@@ -133,9 +140,11 @@ class Rooms:
     account_of: AccountOf = field(default=account_without_venues)
     board: Scoreboard | None = None
     scoring: Scoring | None = None
+    streams: StreamAges | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     cors_origins: tuple[str, ...] = ()
     processes: int = 1
+    limits: SharedLimits | None = None
 
 
 def create(rooms: Rooms) -> HotDoor:
@@ -154,7 +163,7 @@ class Edge:
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
-        self._limits = RateLimits(rooms.clock, rooms.processes)
+        self._limits = RateLimits(rooms.clock, rooms.processes, rooms.limits)
         self._gate = Gate(rooms.sessions, rooms.keys, self._limits)
         self._common: tuple[Origin, Common] | None = None
         self._document = b""
@@ -195,6 +204,7 @@ class Edge:
             *StrategyRoutes((rooms.scans, rooms.runs, rooms.users), rooms.board, rooms.clock).endpoints(),
             *ConfluenceRoutes(rooms.scoring, cursors, rooms.clock).endpoints(),
             *MarketRoutes(rooms.scoring, rooms.clock).endpoints(),
+            *StreamRoutes(rooms.streams, rooms.origin, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *MonitoringRoutes(rooms.watch, rooms.health, cursors, rooms.clock).endpoints(),
             *ops.endpoints(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sextant.app import assemble_api, based, listen, run_scans, serve, work
-from sextant.cli.markets import check_address, follower_of, own_feeds, present_feed
+from sextant.cli.markets import Load, check_address, follower_of, own_feeds, present_feed
 from sextant.cli.saying import say, spoken
 from sextant.cli.settings import configuration, logging_to
 from sextant.cli.version import code_version
@@ -40,7 +40,7 @@ async def run_work(simulated: str | None) -> None:
             runner = run_scans(base, origin)
             name = runner.worker.name
             if card is None:
-                feeds = own_feeds(config, clock, runner.source.learn, simulated)
+                feeds = own_feeds(config, clock, runner.source.learn, simulated, Load(bus=base.bus))
             else:
                 feeds = [follower_of(base, runner.source, card, name).run]
             await work(base, runner, feeds, lambda: say(f"Sextant runs scans as {name}"))

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from sextant.cli.markets import check_address, own_feeds
+from sextant.cli.markets import Load, check_address, own_feeds
 from sextant.cli.saying import say
 from sextant.cli.settings import configuration, logging_to
 from sextant.errors import ConfigError
@@ -38,7 +38,7 @@ async def run_feed(shard_text: str, simulated: str | None) -> None:
         bus = Bus(config.redis_url, clock)
         try:
             feeder = Feeder(shard, bus, clock, card)
-            feeds = own_feeds(config, clock, feeder.learn, simulated, shard.holds)
+            feeds = own_feeds(config, clock, feeder.learn, simulated, Load(shard.holds, bus, shard.count))
             await _until_stopped(feeder, feeds, lambda: say(f"Sextant feeds shard {shard}"))
         finally:
             await bus.close()

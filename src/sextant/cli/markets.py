@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from sextant.cli.venue_feeds import OPTIONS, Following, feeds_of, places_of, wanted_of
@@ -12,6 +12,7 @@ from sextant.errors import InputError
 from sextant.kit import log
 from sextant.kit.bus import Away, Bus
 from sextant.kit.clock import Clock
+from sextant.kit.shared_limits import SharedLimits
 from sextant.model.instrument import Instrument
 from sextant.scans.replica import Replica
 from sextant.scans.shared_market import FeedCard, read_card
@@ -19,6 +20,7 @@ from sextant.scans.source import MarketSource
 from sextant.venues.backfill import Plan
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Learn, Wanted, Watcher, at
+from sextant.venues.shared_budgets import SharedBudgets
 
 if TYPE_CHECKING:
     from sextant.app import Base, Task  # a feed runs no scans and need not load what does
@@ -50,28 +52,40 @@ def check_address(simulated: str | None) -> None:
         raise InputError(f"--simulated '{simulated}' is not an http:// or https:// address.")
 
 
-def own_feeds(
-    config: Config,
-    clock: Clock,
-    learn: Learn,
-    simulated: str | None,
-    part: Callable[[Instrument], bool] | None = None,
-) -> list[Task]:
-    """The feeds of a process that opens sockets: of live venues, or of a simulated one.
+@dataclass(frozen=True)
+class Load:
+    """What a process that opens sockets carries of the market, and with whom it shares what venues allow.
 
     Parameters
     ----------
     part
-        What of the market is carried; None for all.
+        What is carried; None for all.
+    bus
+        Where allowances are counted together; None where there is no such store.
+    processes
+        How many processes share them.
     """
-    options = replace(OPTIONS, part=part)
+
+    part: Callable[[Instrument], bool] | None = None
+    bus: Bus | None = None
+    processes: int = 1
+
+    def budgets(self, clock: Clock) -> SharedBudgets | None:
+        """Where allowances are spent together."""
+        return None if self.bus is None else SharedBudgets(SharedLimits(self.bus), clock, self.processes)
+
+
+def own_feeds(config: Config, clock: Clock, learn: Learn, simulated: str | None, load: Load) -> list[Task]:
+    """The feeds of a process that opens sockets: of live venues, or of a simulated one."""
+    options = replace(OPTIONS, part=load.part)
     if simulated is None:
-        wanted = replace(wanted_of(config), part=part)
-        following = Following(places_of(config.venues), wanted, config.data_dir, options)
+        wanted = replace(wanted_of(config), part=load.part)
+        shared = load.budgets(clock)
+        following = Following(places_of(config.venues), wanted, config.data_dir, options, shared)
     else:
         sockets = simulated.replace("http", "ws", 1)
         places = [at(venue(name), simulated, sockets) for name in (LIVE, OPTIONS_VENUE)]
-        wanted = Wanted(most=SIMULATED_MOST * len(places), history=DEMO_HISTORY, part=part)
+        wanted = Wanted(most=SIMULATED_MOST * len(places), history=DEMO_HISTORY, part=load.part)
         following = Following(places, wanted, options=options)
     feeds = feeds_of(following, clock, learn, lambda _: Watcher())
     return [feed.run for some in feeds.values() for feed in some]

@@ -16,6 +16,7 @@ from sextant.venues.asking import broker_of
 from sextant.venues.catalog import venue
 from sextant.venues.feed import Feed, Learn, Wanted, Watcher, at
 from sextant.venues.port import Venue
+from sextant.venues.shared_budgets import SharedBudgets
 
 QUOTES: Final = frozenset({"USDT", "USDC", "USD"})  # confluence.md 5, Selection
 OPTIONS: Final = Wanted(
@@ -49,12 +50,15 @@ class Following:
         Where the bans of venues lie; None where nothing can ban, as at simulated ones.
     options
         What is wanted of the options of a venue that lists them; None for nothing.
+    shared
+        Where budgets are spent together with other processes; None where each spends its own.
     """
 
     places: Sequence[Venue]
     wanted: Wanted
     folder: Path | None = None
     options: Wanted | None = field(default_factory=lambda: OPTIONS)
+    shared: SharedBudgets | None = None
 
 
 def wanted_of(config: Config) -> Wanted:
@@ -122,7 +126,9 @@ def feeds_of(
     feeds: dict[str, list[Feed]] = {}
     for place in following.places:
         kinds = frozenset(place.kinds) - {"option"}
-        broker = None if following.folder is None else broker_of(place, clock, following.folder)
+        broker = None
+        if following.folder is not None:
+            broker = broker_of(place, clock, following.folder, following.shared)
         parts = [replace(following.wanted, most=share, kinds=kinds)] if kinds else []
         if "option" in place.kinds and following.options is not None:
             parts.append(replace(following.options, exclude=following.wanted.exclude, label="options-"))

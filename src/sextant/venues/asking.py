@@ -11,18 +11,29 @@ from sextant.kit.http import Answer, RestClient
 from sextant.kit.silences import Silences
 from sextant.venues.broker import Broker, Call, Priority
 from sextant.venues.port import Venue
+from sextant.venues.shared_budgets import SharedBudgets
 
 SILENCES: Final = "silences.json"
 """The file, in the folder of a program's data, in which bans are kept."""
 
 
-def broker_of(venue: Venue, clock: Clock, folder: Path) -> Broker | None:
-    """The broker of a venue, whose bans lie in the folder and hold for all processes that name it; None without a policy."""
+def broker_of(venue: Venue, clock: Clock, folder: Path, shared: SharedBudgets | None = None) -> Broker | None:
+    """The broker of a venue, None without a policy.
+
+    Parameters
+    ----------
+    folder
+        Where bans lie; they hold for all processes that name it.
+    shared
+        Where budgets are spent together with other processes.
+    """
     policy = venue.variations.policy
     if policy is None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    return Broker(policy, clock, Silences(folder / SILENCES, clock))
+    broker = Broker(policy, clock, Silences(folder / SILENCES, clock))
+    broker.share(shared)
+    return broker
 
 
 class Asks(Protocol):
