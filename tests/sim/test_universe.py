@@ -49,7 +49,7 @@ def test_another_venue_lists_an_instrument_in_its_own_steps_and_draws_its_own_tr
     assert theirs.turnover == pytest.approx(btc.turnover / 10.0)
     assert theirs.lot == 1.0 / 10**theirs.lot_decimals
     assert (btc.own_lane, btc.base_lane) == (btc.position, btc.lane)
-    assert (theirs.own_lane, theirs.base_lane) == (3_004, 3_000 + btc.lane)
+    assert (theirs.own_lane, theirs.base_lane) == (30_004, 30_000 + btc.lane)
 
 
 def test_a_thousand_are_listed_and_the_first_are_as_among_few() -> None:

@@ -53,6 +53,7 @@ FOLLOWS: Final = {"OP": "ARB"}
 _LARGEST_TURNOVER: Final = 5.0e9
 _SMALLEST_TURNOVER: Final = 5.0e5
 _LOTS_A_DAY: Final = 2.0e7
+_HOUSE: Final = 10_000  # lanes that each venue has to itself; more than any lists
 _FINEST_A_DAY: Final = 2.0e11
 
 
@@ -113,12 +114,12 @@ class Listing:
     @property
     def own_lane(self) -> int:
         """Lane of what no other instrument and no other venue shares: trades and the order book."""
-        return self.position + 1_000 * self.house
+        return self.position + _HOUSE * self.house
 
     @property
     def base_lane(self) -> int:
         """Lane of what all instruments of the base share at this venue alone."""
-        return self.lane + 1_000 * self.house
+        return self.lane + _HOUSE * self.house
 
     def coarser(self) -> Listing:
         """The same listing with a price step ten times as large."""
