@@ -34,6 +34,7 @@ from sextant.kit.metrics import Metrics
 from sextant.kit.notices import Notices
 from sextant.kit.shared_limits import SharedLimits
 from sextant.kit.traces import open_traces
+from sextant.kit.watchdog import Watchdog
 from sextant.market.state import MarketState
 from sextant.model.view import Feed
 from sextant.monitoring.gauges import add_gauges
@@ -117,7 +118,7 @@ class Base:
 
     def tasks(self) -> list[Task]:
         """What runs beside everything else until the end."""
-        tasks: list[Task] = [self.recovery.watch]
+        tasks: list[Task] = [self.recovery.watch, Watchdog(self.clock).watch]
         if self.db.dialect.name == "postgresql":
             signals = self.ledger.signals
             notices = Notices(self.db, self.clock, CHANNEL)

@@ -80,7 +80,7 @@ async def test_a_late_loop_is_measured_and_degrades() -> None:
     watching.cancel()
     assert lag.lag_s == 0.4
     reading = await lag.probe()
-    assert (reading.state, reading.detail) == ("degraded", "The loop is 0.400 s late; 0.25 s are allowed.")
+    assert (reading.state, reading.detail) == ("degraded", "The loop was 0.400 s late; 0.25 s are allowed.")
 
 
 async def test_disk_and_own_process_answer(tmp_path: Path) -> None:
