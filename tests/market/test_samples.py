@@ -9,7 +9,7 @@ import pytest
 from sextant.indicators.catalog import indicator
 from sextant.indicators.contract import batch
 from sextant.market.books import Book
-from sextant.market.samples import NO_SAMPLES, Samples, sample
+from sextant.market.samples import NO_SAMPLES, Samples, deep_sample, near_sample
 from sextant.model.events import Level
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from support.market import delta, snapshot
@@ -33,14 +33,13 @@ class Watched:
         at_ns = START_NS + int(second * SECOND_NS)
         self.samples.before(at_ns)
         self.book.snapshot(snapshot(self.sequence, bids, asks, event_ns=at_ns))
-        self.samples.after(fresh=True)
+        self.samples.begin()
 
     def change(self, second: float, bids: list[Level] | None = None, asks: list[Level] | None = None) -> None:
         at_ns = START_NS + int(second * SECOND_NS)
         self.sequence += 1
         self.samples.before(at_ns)
         self.book.delta(delta(self.sequence, bids or [], asks or [], event_ns=at_ns))
-        self.samples.after(fresh=False)
 
     def told(self) -> dict[str, float]:
         names = ("samples", "age", "spread", "touch", "top", "depth", "micro", "bids", "asks", "band", "walk")
@@ -52,23 +51,23 @@ class Watched:
 
 
 def test_imbalance_and_micro_price_are_those_worked_by_hand() -> None:
-    faded = sample(([100, 99, 98], [4.0, 3.0, 2.0]), ([-101, -102, -103], [2.0, 2.0, 2.0]), 1.0)
-    assert faded[3] == pytest.approx(0.2054317549, abs=1e-10)
-    micro = sample(([100], [5.0]), ([-101], [4.0]), 1.0)
-    assert micro[4] == pytest.approx(0.055556, abs=1e-6)
+    faded = deep_sample(([100, 99, 98], [4.0, 3.0, 2.0]), ([-101, -102, -103], [2.0, 2.0, 2.0]), 1.0)
+    assert faded[0] == pytest.approx(0.2054317549, abs=1e-10)
+    micro = near_sample(([100], [5.0]), ([-101], [4.0]))
+    assert micro[3] == pytest.approx(0.055556, abs=1e-6)
     assert micro[0] == pytest.approx(1e4 / 100.5)
 
 
 def test_bands_hold_the_notional_within_bps_of_the_middle() -> None:
     bids = ([10_000, 9_985, 9_975, 9_900], [1.0, 2.0, 4.0, 8.0])
     asks = ([-10_000 - 2, -10_030, -10_060, -10_100], [1.0, 2.0, 4.0, 8.0])
-    told = sample(bids, asks, 0.01)
+    told = deep_sample(bids, asks, 0.01)
     # Middle 100.01: 25 bps reach 99.76 and 100.26, 50 bps 99.51 and 100.51.
-    assert told[5] == pytest.approx(100.0 + 2 * 99.85)
-    assert told[6] == pytest.approx(100.02)
+    assert told[1] == pytest.approx(100.0 + 2 * 99.85)
+    assert told[2] == pytest.approx(100.02)
     far_bid, far_ask = 100.0 + 2 * 99.85 + 4 * 99.75, 100.02 + 2 * 100.30
-    assert told[7] == pytest.approx((far_bid - far_ask) / (far_bid + far_ask))
-    assert math.isnan(sample(([10_000], [1.0]), asks, 0.01)[7])
+    assert told[3] == pytest.approx((far_bid - far_ask) / (far_bid + far_ask))
+    assert math.isnan(deep_sample(([10_000], [1.0]), asks, 0.01)[3])
 
 
 def test_walk_tells_the_thinner_side() -> None:
@@ -77,14 +76,15 @@ def test_walk_tells_the_thinner_side() -> None:
     mid, notional = 100.5, 202.0
     sell = 1.0 - notional / (2.0 + 2.0 / 99.0) / mid
     buy = 101.0 / mid - 1.0
-    assert sample(bids, asks, 1.0)[8] == pytest.approx((buy - sell) / (buy + sell))
+    assert deep_sample(bids, asks, 1.0)[4] == pytest.approx((buy - sell) / (buy + sell))
 
 
 def test_a_sample_equals_the_indicators_of_the_same_row() -> None:
     rng = np.random.default_rng(3)
     sizes = rng.uniform(0.1, 9.0, (2, 30))
     keys = [list(range(2_000, 1_970, -1)), [-key for key in range(2_001, 2_031)]]
-    told = sample((keys[0], sizes[0].tolist()), (keys[1], sizes[1].tolist()), 0.5)
+    sides = (keys[0], sizes[0].tolist()), (keys[1], sizes[1].tolist())
+    told = (*near_sample(*sides), *deep_sample(*sides, 0.5))
     row = {
         f"{side}_size_{at}": np.full((1, 1), sizes[k, at])
         for k, side in enumerate(("bid", "ask"))
@@ -95,7 +95,7 @@ def test_a_sample_equals_the_indicators_of_the_same_row() -> None:
         (0, "spread_bps"),
         (1, "touch_imbalance"),
         (2, "top_imbalance"),
-        (3, "depth_imbalance"),
+        (4, "depth_imbalance"),
     ):
         chosen = indicator(name)
         [value] = batch(chosen, row, 0, chosen.values()).values()
@@ -126,11 +126,14 @@ def test_a_crossed_or_shallow_book_is_not_sampled() -> None:
 def test_flow_of_the_touch_is_that_worked_by_hand() -> None:
     watched = Watched()
     watched.whole(-0.5, [(100.0, 5.0), *BIDS[1:]], [(101.0, 4.0), (102.0, 6.0), *ASKS[2:]])
+    watched.change(0.1, [(99.0, 1.0)])
     watched.change(1.1, [(100.0, 7.0)])
-    watched.change(1.2, [(101.0, 3.0)], [(101.0, 0.0)])
-    watched.change(1.3, [(101.0, 0.0), (100.0, 9.0)], [(102.0, 2.0)])
-    # e 2, 7, 1 sum to 10; the mean depth of the four states is 5.
-    assert watched.told()["ofi_1"] == pytest.approx(2.0)
+    watched.change(2.1, [(101.0, 3.0)], [(101.0, 0.0)])
+    watched.change(2.2, [(101.0, 0.0), (100.0, 9.0)])
+    watched.change(2.3, [(101.0, 3.0)])
+    watched.change(3.1, [(101.0, 0.0), (100.0, 9.0)], [(102.0, 2.0)])
+    # e 2, 7, 1 sum to 10; the depths are 4.5 on three samples and 5.5 on six, the last of them young until second 8.
+    assert watched.told()["ofi_1"] == pytest.approx(10.0 / ((3 * 4.5 + 6 * 5.5) / 9))
 
 
 def test_size_that_vanished_without_a_trade_was_withdrawn() -> None:
@@ -174,9 +177,9 @@ def test_a_resync_begins_the_flow_anew() -> None:
     watched.change(1.1, [(100.0, 7.0)])
     watched.sequence += 1
     watched.whole(2.0, [(100.0, 3.0), *BIDS[1:]], ASKS)
-    watched.change(2.5, [(100.0, 4.0)])
-    # One unit came to a touch whose mean depth is (3+1)/2 and (4+1)/2, so 2.25.
-    assert watched.told()["ofi_1"] == pytest.approx(1.0 / 2.25)
+    watched.change(3.5, [(100.0, 4.0)])
+    # One unit came to a touch of depth 2 on one sample and 2.5 on five.
+    assert watched.told()["ofi_1"] == pytest.approx(1.0 / ((2.0 + 5 * 2.5) / 6))
 
 
 def test_samples_go_on_from_their_content() -> None:

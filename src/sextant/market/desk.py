@@ -110,7 +110,7 @@ class Desk:
             self.minutes.tick(event.event_ns)
         trouble = self.book.snapshot(event)
         if self.minutes is not None:
-            self.minutes.samples.after(fresh=True)
+            self.minutes.samples.begin()
         return None if trouble is None else self._judge(trouble)
 
     def take_delta(self, event: BookDelta) -> str | None:
@@ -121,9 +121,12 @@ class Desk:
         if minutes is None:
             trouble = self.book.delta(event)
         else:
-            minutes.tick(event.event_ns)
+            samples = minutes.samples
+            if event.event_ns >= samples.next_ns:
+                minutes.tick(event.event_ns)
             trouble = self.book.delta(event)
-            minutes.samples.after(fresh=event.sequence == 1)
+            if event.sequence == 1:  # a restart: the whole book
+                samples.begin()
         return None if trouble is None else self._judge(trouble)
 
     def take_cleared(self, event: BookCleared) -> None:
@@ -150,10 +153,8 @@ class Desk:
         if not event.aggressor:
             self._counters.add("trades_unknown_side")
         minutes = self.minutes
-        if minutes is not None and trouble not in _NO_TRADE:
-            minutes.alive("trades", event.event_ns)
-            if not minutes.trade(event, self.flow.sign):
-                self._counters.add("trades_after_minute")
+        if minutes is not None and trouble not in _NO_TRADE and not minutes.trade(event, self.flow.sign):
+            self._counters.add("trades_after_minute")
 
     def take_facts(self, event: DerivativesUpdate) -> None:
         """Take facts beyond the book."""

@@ -90,6 +90,8 @@ class MinuteSums:
 
     def trade(self, event: Trade, sign: int) -> bool:
         """Whether a public trade was added; ``sign`` is the side that took, 0 where nobody can say."""
+        if "trades" not in self._since_ns:
+            self.alive("trades", event.event_ns)
         row = self._row(event.event_ns)
         if row is None:
             return False
@@ -97,6 +99,8 @@ class MinuteSums:
         if event.block:
             return True
         usd = event.price * event.size
+        if sign:
+            self.samples.trade(event.price, event.size, sign)
         large = self._sizes.take(event.event_ns, usd)
         row[_MOST] = max(row[_MOST], usd)
         if sign > 0:

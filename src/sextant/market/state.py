@@ -20,6 +20,7 @@ from sextant.market.desk import Desk
 from sextant.market.freshness import STREAMS, Freshness
 from sextant.market.minute_store import MinuteStore
 from sextant.market.ring import HeldRows
+from sextant.market.streams import Tally
 from sextant.model.bar import BarBlock, Integers
 from sextant.model.events import (
     BarUpdate,
@@ -60,6 +61,7 @@ class Held:
     bars: BarStore
     minutes: MinuteStore
     counters: Counters
+    tally: Tally
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class MarketState:
         self._columns: dict[Instrument, int] = {}
         self._board: Board | None = Board(())
         self._resyncs: dict[Instrument, str] = {}
+        self._tally = Tally()
         self._block_of: tuple[tuple[Instrument, ...], Integers, Integers] = ((), _NO_COLUMNS, _NO_COLUMNS)
         self._desk_takes: dict[type[Any], Callable[[Desk, Any], str | None]] = {
             BookDelta: Desk.take_delta,
@@ -291,6 +294,7 @@ class MarketState:
             bars=self._bars,
             minutes=self._minutes,
             counters=self._counters,
+            tally=self._tally,
         )
 
     def replace(self, gone: Callable[[Instrument], bool], new: Replacement) -> None:
@@ -345,6 +349,7 @@ class MarketState:
 
     def _ask(self, desk: Desk, reason: str) -> None:
         self._resyncs[desk.spec.instrument] = reason
+        self._tally.resync(desk.spec.instrument, reason)
         self._counters.add("book_resyncs")
 
     def _on_bar(self, event: BarUpdate) -> None:
@@ -406,8 +411,12 @@ class MarketState:
         for instrument in event.instruments:
             told = "quote" in event.streams and self._chains.lose(instrument, event.reason, event.event_ns)
             desk = self._known(instrument, silent=told)
+            if told:
+                self._tally.lose(instrument, "quote")
             if desk is not None:
                 for stream in event.streams:
+                    if not (told and stream == "quote"):
+                        self._tally.lose(instrument, stream)
                     desk.lose(stream, event.reason, event.event_ns)
 
     def _on_alive(self, event: StreamAlive) -> None:
