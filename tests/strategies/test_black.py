@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
+from scipy.optimize import brentq
 
 from sextant.model.bar import Floats, Integers
 from sextant.strategies.black import greeks, implied, payoff, price
@@ -142,3 +143,36 @@ def test_marks_and_greeks_of_a_recorded_chain_are_met(data_dir: Path) -> None:
     assert np.abs(found.delta - told["delta"]).max() < 1e-4
     assert np.abs(found.vega - told["vega"]).max() < 0.02
     assert np.median(np.abs(found.theta / told["theta"] - 1.0)) < 1e-3
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    forward=st.floats(0.01, 1e5),
+    distance=st.floats(-5.0, 5.0),
+    iv=st.floats(0.01, 15.0),
+    years=st.floats(1e-4, 3.0),
+    right=st.sampled_from([CALL, PUT]),
+)
+def test_the_volatility_of_any_value_gives_the_value_back_as_a_root_finder_does(
+    forward: float, distance: float, iv: float, years: float, right: int
+) -> None:
+    strike = forward * math.exp(distance * iv * math.sqrt(years))
+    assume(1e-300 < strike < 1e300)
+    worth = value(forward, strike, iv, years, right)
+    found = float(implied(one(worth), one(forward), one(strike), one(years), side(right))[0])
+    intrinsic, ceiling = max(right * (forward - strike), 0.0), forward if right > 0 else strike
+    if not intrinsic + 2e-9 * forward < worth < ceiling - 2e-9 * forward:
+        return
+    back = value(forward, strike, found, years, right)
+    assert back == pytest.approx(worth, abs=4e-15 * max(forward, strike) + 1e-12 * worth)
+    root = brentq(lambda x: value(forward, strike, x, years, right) - worth, 1e-9, 20.0, xtol=1e-13)
+    # As far apart as rounding of the value lets any two of them be.
+    vega = 100.0 * float(greeks(one(forward), one(strike), one(iv), one(years), side(right)).vega[0])
+    assert found == pytest.approx(root, abs=1e-9 + 1e-14 * max(forward, strike) / vega)
+
+
+def test_a_value_that_only_more_than_twenty_would_explain_is_told_as_twenty() -> None:
+    worth = value(100.0, 100.0, 25.0, 0.01, CALL)
+    assert implied(one(worth), one(100.0), one(100.0), one(0.01), side(CALL)).tolist() == pytest.approx(
+        [20.0]
+    )
