@@ -227,6 +227,29 @@ async def test_a_cut_connection_comes_back_with_the_same_subscriptions(stage: An
 
 
 @pytest.mark.parametrize("stage", [kraken, coinbase])
+async def test_trades_of_a_short_cut_are_made_up_for(stage: Any) -> None:
+    async with stage({"at": {"after_s": 20}, "fault": "away", "seconds": 8}) as heard:
+        await heard.until(heard.valid)
+        begun_ms = heard.venue.now_ms()
+        await heard.until(lambda: len(heard.of(StreamDown)) > 0)
+        await heard.until(heard.valid)
+        ended_ms = heard.venue.now_ms() + 5_000
+        await heard.until(lambda: heard.venue.now_ms() > ended_ms + 2_000)
+        listing = heard.venue.live.find("spot", f"SOL{JOINT[heard.name]}USD")
+        assert listing is not None
+        tape = heard.venue.live.tape(listing)
+        truth = {
+            str(tape.number(slot, row))
+            for slot in range(tape.due(begun_ms), tape.due(ended_ms) + 1)
+            for row, trade in enumerate(tape.trades(slot))
+            if begun_ms < trade.time_ms < ended_ms
+        }
+        found = {trade.trade_id for trade in heard.of(Trade) if trade.instrument.base == "SOL"}
+        assert len(truth) > 20
+        assert truth <= found
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
 async def test_a_venue_that_was_away_for_minutes_is_found_again(stage: Any) -> None:
     async with stage({"at": {"after_s": 5}, "fault": "away", "seconds": 240}, pace=0.2) as heard:
         await heard.until(heard.valid)

@@ -33,7 +33,7 @@ def test_topics_are_channel_and_symbol_without_duplicates() -> None:
         ),
         (["ticker:BTC/USD"], {"channel": "ticker", "symbol": ["BTC/USD"], "event_trigger": "bbo"}),
         (["ohlc:BTC/USD"], {"channel": "ohlc", "symbol": ["BTC/USD"], "interval": 1}),
-        (["trade:BTC/USD"], {"channel": "trade", "symbol": ["BTC/USD"]}),
+        (["trade:BTC/USD"], {"channel": "trade", "symbol": ["BTC/USD"], "snapshot": True}),
     ],
 )
 def test_a_subscription_names_one_channel_and_its_parameters(topics: list[str], params: object) -> None:

@@ -30,6 +30,7 @@ _CHANNEL: Final[dict[Stream, str]] = {
 _MORE: Final[dict[str, dict[str, Any]]] = {
     "book": {"depth": BOOK_LEVELS},
     "ticker": {"event_trigger": "bbo"},  # at every change of the best prices, not only at trades
+    "trade": {"snapshot": True},  # the last 50; else those of a cut connection are lost
     "ohlc": {"interval": 1},
 }
 _QUIET: Final = ("status", "heartbeat")
