@@ -133,6 +133,10 @@ async def test_garbage_under_our_keys_is_a_miss_counted_and_replaced(bus: Bus) -
     assert [entry.body for entry in await read.read()] == [b"one"]
     await bus.call("XADD", KEY, "8-1", "field", "value")
     await bus.call("XADD", KEY, "8-2", "a", "never", "k", "k", "b", "b")
+    await bus.call(
+        "XADD", KEY, "8-3", "a", "0-0", "k", "k", "b", "b"
+    )  # no third entry continues the beginning
+    await bus.call("XADD", KEY, "*", "a", "0-0", "k", "k", "b", "b")
     assert await read.read() == []
     assert bus.counts["garbage"] == 2
     assert await read.newest() is None

@@ -277,16 +277,22 @@ class Snapshots:
 
 def _entry(raw: Sequence[Any]) -> Entry | None:
     """The entry in an answer of the store; None where it is none of ours."""
-    entry_id, fields = raw
+    entry_id, fields = raw[0].decode(), raw[1]
     if fields is None or len(fields) % 2:
         return None
     named = dict(zip(fields[::2], fields[1::2], strict=True))
     try:
         after, kind, body = named[b"a"].decode(), named[b"k"].decode(), bytes(named[b"b"])
-        order(after)
+        continues = _continues(entry_id, after)
     except (KeyError, ValueError):
         return None
-    return Entry(entry_id.decode(), after, kind, body)
+    return Entry(entry_id, after, kind, body) if continues else None
+
+
+def _continues(entry_id: str, after: str) -> bool:
+    """Whether a writer of ours can have given an entry this id: its own count, from 1, or the first of its epoch."""
+    (epoch, number), before = order(entry_id), order(after)
+    return (number == 1 and before < (epoch, 1)) or (number > 1 and before == (epoch, number - 1))
 
 
 def _digest(body: bytes) -> bytes:
