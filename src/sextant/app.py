@@ -41,6 +41,7 @@ from sextant.monitoring.gauges import add_gauges
 from sextant.monitoring.incidents import Incidents
 from sextant.monitoring.machine import Machine
 from sextant.monitoring.store import IncidentRows
+from sextant.monitoring.streams import add_stream_gauges
 from sextant.monitoring.watch import Watch
 from sextant.scans.archive import ViewArchive, ViewKeeper
 from sextant.scans.diagnostics import ScanDiagnostics
@@ -56,6 +57,7 @@ from sextant.scans.signals import CHANNEL
 from sextant.scans.source import MarketSource
 from sextant.scans.store import ScanRows
 from sextant.scans.strategy_runs import StrategyRuns
+from sextant.scans.stream_ages import StreamAges
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
@@ -221,10 +223,10 @@ async def assemble(
             await base.prepare()
         runner = run_scans(base, Origin(feed, simulated, code_version))
         rooms = _rooms(base, runner.worker, lambda: runner.origin, runner.source.probe)
-        scoring = Scoring(runner.source.read, clock)
-        yield Server(
-            base, replace(rooms, scoring=scoring, board=runner.worker.keeper.board), runner, (scoring.serve,)
-        )
+        scoring, ages = Scoring(runner.source.read, clock), StreamAges(runner.source, clock)
+        add_stream_gauges(base.metrics, lambda: ages.sums()[1])
+        rooms = replace(rooms, scoring=scoring, streams=ages, board=runner.worker.keeper.board)
+        yield Server(base, rooms, runner, (scoring.serve,))
 
 
 @asynccontextmanager

@@ -22,6 +22,8 @@ from sextant.kit.clock import ManualClock
 from sextant.kit.db_timing import pool_use, time_statements
 from sextant.kit.health import Health, LoopLag, database_probe, in_process
 from sextant.kit.metrics import Metrics
+from sextant.market.state import MarketState
+from sextant.model.events import QuoteUpdate, StreamDown
 from sextant.model.times import MINUTE_NS
 from sextant.monitoring.gauges import add_gauges
 from sextant.monitoring.incidents import Incidents
@@ -36,14 +38,17 @@ from sextant.scans.overview import overview
 from sextant.scans.replaying import Replayer
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.scans.scoring import Scored, Scoring
+from sextant.scans.source import MarketSource
 from sextant.scans.store import ScanDetails, ScanRows
 from sextant.scans.strategy_runs import StrategyRuns
+from sextant.scans.stream_ages import StreamAges
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
 from sextant.vault.audit import AuditTrail
 from sextant.vault.records import Role, User
 from support.indicators import walk
+from support.market import delta, instrument, listed, snapshot
 from support.markets import momentum_market
 from support.minutes import perpetuals, view_of
 from support.people import HERE, KEY, PASSWORD, START_NS, People, people
@@ -152,6 +157,22 @@ def scored() -> Scored:
     return Scored(found, view.feed, view.simulated, overview(view, found, Held("unknown", 0)))
 
 
+def streams(clock: ManualClock) -> StreamAges:
+    """One instrument whose quote is live, whose book lost a message, and whose trades ended."""
+    source = MarketSource(MarketState("demo", simulated=True), clock, CostAssumptions())
+    now, btc = clock.now_ns(), instrument("BTC")
+    source.learn(
+        [
+            listed("BTC"),
+            QuoteUpdate(btc, now, now, bid=99.5, ask=100.5),
+            snapshot(1, [(99.5, 1.0)], [(100.5, 1.0)], event_ns=now),
+            delta(3, event_ns=now),
+            StreamDown((btc,), ("trades",), now, now, "closed_1006"),
+        ]
+    )
+    return StreamAges(source, clock)
+
+
 @asynccontextmanager
 async def api_on(
     db: AsyncEngine,
@@ -196,7 +217,7 @@ async def api_on(
         replayer=Replayer(ledger, ViewArchive(views), strategies(), vault.clock, ORIGIN.code_version),
         diagnostics=diagnostics,
         scoring=scoring,
-        **extra,
+        **{"streams": streams(vault.clock), **extra},
     )
     edge = Edge(rooms)
     app = edge.application()

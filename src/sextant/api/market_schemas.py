@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from sextant.api.schemas import Time
 from sextant.confluence.market_wide import MarketRegime
+from sextant.market.freshness import FreshnessState
+from sextant.model.events import Stream
 from sextant.model.view import Feed
 
 
@@ -84,6 +89,55 @@ class OverviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     dispersion_frac: float | None
     volatility_annual_frac: float | None
     streams: StreamCounts
+    as_of: Time
+    age_s: float
+    feed: Feed
+    simulated: bool
+
+
+class StreamsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Of which venue, and of which instrument each stream is told besides."""
+
+    venue: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
+    instrument: Annotated[str, Meta(min_length=1, max_length=120)] | None = None
+
+
+class StreamBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of stream of one venue: how many instruments are in each state, and what was lost since the start."""
+
+    venue: str
+    stream: Stream
+    live: int
+    late: int
+    stale: int
+    invalid: int
+    unsupported: int
+    since: Annotated[
+        Time | None, Meta(description="Of the one longest in the worst state; null where all are live.")
+    ]
+    reason: Annotated[str | None, Meta(description="Why that one is not live.")]
+    youngest_age_s: Annotated[float | None, Meta(description="Of the newest proof of life; null before any.")]
+    gaps_total: Annotated[int, Meta(description="Books that lost a message.")]
+    resyncs_total: Annotated[int, Meta(description="Books asked for anew.")]
+    losses_total: Annotated[int, Meta(description="Instruments whose stream ended with its connection.")]
+
+
+class InstrumentStreamBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream of one instrument."""
+
+    stream: Stream
+    state: FreshnessState
+    since: Annotated[Time | None, Meta(description="Null where nothing ever came.")]
+    reason: Annotated[str | None, Meta(description="Null while it is live.")]
+    as_of: Annotated[Time | None, Meta(description="Of the newest fact; null before any.")]
+    age_s: Annotated[float | None, Meta(description="Of the newest proof of life; null before any.")]
+
+
+class StreamsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How the streams are; ``instrument`` is null unless one was asked about."""
+
+    streams: list[StreamBody]
+    instrument: list[InstrumentStreamBody] | None
     as_of: Time
     age_s: float
     feed: Feed
