@@ -28,7 +28,6 @@ from sextant.api.hot_door import HotDoor
 from sextant.api.limits import RateLimits, Standing
 from sextant.api.market import MarketRoutes
 from sextant.api.market_streams import StreamRoutes
-from sextant.api.market_streams import StreamRoutes
 from sextant.api.monitoring import MonitoringRoutes
 from sextant.api.openapi import document
 from sextant.api.opportunities import AccountOf, OpportunityRoutes
@@ -51,7 +50,6 @@ from sextant.scans.lifecycle import Origin, Scans
 from sextant.scans.replaying import Replayer
 from sextant.scans.scoreboard import Scoreboard
 from sextant.scans.scoring import Scoring
-from sextant.scans.stream_ages import StreamAges
 from sextant.scans.strategy_runs import StrategyRuns
 from sextant.scans.stream_ages import StreamAges
 from sextant.vault.audit import AuditTrail
@@ -114,8 +112,6 @@ class Rooms:
         The scores of the market; None in a process that has no market of its own.
     streams
         The age of all that is known; None in such a process.
-    streams
-        The age of all that is known; None in such a process.
     closing
         Set when the server stops, so that streams say goodbye.
     cors_origins
@@ -144,7 +140,6 @@ class Rooms:
     account_of: AccountOf = field(default=account_without_venues)
     board: Scoreboard | None = None
     scoring: Scoring | None = None
-    streams: StreamAges | None = None
     streams: StreamAges | None = None
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     cors_origins: tuple[str, ...] = ()
@@ -209,7 +204,6 @@ class Edge:
             *StrategyRoutes((rooms.scans, rooms.runs, rooms.users), rooms.board, rooms.clock).endpoints(),
             *ConfluenceRoutes(rooms.scoring, cursors, rooms.clock).endpoints(),
             *MarketRoutes(rooms.scoring, rooms.clock).endpoints(),
-            *StreamRoutes(rooms.streams, rooms.origin, rooms.clock).endpoints(),
             *StreamRoutes(rooms.streams, rooms.origin, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *MonitoringRoutes(rooms.watch, rooms.health, cursors, rooms.clock).endpoints(),
