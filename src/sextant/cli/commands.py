@@ -328,8 +328,15 @@ def compile_kernels(*, part: int | None = None) -> None:
 
 
 @app.command(show=False)
-def simulate(*, port: int = 0, seed: int = 7, instruments: int = 240, pace: float = 1.0) -> None:
-    """Run the simulated venue alone and print its addresses.
+def simulate(
+    *,
+    port: int = 0,
+    seed: int = 7,
+    instruments: int = 240,
+    pace: float = 1.0,
+    recording: Path | None = None,
+) -> None:
+    """Run the simulated venues alone and print their addresses, or play a recording as its venue sent it.
 
     Parameters
     ----------
@@ -340,8 +347,15 @@ def simulate(*, port: int = 0, seed: int = 7, instruments: int = 240, pace: floa
     instruments
         How many instruments it lists.
     pace
-        Messages per instrument relative to the usual.
+        Messages per instrument relative to the usual; seconds of a recording in one of the clock.
+    recording
+        Play this file instead of a market that is made.
     """
+    from sextant.cli.playing import play_recording
     from sextant.cli.simulating import run_simulation
+
+    if recording is not None:
+        asyncio.run(play_recording(recording, port, pace))
+        return
 
     asyncio.run(run_simulation(port, seed, instruments, pace))
