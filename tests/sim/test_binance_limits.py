@@ -63,7 +63,7 @@ def test_who_goes_on_is_banned_for_two_minutes_then_for_four_up_to_three_days() 
         assert refusal is not None
         statuses.append(refusal.status)
     assert statuses == [429] * PATIENCE + [418]
-    assert (counters.bans, counters.after_retry_after) == (1, PATIENCE)
+    assert (counters.bans, counters.limited, counters.after_retry_after) == (1, PATIENCE + 1, PATIENCE)
     refusal = limits.admit(
         "a", "spot", 1, NOW_MS + FIRST_BAN_MS - 500
     )  # a ban is of the address, not of a market

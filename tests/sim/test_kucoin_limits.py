@@ -31,7 +31,7 @@ def test_a_pool_of_two_thousand_is_full_again_thirty_seconds_after_its_first_cal
     assert limits.admit("a", 1, NOW_MS + 30_000)
     limits.empty("a", NOW_MS + 30_000)
     assert not limits.admit("a", 1, NOW_MS + 30_001)
-    assert (counters.bans, counters.after_retry_after) == (1, 2)
+    assert (counters.bans, counters.limited, counters.after_retry_after) == (1, 3, 2)
     limits.asked_to_wait("c", NOW_MS + 5)
     assert limits.admit("c", 1, NOW_MS)
     assert counters.after_retry_after == 3

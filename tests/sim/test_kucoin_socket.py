@@ -179,6 +179,7 @@ async def test_questions_beyond_the_limits_are_refused_in_the_venues_codes() -> 
         assert await codes({"topic": f"/market/candles:{bases[0]}_1min", "type": "unsubscribe"}) == [0]
         answers = [await codes({"type": "ping"}) for _ in range(90)]
         assert answers[-1] == [509]  # more than a hundred messages in ten seconds
+        assert there.venue.counters.limited > 2
 
 
 async def test_a_silent_client_is_cut_after_its_interval_and_timeout() -> None:

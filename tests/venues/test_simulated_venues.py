@@ -235,4 +235,10 @@ async def test_history_is_filled_within_the_weights_that_the_venue_tells(tmp_pat
         assert {block.instruments[0].kind for block in blocks} == {"spot", "perpetual"}
         assert heard.count(FundingSettled) == 400
         assert heard.count(OpenInterestPoint) == 1_200
-        assert (there.counters.bans, there.counters.after_retry_after, there.counters.forbidden) == (0, 0, 0)
+        counters = there.counters
+        assert (counters.bans, counters.limited, counters.after_retry_after, counters.forbidden) == (
+            0,
+            0,
+            0,
+            0,
+        )

@@ -139,6 +139,7 @@ class WeightLimits:
             window.used += weight
             return None
         window.beyond += 1
+        self._counters.limited += 1
         if window.beyond > PATIENCE:
             self.ban(address, now_ms)
             return self._banned(address, now_ms)

@@ -135,6 +135,7 @@ class BinanceHub(SpotHub):
             line.said.popleft()
         line.said.append(now_ms)
         if len(line.said) > self._rules.messages_a_second:
+            self.counters.limited += 1
             session.close(1_008, b"Too many requests")
             return
         try:

@@ -61,6 +61,7 @@ class PoolLimits:
             self._counters.after_retry_after += 1
         pool = self._pool(address, now_ms)
         if pool.left < weight:
+            self._counters.limited += 1
             pool.left = 0
             self._wait_until[address] = pool.ends_ms
             return False

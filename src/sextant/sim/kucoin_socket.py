@@ -133,6 +133,7 @@ class KucoinHub(SpotHub):
             return
         name, kind = str(asked.get("id", "")), asked.get("type")
         if len(line.said) > MESSAGES:
+            self.counters.limited += 1
             _refuse(session, name, 509, f"exceed max permits per second {MESSAGES}")
         elif kind == "ping":
             session.put(orjson.dumps({"id": name, "type": "pong"}).decode())
@@ -152,8 +153,10 @@ class KucoinHub(SpotHub):
             wrong = next((topic for topic, listing in listings.items() if listing is None), channel)
             _refuse(session, name, 404, f"topic {wrong[:100]} is not found")
         elif len(topics) > A_REQUEST:
+            self.counters.limited += 1
             _refuse(session, name, 509, f"exceed max subscription count limitation of {A_REQUEST} per time")
         elif joins and len(session.topics.keys() | set(topics)) > A_SESSION:
+            self.counters.limited += 1
             _refuse(
                 session, name, 509, f"exceed max subscription count limitation of {A_SESSION} per session"
             )
