@@ -171,6 +171,23 @@ async def test_one_seed_is_one_history() -> None:
     assert told[0] == told[1]
 
 
+@pytest.mark.parametrize(("kind", "name"), [("trade", "t"), ("aggTrade", "a")])
+async def test_a_burst_is_the_same_volume_in_many_trades(kind: str, name: str) -> None:
+    topic = f"btcusdt@{kind}"
+    async with (
+        asking({"at": {"topic": topic, "message": 2}, "fault": "burst", "times": 9}) as there,
+        there.http.ws_connect(there.venue.socket_url("spot"), max_msg_size=0) as socket,
+    ):
+        await subscribe(socket, topic)
+        await let_pass(there.venue, there.clock, 4)
+        told = [frame["data"] for frame in await drain(socket)]
+        rows = await there.ask("/api/v3/trades", symbol="BTCUSDT", limit=100)
+    whole = [row for row in rows if row["id"] >= told[0][name]]
+    assert len({trade[name] for trade in told}) == len(told) > len(whole)
+    assert sum(float(trade["q"]) for trade in told) == pytest.approx(sum(float(row["qty"]) for row in whole))
+    assert all(trade["f"] == trade["l"] == trade["a"] for trade in told if name == "a")
+
+
 async def test_a_venue_that_is_away_answers_nobody_until_it_is_back() -> None:
     async with asking({"at": {"after_s": 5}, "fault": "away", "seconds": 60}) as there:
         async with there.http.ws_connect(there.venue.socket_url("linear")) as socket:

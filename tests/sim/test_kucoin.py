@@ -98,6 +98,25 @@ async def test_scripts_hit_changes_of_a_book_as_they_say(fault: str, gaps: int) 
         assert there.venue.plan.history == [(f"push 6 {BOOK}", fault)]
 
 
+async def test_a_burst_is_the_same_volume_in_many_trades() -> None:
+    topic = "/market/match:BTC-USDT"
+    script = [
+        {"at": {"topic": topic, "message": number}, "fault": "burst", "messages": 40}
+        for number in range(1, 9)
+    ]
+    async with asking(*script) as there, there.socket() as socket:
+        await subscribe(socket, topic)
+        await let_pass(there.venue, there.clock, 4)
+        told = [frame["data"] for frame in await drain(socket)]
+        rows = {
+            row["sequence"]: row for row in await there.ask("/api/v1/market/histories", symbol="BTC-USDT")
+        }
+    assert len({trade["tradeId"] for trade in told}) == len(told) > 40
+    for number in {trade["sequence"] for trade in told}:
+        parts = [float(trade["size"]) for trade in told if trade["sequence"] == number]
+        assert sum(parts) == pytest.approx(float(rows[number]["size"]))
+
+
 async def test_a_venue_that_is_away_answers_nobody_until_it_is_back() -> None:
     async with (
         asking({"at": {"after_s": 5}, "fault": "away", "seconds": 60}) as there,

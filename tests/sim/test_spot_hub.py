@@ -17,7 +17,7 @@ from sextant.sim.limits import Counters
 from sextant.sim.live import Live
 from sextant.sim.market_model import MarketModel
 from sextant.sim.session import Session
-from sextant.sim.spot_hub import Push, SpotHub
+from sextant.sim.spot_hub import Push, SpotHub, parts_of
 from sextant.sim.universe import Listing
 from support.loopback import serving
 
@@ -165,3 +165,9 @@ async def test_an_instrument_that_nobody_follows_any_more_rests() -> None:
         stage.hub.live.delist("spot", "BTCUSDT")
         await socket.send_str("BTCUSDT")
         assert await socket.receive_str(timeout=5) == "heard BTCUSDT"
+
+
+def test_a_volume_is_cut_into_whole_parts_that_add_up() -> None:
+    assert parts_of(10, 4) == [3, 3, 2, 2]
+    assert parts_of(3, 1_024) == [1, 1, 1]
+    assert parts_of(7, 1) == [7]

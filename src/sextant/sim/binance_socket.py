@@ -18,17 +18,19 @@ import orjson
 from aiohttp import web
 
 from sextant.sim.binance_streams import Streams
+from sextant.sim.binance_wire import size_text
 from sextant.sim.drift import drifted
 from sextant.sim.faults import Fault, FaultPlan
 from sextant.sim.limits import Counters
 from sextant.sim.session import Session, ping
-from sextant.sim.spot_hub import Push, SpotHub, cut
+from sextant.sim.spot_hub import LARGEST_BURST, Push, SpotHub, cut, parts_of
 from sextant.sim.universe import Category, Listing
 
 MOST_STREAMS: Final = 1_024
 LIFE_MS: Final = 86_400_000
 _SECOND_MS: Final = 1_000
 _BAD: Final = 2
+_BURST: Final = 10**15
 _PUBLIC: Final = ("depth", "bookTicker", "trade")
 """Kinds that USD-M serves below ``/public``; all others below ``/market``."""
 
@@ -220,6 +222,20 @@ class BinanceHub(SpotHub):
         """The event, wrapped with the name of its stream on combined connections."""
         line = self._lines.get(session.id)
         return orjson.dumps(frame if line is None or line.combined else frame["data"]).decode()
+
+    def _bent(self, listing: Listing, topic: str, frame: Push, fault: Fault) -> list[Push]:
+        if fault.kind != "burst" or topic.partition("@")[2] not in ("trade", "aggTrade"):
+            return super()._bent(listing, topic, frame, fault)
+        data = frame["data"]
+        name = "t" if data["e"] == "trade" else "a"
+        sizes = parts_of(round(float(data["q"]) / listing.lot), int(fault.number("messages", LARGEST_BURST)))
+        rows = []
+        for row, lots in enumerate(sizes):
+            # Numbers of the parts lie far beyond all others, so that each is its own trade.
+            number = data[name] if row == 0 else _BURST + data[name] * LARGEST_BURST + row
+            folded = {"f": number, "l": number} if name == "a" else {}
+            rows.append({**data, name: number, "q": size_text(listing, lots), **folded})
+        return [{**frame, "data": row} for row in rows]
 
     def bend(self, listing: Listing, topic: str, frame: Push, fault: Fault) -> Push:
         """The frame with a fault of content in it."""

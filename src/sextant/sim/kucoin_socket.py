@@ -32,7 +32,7 @@ from sextant.sim.kucoin_wire import (
 from sextant.sim.limits import Counters
 from sextant.sim.live import Live
 from sextant.sim.session import Session
-from sextant.sim.spot_hub import Push, SpotHub, cut
+from sextant.sim.spot_hub import LARGEST_BURST, Push, SpotHub, cut, parts_of
 from sextant.sim.tape import MINUTE_MS, Tape
 from sextant.sim.universe import Listing
 
@@ -278,6 +278,23 @@ class KucoinHub(SpotHub):
     def spell(self, session: Session, frame: Push) -> str:  # noqa: ARG002  # all sessions are told alike
         """The frame."""
         return orjson.dumps(frame).decode()
+
+    def _bent(self, listing: Listing, topic: str, frame: Push, fault: Fault) -> list[Push]:
+        if fault.kind != "burst" or not topic.startswith(_TRADES):
+            return super()._bent(listing, topic, frame, fault)
+        data = frame["data"]
+        sizes = parts_of(
+            round(float(data["size"]) / listing.lot), int(fault.number("messages", LARGEST_BURST))
+        )
+        rows = [
+            {
+                **data,
+                "size": size_text(listing, lots),
+                "tradeId": f"{data['tradeId']}{f'-{row}' if row else ''}",
+            }
+            for row, lots in enumerate(sizes)
+        ]
+        return [{**frame, "data": row} for row in rows]
 
     def bend(self, listing: Listing, topic: str, frame: Push, fault: Fault) -> Push:
         """The frame with a fault of content in it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import heapq
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -18,6 +19,7 @@ from sextant.sim.session import Frame, Session, broken_text, fragments
 from sextant.sim.universe import Listing
 
 BEHIND_MS: Final = 300_000  # older slots are not pushed any more
+LARGEST_BURST: Final = 1_024
 _GREATEST_REQUEST: Final = 1 << 20
 
 Push = dict[str, Any]
@@ -187,17 +189,21 @@ class SpotHub(ABC):
     # -- pushes ------------------------------------------------------------------------------------
 
     def _publish(self, listing: Listing, topic: str, frame: Push) -> None:
-        faults = self._plan.push(topic)
+        faults, frames = self._plan.push(topic), [frame]
         for fault in faults:
-            frame = self.bend(listing, topic, frame, fault)
+            frames = [bent for each in frames for bent in self._bent(listing, topic, each, fault)]
         followers = list(self._followers.get(topic, {}).values())
-        for session in followers:
-            for item in self._spoilt((session.id, topic), self.spell(session, frame), faults):
+        for session, each in itertools.product(followers, frames):
+            for item in self._spoilt((session.id, topic), self.spell(session, each), faults):
                 if not session.put(item):
                     self.counters.slow_clients += 1
                     cut(session)
         for fault in faults:
             self._strike(followers, fault)
+
+    def _bent(self, listing: Listing, topic: str, frame: Push, fault: Fault) -> list[Push]:
+        """What a fault of content makes of a frame: one frame, or, where one holds one trade, a burst of them."""
+        return [self.bend(listing, topic, frame, fault)]
 
     def _spoilt(self, key: tuple[str, str], text: str, faults: Iterable[Fault]) -> list[Frame]:
         """What a session is sent in place of a text."""
@@ -240,6 +246,12 @@ def cut(session: Session) -> None:
     """End a connection without a word."""
     if session.transport is not None:
         session.transport.abort()
+
+
+def parts_of(lots: int, most: int) -> list[int]:
+    """Up to ``most`` whole parts of at least one lot each, that sum to ``lots``."""
+    parts = max(1, min(lots, most))
+    return [lots // parts + (row < lots % parts) for row in range(parts)]
 
 
 def _misspelt(texts: list[Frame], fault: Fault) -> list[Frame]:
