@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from sextant.model.events import BookDelta, BookSnapshot, StreamAlive, StreamDown, Trade
@@ -117,6 +119,32 @@ async def test_a_requested_book_that_does_not_come_is_requested_again() -> None:
         await settle(lambda: len(socket.asked) == asked + 2)
         await advance_until(stage.clock, 1.0, lambda: len(socket.asked) == asked + 4)
         assert stage.session.states()[0].counts.resyncs == 2
+
+
+async def test_a_book_that_breaks_as_soon_as_it_comes_is_asked_for_later_and_later() -> None:
+    async with staged(*whole(BTC)) as stage:
+        socket = await stage.until_up()
+        begun_ns, number = stage.clock.monotonic_ns(), 0
+        moments: list[float] = []
+
+        def resyncs() -> int:
+            return stage.session.states()[0].counts.resyncs
+
+        while len(moments) < 9:
+            stage.session.request_resync(BTC.instrument)
+            wanted = len(moments) + 1
+            await advance_until(stage.clock, 0.5, lambda wanted=wanted: resyncs() == wanted)  # type: ignore[misc]
+            moments.append((stage.clock.monotonic_ns() - begun_ns) / 1e9)
+            number += 100
+            await socket.say(book("BTCUSDT", number, "snapshot"))
+            await settle(lambda: len(stage.of(BookSnapshot)) == len(moments))
+        waits = [round(later - earlier) for earlier, later in pairwise(moments)]
+        assert waits[:2] == [0, 1]
+        assert waits == sorted(waits)
+        assert 55 <= waits[-1] <= 70
+        await advance_until(stage.clock, 1.0, lambda: stage.clock.monotonic_ns() / 1e9 > moments[-1] + 80)
+        stage.session.request_resync(BTC.instrument)  # it has stood: the next loss is another one
+        await settle(lambda: resyncs() == 10)
 
 
 async def test_a_refused_topic_is_found_and_told_and_the_others_are_kept() -> None:

@@ -292,6 +292,27 @@ async def test_an_instrument_that_is_delisted_is_told_so_and_the_others_go_on(st
 
 
 @pytest.mark.parametrize("stage", [kraken, coinbase])
+async def test_a_changed_price_step_is_learnt_and_until_then_nobody_hammers(stage: Any) -> None:
+    faults = [
+        {"at": {"after_s": 5}, "fault": "retick", "symbol": f"ETH{joint}USD"} for joint in JOINT.values()
+    ]
+    async with stage(*faults, pace=0.1) as heard:
+        await heard.until(heard.valid)
+        before = next(event.spec for event in heard.of(Listed) if event.spec.instrument.base == "ETH")
+
+        def learnt() -> bool:
+            return any(
+                event.spec.instrument.base == "ETH" and event.spec.tick == before.tick * 10
+                for event in heard.of(Listed)
+            )
+
+        await heard.until(learnt, 2.0, 500)
+        # A checksum is of the digits of a step, so Kraken's book cannot be believed until the new one is known.
+        assert len(heard.of(BookCleared)) <= 20
+        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES), 1.0)
+
+
+@pytest.mark.parametrize("stage", [kraken, coinbase])
 async def test_history_comes_by_rest_within_the_venues_limits(stage: Any) -> None:
     plan = Plan(bars={"1m": 300, "1h": 100, "1d": 50}, funding=0, open_interest=0, account_ratio=0)
     async with stage(history=plan) as heard:

@@ -345,8 +345,8 @@ class Feed:
         now_ns = self._clock.now_ns()
         entered = {listing.instrument for listing in change.entered}
         self._held |= {listing.instrument: listing for listing in (*ruled, *change.entered)}
-        for listing in change.entered:
-            self._symbols.add(listing)
+        for listing in (*ruled, *change.entered):
+            self._symbols.add(listing)  # changed rules, too: checksums and depths are kept by them
         told: list[Event] = [Listed(listing.spec, now_ns, now_ns) for listing in (*ruled, *change.entered)]
         told += [event for event in facts if getattr(event, "instrument", None) in entered]
         if told:

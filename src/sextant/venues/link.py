@@ -26,6 +26,10 @@ OPEN_S: Final = 10.0
 TICK_S: Final = 1.0
 ACKNOWLEDGE_S: Final = 10.0
 RESYNC_S: Final = 5.0  # a requested book that has not come by then is requested again
+RENEW: Final = Backoff(
+    first_s=1.0, longest_s=60.0
+)  # between requests for a book that breaks as soon as it comes
+STOOD_S: Final = 5.0  # a book that stood so long broke for another reason than the last time
 RECONNECT: Final = Backoff(first_s=0.5, longest_s=10.0)  # a healed venue is found within ten seconds
 ODD_CAUSES: Final = 64  # causes told apart in the log; further ones are only counted
 _SECOND_NS: Final = 1_000_000_000
@@ -162,6 +166,8 @@ class Link:
         self._connection: Connection | None = None
         self._asked: dict[str, _Asked] = {}
         self._awaited: dict[Instrument, int] = {}
+        self._renewed: dict[Instrument, tuple[int, int]] = {}
+        self._begun: dict[Instrument, int] = {}
         self._odd: set[tuple[str | None, str]] = set()
         self._requests = 0
         self._heard_ns = 0
@@ -200,7 +206,8 @@ class Link:
         for topic in topics:
             del self._carried[topic]
         for instrument in gone:
-            self._awaited.pop(instrument, None)
+            for told in (self._awaited, self._renewed, self._begun):
+                told.pop(instrument, None)
             if self._keeper is not None:
                 self._keeper.forget(instrument)
         self._groups = _by_streams(self._wanted.values())
@@ -255,7 +262,16 @@ class Link:
     def _renew(self, instrument: Instrument, topic: str) -> None:
         if self._connection is None or instrument in self._awaited:
             return
-        self._awaited[instrument] = self._clock.monotonic_ns()
+        now_ns = self._clock.monotonic_ns()
+        due_ns = self._due_ns(instrument, now_ns)
+        if now_ns < due_ns:
+            self._awaited[instrument] = due_ns - round(
+                RESYNC_S * _SECOND_NS
+            )  # so that it is late when it is due
+            return
+        self._awaited[instrument] = now_ns
+        times, _ = self._renewed.get(instrument, (0, 0))
+        self._renewed[instrument] = (times + 1, now_ns)
         self.counts.resyncs += 1
         if self._venue.variations.snapshots is None:
             self._ask("unsubscribe", (topic,))
@@ -266,6 +282,16 @@ class Link:
             task = asyncio.ensure_future(self._begin(instrument))
             self._beginnings[instrument] = task
             task.add_done_callback(lambda _: self._beginnings.pop(instrument, None))
+
+    def _due_ns(self, instrument: Instrument, now_ns: int) -> int:
+        """When a book may be asked for anew: twice at once, then later and later while it does not stand for a while."""
+        begun_ns = self._begun.pop(instrument, None)  # it stands no more
+        if begun_ns is not None and now_ns - begun_ns >= STOOD_S * _SECOND_NS:
+            self._renewed.pop(instrument, None)
+        times, last_ns = self._renewed.get(instrument, (0, 0))
+        if times < 2:
+            return now_ns
+        return last_ns + round(RENEW.wait_s(times - 2, lambda: 1.0) * _SECOND_NS)
 
     async def _begin(self, instrument: Instrument) -> None:
         """Ask for the beginning of a book; one that did not come is asked for again when it is late."""
@@ -280,7 +306,7 @@ class Link:
             _log.warning("feed.no_book", link=self.name, instrument=str(instrument), code=error.code)
             return
         if events:
-            self._awaited.pop(instrument, None)
+            self._strike_off(events)
             self._emit(events)
 
     async def _hold(self) -> str:
@@ -422,6 +448,8 @@ class Link:
         for event in events:
             if isinstance(event, BookSnapshot | BookCleared):
                 self._awaited.pop(event.instrument, None)
+            if isinstance(event, BookSnapshot):
+                self._begun[event.instrument] = self._clock.monotonic_ns()
 
     def _hear(self, control: Control, receive_ns: int) -> None:
         if control.kind == "pong":
