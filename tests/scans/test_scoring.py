@@ -54,15 +54,37 @@ async def test_nothing_is_told_before_the_first_scores() -> None:
 
 async def test_each_minute_is_scored_once_and_ages_are_told_anew() -> None:
     market = Market()
-    one, _ = scoring(market)
+    one, clock = scoring(market)
     assert await one.look()
     assert not await one.look()
     market.view = replace(market.view, as_of_ns=market.view.as_of_ns + 10 * SECOND_NS)
+    clock.set_now_ns(market.view.as_of_ns)
     assert await one.look()
     assert one.newest().evaluation.now.late_s == 11
-    market.move(1)
+    clock.set_now_ns(market.move(1))
     assert await one.look()
     assert len(one.newest().evaluation.history.close_ns) == 81
+
+
+async def test_no_view_is_taken_while_nothing_can_be_due() -> None:
+    """A view that is held makes the rings of a filling market be copied at the next bar."""
+    market = Market()
+    taken: list[int] = []
+
+    def read() -> MarketPart:
+        taken.append(1)
+        return market.read()
+
+    clock = ManualClock(market.view.as_of_ns)
+    one = Scoring(read, clock)
+    assert await one.look()
+    for _ in range(9):
+        clock.advance(1.0)
+        assert not await one.look()
+    assert len(taken) == 1
+    clock.advance(1.0)
+    await one.look()
+    assert len(taken) == 2
 
 
 async def test_past_beliefs_are_kept_for_some_minutes() -> None:
@@ -72,8 +94,8 @@ async def test_past_beliefs_are_kept_for_some_minutes() -> None:
     await one.look()
     for _ in range(KEEP + 4):
         times.append(market.move(1))
+        clock.set_now_ns(times[-1])
         await one.look()
-    clock.set_now_ns(times[-1])
     assert one.newest(times[-1]).evaluation.as_of_ns == times[-1]
     assert one.newest(times[-3] + 5).evaluation.as_of_ns == times[-3]
     with pytest.raises(Expired, match="kept since"):

@@ -74,6 +74,8 @@ class Scoring:
 
     async def look(self) -> bool:
         """Whether something was scored: a further minute, or the same one ten seconds later."""
+        if self._kept and not self._may_be_due(self._clock.now_ns()):
+            return False
         try:
             view = self._read().view
         except Stale as error:
@@ -165,6 +167,12 @@ class Scoring:
         seen = [one for column in range(view.size) for one in readings(found, column)]
         seen += [one for column in range(view.size) for one in recent_whales(view, column)]
         self._facts.update(seen, view.as_of_ns)
+
+    def _may_be_due(self, now_ns: int) -> bool:
+        """Whether a view could show anything to score; each view that is taken makes bars be copied when they change."""
+        newest = self._kept[-1].evaluation
+        closes_ns = int(newest.history.close_ns[-1]) + MINUTE_NS
+        return now_ns >= min(closes_ns, newest.as_of_ns + int(AGAIN_S * 1e9))
 
     def _is_due(self, as_of_ns: int, close_ns: int) -> bool:
         newest = self._kept[-1].evaluation
