@@ -69,3 +69,92 @@ def test_toxicity_is_the_one_sided_share_of_equal_buckets() -> None:
     )
     assert np.isnan(found[:3]).all()
     assert found[3:] == pytest.approx([1.0, (1 + 0) / 2, (1 + 0 + 0.5 + 0.5) / 4])
+
+
+def book(
+    rows: list[tuple[list[tuple[float, float]], list[tuple[float, float]]]], count: int
+) -> dict[str, list[float]]:
+    """Prices and sizes by level; a level that a row does not have is NaN."""
+    found: dict[str, list[float]] = {}
+    for at, side in enumerate(("bid", "ask")):
+        for level in range(count):
+            there = [row[at][level] if level < len(row[at]) else (np.nan, np.nan) for row in rows]
+            found[f"{side}_price_{level}"] = [price for price, _ in there]
+            found[f"{side}_size_{level}"] = [size for _, size in there]
+    return found
+
+
+def test_depth_of_a_band_is_the_notional_inside_it() -> None:
+    # Middle 100.01: 25 bps reach 99.76 and 100.26, and both sides go on beyond.
+    rows = [([(100.0, 1.0), (99.85, 2.0), (99.0, 8.0)], [(100.02, 1.0), (101.0, 8.0)])]
+    columns = book(rows, 25)
+    bid, ask = 100.0 + 2 * 99.85, 100.02
+    assert one("band_depth", columns, "bid_usd") == pytest.approx([bid])
+    assert one("band_depth", columns, "ask_usd") == pytest.approx([ask])
+    assert one("band_depth", columns, "imbalance") == pytest.approx([(bid - ask) / (bid + ask)])
+    assert one("band_depth", columns, "truncated") == [0.0]
+
+
+def test_a_book_that_ends_inside_the_band_is_marked() -> None:
+    rows = [([(100.0, 1.0), (99.0, 1.0)], [(100.02, 1.0)])]
+    assert one("band_depth", book(rows, 25), "truncated") == [1.0]
+
+
+def test_impact_is_the_mean_price_of_a_walk_against_the_middle() -> None:
+    # A fifth of the asks' 1,010 quote units: 202 buy two at 101; sold are two at 100 and the rest at 99.
+    rows = [([(100.0, 2.0), (99.0, 20.0)], [(101.0, 10.0)])]
+    buy = 1e4 * (101.0 / 100.5 - 1.0)
+    sell = 1e4 * (1.0 - 202.0 / (2.0 + 2.0 / 99.0) / 100.5)
+    assert one("impact", book(rows, 20), "buy_bps") == pytest.approx([buy])
+    assert one("impact", book(rows, 20), "sell_bps") == pytest.approx([sell])
+    assert one("impact", book(rows, 20), "asymmetry") == pytest.approx([(buy - sell) / (buy + sell)])
+
+
+def test_flow_of_the_specification() -> None:
+    touch = [
+        (100.0, 5.0, 101.0, 4.0),
+        (100.0, 7.0, 101.0, 4.0),
+        (101.0, 3.0, 102.0, 6.0),
+        (100.0, 9.0, 102.0, 2.0),
+    ]
+    deeper = [(90.0 - level, 1.0) for level in range(4)], [(110.0 + level, 1.0) for level in range(4)]
+    rows = [([(b, q), *deeper[0]], [(a, r), *deeper[1]]) for b, q, a, r in touch]
+    given = {key: np.array(x)[:, None] for key, x in book(rows, 5).items()}
+    found = compute("book_flow", given, bar_index=FIRST, window=3)
+    assert np.isnan(found["ofi_1"][:3]).all()
+    assert found["ofi_1"][3, 0] == pytest.approx(2.0)  # e 2, 7, 1 over a mean depth of 5
+    assert found["ofi_5"][3, 0] == pytest.approx(2.0 / 5)  # the others stood still
+
+
+def still(bids: list[tuple[float, float]]) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    return bids, [(10_010.0 + level, 1.0) for level in range(10)]
+
+
+def deep(best: float) -> list[tuple[float, float]]:
+    return [(10_000.0, best), *((9_999.0 - level, 1.0) for level in range(9))]
+
+
+def withdrawn(sizes: list[float], traded: list[float]) -> list[float]:
+    columns = book([still(deep(size)) for size in sizes], 10)
+    for side in ("bid", "ask"):
+        for level in range(10):
+            columns[f"{side}_traded_{level}"] = traded if (side, level) == ("bid", 0) else [0.0] * len(traded)
+    assert one("withdrawal", columns, "ask_usd")[2:] == [0.0] * (len(sizes) - 2)
+    return one("withdrawal", columns, "bid_usd")
+
+
+def test_what_vanished_untraded_is_told_a_row_later() -> None:
+    found = withdrawn([5.0, 5.0, 2.0, 2.0, 2.0], [0.0] * 5)
+    assert np.isnan(found[:2]).all()
+    assert found[2:] == [0.0, 30_000.0, 0.0]
+
+
+def test_what_was_traded_is_not_withdrawn() -> None:
+    assert withdrawn([5.0, 5.0, 2.0, 2.0], [0.0, 0.0, 2.0, 0.0])[3] == 10_000.0
+    assert withdrawn([5.0, 5.0, 2.0, 2.0], [0.0, 0.0, 3.0, 0.0])[3] == 0.0
+
+
+def test_a_level_put_back_after_a_trade_is_not_withdrawn() -> None:
+    assert withdrawn([5.0, 5.0, 2.0, 4.0], [0.0, 0.0, 1.0, 0.0])[3] == 0.0
+    # Put back without a trade: it was pulled, for a second.
+    assert withdrawn([5.0, 5.0, 2.0, 5.0], [0.0, 0.0, 0.0, 0.0])[3] == 30_000.0

@@ -56,6 +56,10 @@ def complete(bars: Columns) -> Columns:
         "ask_usd_25": 1_000.0 + buy * close,
         **{f"bid_size_{level}": buy + level for level in range(25)},
         **{f"ask_size_{level}": sell + 2.0 * level for level in range(25)},
+        **{f"bid_price_{level}": close - 0.005 - 0.01 * level for level in range(25)},
+        **{f"ask_price_{level}": close + 0.005 + 0.01 * level for level in range(25)},
+        **{f"bid_traded_{level}": sell / 10.0 for level in range(10)},
+        **{f"ask_traded_{level}": buy / 10.0 for level in range(10)},
         "root_long": np.sqrt(np.maximum(sell - buy, 0.0)),
         "root_short": np.sqrt(np.maximum(buy - sell, 0.0)),
     }
