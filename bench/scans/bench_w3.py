@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import summary, tell
+from sextant.kit.memory import give_back
 from sextant.model.account import Account, FeeTier
 from sextant.model.bar import BAR_FIELDS
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
@@ -207,6 +208,16 @@ def stored_ms(part: MarketPart, question: Question) -> float:
     ]
 
 
+def kept(part: MarketPart) -> None:
+    """What is done besides scans whenever a bar has closed: past events of all strategies; and what is let go then."""
+    for strategy in strategies().values():
+        verdict = part.verdict(strategy)
+        if strategy.evidence_kind in ("bars", "couple", "funding") and verdict.skipped is None:
+            part.events(strategy, verdict)
+        part.settle(strategy)
+    part.spend()
+
+
 def main() -> None:
     view = made_view()
     minutes = frame("1m", np.random.default_rng(8), ROWS + WARM + 1)
@@ -222,6 +233,8 @@ def main() -> None:
     cold, scanned = cpu_ms(lambda: scan(MarketPart(view, assumptions, shelf), question))
     found = len(scanned.results.found)
     del scanned
+    kept(MarketPart(view, assumptions, shelf))
+    give_back()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     quotes = [run(MarketPart(younger(view, second), assumptions, shelf)) for second in range(1, WARM + 1)]
     part = MarketPart(younger(view, WARM + 1), assumptions, shelf)
@@ -232,11 +245,11 @@ def main() -> None:
     further = [run(part, other) for other in others]
     other_fees = run(part, dataclasses.replace(question, account=OTHER_FEES))
     stored = stored_ms(part, others[0])
-    del part
-    bars = [
-        run(MarketPart(with_minute(view, minutes, number), assumptions, shelf))
-        for number in range(1, WARM + 1)
-    ]
+    bars = []
+    for number in range(1, WARM + 1):
+        part = MarketPart(with_minute(view, minutes, number), assumptions, shelf)
+        bars.append(run(part))
+        kept(part)
     tell(
         "scans.w3",
         {

@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
+from typing import Any
+
+import pytest
+
+from sextant.kit.memory import give_back
 
 CHILD = """
 import numpy as np
@@ -24,3 +30,28 @@ def test_an_allocation_beyond_the_limit_fails_and_the_process_goes_on() -> None:
             [sys.executable, "-c", CHILD.format(limit=limit)], capture_output=True, text=True, check=True
         )
         assert told.stdout.split() == [said, str(1 << 17)]
+
+
+def test_the_c_library_is_asked_to_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Library:
+        def __init__(self, name: None) -> None:
+            assert name is None
+
+        @property
+        def malloc_trim(self) -> Any:
+            def trim(pad: int) -> int:
+                asked.append(pad)
+                return 1
+
+            return trim
+
+    monkeypatch.setattr(ctypes, "CDLL", Library)
+    assert give_back()
+    assert asked == [0]
+
+
+def test_another_c_library_keeps_what_it_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    assert not give_back()

@@ -124,3 +124,31 @@ def test_past_post_only_entries_are_charged_the_maker_and_half_the_spread() -> N
     # Spot of the entry tier pays 10 bps either way; the quoted spread is crossed once instead of twice.
     saved = 0.5 * pricing.touch.spread_bps[table.column].mean()
     assert rested.expectancy_bps - taken.expectancy_bps == pytest.approx(saved)
+
+
+def test_what_a_strategy_said_is_the_same_after_its_rows_were_let_go() -> None:
+    shelf = EvidenceShelf()
+    asked = _asked(shelf=shelf)
+    part = asked.part
+    before = run_strategy(_STRATEGY, asked)
+    table = part.events(_STRATEGY, part.verdict(_STRATEGY))
+    part.settle(_STRATEGY)
+    part.spend()
+    lean = part.verdict(_STRATEGY)
+    assert lean.lean
+    assert all(len(gate.values) == 1 for gate in lean.gates)
+    again, later = run_strategy(_STRATEGY, asked), run_strategy(_STRATEGY, _asked(shelf=shelf))
+    for run in (again, later):
+        assert (run.report, run.opportunities) == (before.report, before.opportunities)
+        assert list(run.dispositions) == list(before.dispositions)
+    # Past events that were dropped are made of all rows again.
+    shelf._tables.clear()
+    fresh = MarketPart(VIEW, CostAssumptions(), shelf)
+    assert fresh.verdict(_STRATEGY).lean
+    assert fresh.events(_STRATEGY, fresh.verdict(_STRATEGY)).content_hash == table.content_hash
+
+
+def test_rows_stay_until_the_past_events_of_a_strategy_are_known() -> None:
+    part = MarketPart(VIEW, CostAssumptions(), EvidenceShelf())
+    part.settle(_STRATEGY)
+    assert not part.verdict(_STRATEGY).lean

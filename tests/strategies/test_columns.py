@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sextant.model.bar import Floats
+from sextant.model.times import Interval
 from sextant.model.view import View, bar_frame
 from sextant.scans.run import BarColumns
-from sextant.strategies.columns import Columns
+from sextant.strategies.columns import Columns, change, spend
 from support.markets import bars_of, closes_of, framed, noise, view_of
 
 
@@ -101,3 +104,26 @@ def test_a_lasting_column_is_made_anew_when_the_state_it_also_read_has_changed()
         return Columns(view, lasting=lasting).once(("b",), lambda: value, lasting="1h", state=state)
 
     assert [asked(b"x", 1), asked(b"x", 2), asked(b"y", 3), asked(b"x", 4)] == [1, 1, 3, 4]
+
+
+def test_what_is_spent_is_let_go_and_made_again_when_asked_for() -> None:
+    view = market()
+    made: dict[Hashable, Any] = {}
+
+    class Kept:
+        def of(self, _view: View, _interval: Interval) -> dict[Hashable, Any]:
+            return made
+
+    columns = Columns(view, lasting=Kept())
+    first = columns.log_close("4h")
+    kept = columns.once(("kept",), object, lasting="4h")
+    spend(made)
+    assert columns.once(("kept",), object, lasting="4h") is kept
+    assert columns.log_close("4h") is not first
+    assert columns.log_close("4h").tobytes() == first.tobytes()
+
+
+def test_what_was_made_of_a_frame_can_be_put_in_another_form() -> None:
+    made: dict[Hashable, Any] = {("a",): (b"", 1), ("b",): (b"", 2), "spent": {("b",)}}
+    change(made, lambda value: value + 10)
+    assert made == {("a",): (b"", 11), ("b",): (b"", 12), "spent": {("b",)}}

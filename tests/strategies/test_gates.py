@@ -14,6 +14,7 @@ from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Gate, Signals, Verdict
 from sextant.strategies.gates import (
     Admission,
+    Assessment,
     assess,
     distances,
     failing_since_ns,
@@ -21,6 +22,8 @@ from sextant.strategies.gates import (
     flips_if,
     fold,
     historic_pass,
+    last_row,
+    lean,
     passed,
     trigger_age,
     volume_24h_usd,
@@ -181,3 +184,25 @@ def test_turnover_in_another_asset_is_converted() -> None:
         spec("ETH"), instrument=Instrument("binance", "ETH", "BTC", "spot"), tick=Decimal("0.00001")
     )
     assert volume_24h_usd(view_of(frame, (spec("BTC"), crossed))).tolist() == [24e6, 24e8]
+
+
+def test_a_lean_gate_says_what_the_whole_one_says_of_the_last_row_and_since_when() -> None:
+    values = np.array([[2.0, 0.0, 2.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]])
+    whole = Gate("probe", values, 1.0, 1)
+    kept = lean(whole)
+    assert (kept.values.shape, kept.past) == ((1, 3), 2)
+    assert last_row(kept).readings == last_row(whole).readings
+    read = Assessment((kept,), (last_row(kept),), passed(kept)[-1:], np.zeros((1, 3), dtype=np.bool_))
+    assert read.failing_from(0).tolist() == [1, 2, 3]
+    assert lean(kept) is kept
+
+
+def test_live_gates_and_single_rows_have_nothing_to_let_go() -> None:
+    live = Gate("live", np.ones((1, 2)), 1.0, 1, live_only=True)
+    assert lean(live) is live
+
+
+def test_rows_that_were_let_go_cannot_be_folded() -> None:
+    kept = lean(Gate("probe", np.ones((3, 2)), 1.0, 1))
+    with pytest.raises(AssertionError, match="probe were let go"):
+        fold((kept,), np.ones((3, 2), dtype=np.bool_))

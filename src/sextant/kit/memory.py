@@ -1,7 +1,8 @@
-"""A bound on the memory of this process: over it an allocation fails, instead of the kernel killing the process."""
+"""The memory of this process: a bound over which an allocation fails, and what was freed given back to the machine."""
 
 from __future__ import annotations
 
+import ctypes
 import resource
 from typing import Final
 
@@ -22,3 +23,19 @@ def limit_memory(megabytes: int | None) -> None:
     wanted = megabytes * _MB
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def give_back() -> bool:
+    """Whether freed memory went back to the machine; false where the C library keeps none or cannot be asked.
+
+    Notes
+    -----
+    glibc answers large requests from its heap once one of their size was freed, and then gives nothing back that lies
+    below something in use: columns that were let go would stay resident. Takes milliseconds and belongs in a thread.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return False
+    trim.argtypes, trim.restype = [ctypes.c_size_t], ctypes.c_int
+    return bool(trim(0))

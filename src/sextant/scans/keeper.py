@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
@@ -9,7 +10,9 @@ from typing import Final
 from sextant.errors import BudgetExceeded, MarketError
 from sextant.evidence.events import EventTable
 from sextant.kit.clock import Clock, Deadline
+from sextant.kit.memory import give_back
 from sextant.model.account import Account
+from sextant.model.times import INTERVAL_NS, MINUTE_NS, Interval
 from sextant.scans.crew import Crew
 from sextant.scans.records import STRATEGY_HARD_STOP_S, ScanRequest
 from sextant.scans.run import Asked, MarketPart
@@ -17,6 +20,7 @@ from sextant.scans.scoreboard import Scoreboard
 from sextant.scans.universe import choose
 from sextant.strategies.contract import Strategy
 
+GIVEN_BACK_FROM_NS: Final = 30 * MINUTE_NS  # what a minute takes it takes again a minute later
 KEEP_EVERY_S: Final = 5.0  # how often it is seen whether a bar has closed; the shortest is a minute
 
 Archive = Callable[[EventTable], Awaitable[EventTable]]
@@ -59,6 +63,7 @@ class EvidenceKeeper:
         self._market = market
         self._archive = archive
         self.board = Scoreboard()
+        self._given_back: tuple[bytes, ...] = ()
 
     async def keep(self) -> None:
         """Score whenever a bar has closed, until cancelled."""
@@ -74,11 +79,20 @@ class EvidenceKeeper:
             await self._clock.sleep(KEEP_EVERY_S)
 
     async def score(self, part: MarketPart) -> None:
-        """Compute the past of every strategy; what it saw before the view's bars is added from the archive."""
+        """Compute the past of every strategy; what it saw before the view's bars is added from the archive.
+
+        Notes
+        -----
+        Strategies of one frame follow each other: columns are let go once the last of them has spoken.
+        """
         everything = ScanRequest()
         asked = Asked(part, choose(part.view, everything, part.turnover_usd), Account(), everything)
         speaking: list[Strategy] = []
-        for strategy in self._catalogue.values():
+        frame: Interval | None = None
+        for strategy in sorted(self._catalogue.values(), key=_first_frame):
+            if _first_frame(strategy) != frame:
+                frame = _first_frame(strategy)
+                await self._let_go(part)
             run = await self._crew.guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
             if run.report.outcome not in ("ok", "empty"):
                 self.board.silence(strategy.id, run.report.reason, part.view.as_of_ns)
@@ -88,5 +102,24 @@ class EvidenceKeeper:
             # A strategy of chains alone may speak while its frame has no bars, and then has no past.
             if verdict.interval in part.view.bars:
                 part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))
+                part.settle(strategy)
         deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
         await self._crew.run(lambda _: self.board.learn(part, speaking), None, deadline, "scoreboard")
+        self._given_back = await self._let_go(part)
+
+    async def _let_go(self, part: MarketPart) -> tuple[bytes, ...]:
+        """Free columns that nobody reads any more, and give their memory back where more than minutes were read anew."""
+        part.spend()
+        longer = tuple(
+            frame.content_digest
+            for interval, frame in sorted(part.view.bars.items())
+            if INTERVAL_NS[interval] >= GIVEN_BACK_FROM_NS
+        )
+        if longer != self._given_back:
+            await asyncio.to_thread(give_back)
+        return longer
+
+
+def _first_frame(strategy: Strategy) -> Interval:
+    """The frame of a strategy's bars; the longest for one that needs none."""
+    return next((need.interval for need in strategy.needs if need.interval is not None), "1d")

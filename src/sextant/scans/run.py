@@ -32,7 +32,8 @@ from sextant.scans.filters import filtered, refusal
 from sextant.scans.records import ScanRequest, StrategyReport
 from sextant.scans.universe import Universe
 from sextant.strategies.answers import Alike, Answers, listed
-from sextant.strategies.columns import Columns
+from sextant.strategies.columns import Columns, spend
+from sextant.strategies.compose import settled
 from sextant.strategies.contract import Strategy, Verdict
 from sextant.strategies.costs import Pricing
 from sextant.strategies.gates import volume_24h_usd
@@ -74,6 +75,12 @@ class BarColumns:
                 known = self._kept[interval] = (digest, view.instruments, {})
             return known[2]
 
+    def spend(self) -> None:
+        """Let go of what was read only until all strategies had spoken."""
+        with self._lock:
+            for _, _, made in self._kept.values():
+                spend(made)
+
 
 class EvidenceShelf:
     """Past events of strategies, computed once per closed bar and shared by every view that ends on it."""
@@ -89,15 +96,18 @@ class EvidenceShelf:
         """The table under a key; made by the first who asks."""
         with self._lock:
             table = self._tables.get(key)
+            if table is not None:
+                self._tables.move_to_end(key)
         if table is None:
             table = make()
             self.put(key, table)
         return table
 
     def put(self, key: tuple[Any, ...], table: EventTable) -> None:
-        """Keep a table under a key; the one put first is dropped beyond the bound."""
+        """Keep a table under a key; the one unused for longest is dropped beyond the bound."""
         with self._lock:
             self._tables[key] = table
+            self._tables.move_to_end(key)
             while len(self._tables) > EVENT_TABLES_KEPT:
                 self._tables.popitem(last=False)
 
@@ -153,10 +163,29 @@ class MarketPart:
         table = self._tables.get(strategy.id)
         if table is None:
             made = self._shelf.get(
-                self._key(strategy, verdict), lambda: past_events(strategy, verdict, self.view)
+                self._key(strategy, verdict), lambda: past_events(strategy, self._whole(strategy), self.view)
             )
             table = self._tables.setdefault(strategy.id, made)
         return table
+
+    def _whole(self, strategy: Strategy) -> Verdict:
+        """The verdict with all its rows, made anew where they were let go."""
+        verdict = self.verdict(strategy)
+        if not verdict.lean:
+            return verdict
+        return strategy.evaluate(self.view, strategy.defaults(), Columns(self.view, self.assumptions))
+
+    def settle(self, strategy: Strategy) -> None:
+        """Let go of the rows of a verdict whose past events are known, here and for views to come."""
+        verdict = self.verdict(strategy)
+        if strategy.id in self._tables and verdict.couples is None and not verdict.lean:
+            self._verdicts[strategy.id] = settled(
+                self._shelf.columns.of(self.view, verdict.interval), verdict
+            )
+
+    def spend(self) -> None:
+        """Let go of columns that were read only until all strategies had spoken; any that is asked for is made again."""
+        self._shelf.columns.spend()
 
     def tariff(self, account: Account) -> Tariff:
         """What trading costs whoever pays the fees of an account; the same object for all who do."""

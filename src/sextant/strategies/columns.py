@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,23 @@ from sextant.strategies.prices import CostAssumptions, Touch, touch, usd_per_quo
 
 V = TypeVar("V")
 
+SPENT: Final = "spent"
+"""The key under which it is noted what may be let go; see :func:`spend`."""
+
 _NOTHING_ASSUMED = CostAssumptions()
+
+
+def spend(made: dict[Hashable, Any]) -> None:
+    """Let go of what was read only until all strategies had spoken; whoever asks again makes it again."""
+    for key in made.pop(SPENT, ()):
+        made.pop(key, None)
+
+
+def change(made: dict[Hashable, Any], changed: Callable[[Any], Any]) -> None:
+    """Put what ``changed`` gives in the place of everything that was made of the bars of an interval."""
+    for key in [key for key in made if key != SPENT]:
+        state, value = made[key]
+        made[key] = (state, changed(value))
 
 
 class Lasting(Protocol):
@@ -37,7 +53,8 @@ class Columns:
     assumptions
         What may be assumed where a replay holds no quotes.
     lasting
-        Columns shared with other views of the same bars; None for none.
+        Columns shared with other views of the same bars; None for none. Where there are, ``lasts`` is true and what no
+        later view reads is let go.
     """
 
     def __init__(
@@ -49,6 +66,7 @@ class Columns:
         self.view = view
         self.assumptions = assumptions
         self._lasting = lasting
+        self.lasts = lasting is not None
         self._kept: dict[Hashable, Any] = {}
         self._shared: dict[Interval, dict[Hashable, Any]] = {}
 
@@ -59,6 +77,7 @@ class Columns:
         *,
         lasting: Interval | None = None,
         state: bytes = b"",
+        spent: bool = False,
     ) -> V:
         """What ``make`` gave the first time this key was asked for.
 
@@ -68,11 +87,16 @@ class Columns:
             The interval on whose bars alone it depends: it is then shared by all views of the same bars.
         state
             A digest of what it depends on besides; it is made anew where that has changed, and the newest is kept.
+        spent
+            It is read only until all strategies have spoken of these bars, and may then be let go.
         """
         place = self._kept if lasting is None else self._made_of(lasting)
         known = place.get(key)
         if known is None or known[0] != state:
-            known = place[key] = (state, make())
+            known = (state, make())
+            place[key] = known
+            if spent:
+                place.setdefault(SPENT, set()).add(key)
         kept: V = known[1]
         return kept
 
@@ -96,7 +120,7 @@ class Columns:
     def log_close(self, interval: Interval) -> Floats:
         """The natural logarithm of the close."""
         return self.once(
-            ("log_close", interval), lambda: np.log(self.frame(interval).close), lasting=interval
+            ("log_close", interval), lambda: np.log(self.frame(interval).close), lasting=interval, spent=True
         )
 
     def log_return(self, interval: Interval) -> Floats:
@@ -106,7 +130,7 @@ class Columns:
             c = self.log_close(interval)
             return c - rolling.lag(c, 1)
 
-        return self.once(("log_return", interval), make, lasting=interval)
+        return self.once(("log_return", interval), make, lasting=interval, spent=True)
 
     def volatility(self, interval: Interval, half_life: float) -> Floats:
         """Exponentially weighted root mean square of the log return, fraction per bar."""
@@ -114,12 +138,15 @@ class Columns:
             ("volatility", interval, half_life),
             lambda: rolling.ewstd(self.log_return(interval), half_life),
             lasting=interval,
+            spent=True,
         )
 
     def indicator(self, interval: Interval, name: str, output: str, **params: Any) -> Floats:
         """An output of an indicator on this interval."""
         key = ("indicator", interval, name, tuple(sorted(params.items())))
-        return self.once(key, lambda: compute(name, self.frame(interval), **params), lasting=interval)[output]
+        return self.once(
+            key, lambda: compute(name, self.frame(interval), **params), lasting=interval, spent=True
+        )[output]
 
     def turnover(self, interval: Interval) -> Floats:
         """Traded quote units per bar.
@@ -135,7 +162,7 @@ class Columns:
             typical = (bars.high + bars.low + bars.close) / 3.0
             return np.where(np.isnan(bars.quote_volume), bars.volume * typical, bars.quote_volume)
 
-        return self.once(("turnover", interval), make, lasting=interval)
+        return self.once(("turnover", interval), make, lasting=interval, spent=True)
 
     def activity(self, interval: Interval, short: int, long: int) -> Floats:
         """Mean turnover of ``short`` rows over the geometric mean of the ``long`` rows before; see :func:`rolling.activity`."""
@@ -143,6 +170,7 @@ class Columns:
             ("activity", interval, short, long),
             lambda: rolling.activity(self.turnover(interval), short, long),
             lasting=interval,
+            spent=True,
         )
 
     def turnover_usd(self, interval: Interval) -> Floats:
@@ -152,7 +180,7 @@ class Columns:
             turnover, usd = self.turnover(interval), usd_per_quote(self.view, interval)
             return turnover if usd is None else turnover * usd
 
-        return self.once(("turnover_usd", interval), make, lasting=interval)
+        return self.once(("turnover_usd", interval), make, lasting=interval, spent=True)
 
     def volume_24h_usd(self, interval: Interval) -> Floats:
         """Turnover of the last 24 hours on every row, USD."""
@@ -161,6 +189,7 @@ class Columns:
             ("volume_24h_usd", interval),
             lambda: rolling.sum_n(self.turnover_usd(interval), rows),
             lasting=interval,
+            spent=True,
         )
 
     def aligned(self, column: Floats, longer: Interval, shorter: Interval) -> Floats:

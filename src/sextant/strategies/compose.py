@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sextant.model.bar import Floats
+from sextant.model.bar import Floats, Integers
 from sextant.model.times import Interval
 from sextant.model.view import Flags, View
 from sextant.strategies import rolling
-from sextant.strategies.columns import Columns
+from sextant.strategies.columns import Columns, change
 from sextant.strategies.contract import Gate, Hedge, Need, Signals, Verdict
-from sextant.strategies.gates import ANYTHING, Admission, first_gates, fold, trigger_age
+from sextant.strategies.gates import ANYTHING, Admission, common_gates, first_gates, fold, lean, trigger_age
 from sextant.strategies.inputs import missing_inputs, settled_rows
 
 
@@ -28,15 +29,16 @@ class Acted:
     signals
         Directions only where they may be acted on.
     folded, passing
-        The gates that have a history, common ones first, and where all of them passed, bool (T, S).
-    age
-        The gate of the trigger's age by them.
+        The strategy's own gates that were read, and where these and the common ones with a history passed, bool (T, S).
+    age, whole
+        The gate of the trigger's age by them, and where that passed too, bool (T, S).
     """
 
     signals: Signals
     folded: tuple[Gate, ...]
     passing: Flags
     age: Gate
+    whole: Flags
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,8 @@ class Spoken:
         See :class:`~sextant.strategies.contract.Signals` and :class:`~sextant.strategies.contract.Verdict`.
     acted
         What follows from it, where that is known already; see :func:`spoken_once`.
+    read_later
+        Names of facts whose rows are read by gates that are added later.
     """
 
     direction: Floats
@@ -85,6 +89,7 @@ class Spoken:
     largest_usd: Floats | None = None
     hedge: Hedge | None = None
     acted: Acted | None = None
+    read_later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,21 +143,24 @@ def compose(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoke
     """
     acted = spoken.acted or _acted(columns, interval, needs, spoken)
     admission = spoken.admission
+    age, passing = _aged(acted, spoken)
     gates = (
-        *first_gates(columns, interval, admission),
+        *common_gates(columns, interval, admission),
         *spoken.gates,
         *_quote_gates(columns, interval, spoken),
+        age,
     )
     missing = missing_inputs(columns, needs, admission.admits(columns.view))
     return Verdict(
         interval,
         acted.signals,
-        (*gates, _age_gate(acted, gates, spoken.horizon_rows)),
+        tuple(map(lean, gates)) if columns.lasts else gates,
         missing,
         spoken.facts,
         params=spoken.params,
         largest_usd=spoken.largest_usd,
         hedge=spoken.hedge,
+        passing=passing if columns.lasts else None,
     )
 
 
@@ -171,14 +179,103 @@ def spoken_once(
         What it was made of besides bars and instruments.
     make
         What it says. Gates may be added to it before it is composed; everything that decides ``acted`` must stay.
+
+    Notes
+    -----
+    Where it is kept for views to come, what they do not read is let go: rows above the last of all but the signals.
     """
 
     def acted() -> Spoken:
         spoken = make()
-        return dataclasses.replace(spoken, acted=_acted(columns, interval, needs, spoken))
+        spoken = dataclasses.replace(spoken, acted=_acted(columns, interval, needs, spoken))
+        return _lean(spoken) if columns.lasts else spoken
 
     key = ("spoken", source.strategy, tuple(sorted(source.params.items())))
     return columns.once(key, acted, lasting=interval, state=source.state)
+
+
+def settled(made: dict[Hashable, Any], verdict: Verdict) -> Verdict:
+    """The verdict without the prices above its last row, in the place of the whole one for views to come.
+
+    Parameters
+    ----------
+    made
+        What is kept of the bars it speaks about.
+
+    Notes
+    -----
+    For whoever knows its past events already. Directions and reasons to leave stay: ideas are followed by them.
+    """
+    told = verdict.signals
+    signals = dataclasses.replace(
+        told,
+        strength=_last(told.strength),
+        stop=_last(told.stop),
+        target=_last(told.target),
+        limit=None if told.limit is None else _last(told.limit),
+    )
+    hedge = None if verdict.hedge is None else Exposed(verdict.hedge.exposures())
+
+    def without(value: Any) -> Any:
+        if not isinstance(value, Spoken) or value.acted is None or value.acted.signals is not told:
+            return value
+        return dataclasses.replace(
+            value, acted=dataclasses.replace(value.acted, signals=signals), hedge=hedge
+        )
+
+    change(made, without)
+    return dataclasses.replace(verdict, signals=signals, hedge=hedge)
+
+
+@dataclass(frozen=True, eq=False)
+class Exposed:
+    """What is held against each instrument, as far as the last row needs it."""
+
+    value: Floats
+
+    def returns(self, column: Integers, row: Integers, first: Integers, last: Integers) -> Floats:  # noqa: ARG002  # of Hedge
+        """Not known any more.
+
+        Raises
+        ------
+        AssertionError
+            Always: past events were made before the rows were let go.
+        """
+        raise AssertionError("Returns of a hedge were asked for after its rows were let go.")
+
+    def exposures(self) -> Floats:
+        """Exposure of each instrument to each factor on the last row, float64 (S, k)."""
+        return self.value
+
+
+def _lean(spoken: Spoken) -> Spoken:
+    """What was said, without the rows that no later view reads."""
+    acted = spoken.acted
+    assert acted is not None  # noqa: S101  # the caller knows
+    gates = {id(gate): lean(gate) for gate in spoken.gates}
+    return dataclasses.replace(
+        spoken,
+        direction=_last(spoken.direction),
+        strength=_last(spoken.strength),
+        stop=_last(spoken.stop),
+        target=_last(spoken.target),
+        exit_flag=None,
+        exit_close=None,
+        limit=None,
+        gates=tuple(gates[id(gate)] for gate in spoken.gates),
+        facts={
+            name: values if name in spoken.read_later else _last(values)
+            for name, values in spoken.facts.items()
+        },
+        acted=dataclasses.replace(
+            acted, folded=tuple(gates[id(gate)] for gate in acted.folded), age=lean(acted.age)
+        ),
+    )
+
+
+def _last(values: Floats) -> Floats:
+    """The last row, (1, S), in memory of its own."""
+    return values[-1:].copy()
 
 
 def _acted(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoken: Spoken) -> Acted:
@@ -205,19 +302,21 @@ def _acted(columns: Columns, interval: Interval, needs: tuple[Need, ...], spoken
         limit=None if spoken.limit is None else np.where(direction != 0, spoken.limit, np.nan),
     )
     common = first_gates(columns, interval, spoken.admission)
-    folded = tuple(gate for gate in (*common, *spoken.gates) if not gate.live_only)
-    passing = fold(folded, np.ones(shape, dtype=np.bool_))
-    return Acted(signals, folded, passing, trigger_age(passing, direction, spoken.horizon_rows))
+    folded = tuple(gate for gate in spoken.gates if not gate.live_only)
+    passing = fold((*common, *folded), np.ones(shape, dtype=np.bool_))
+    age = trigger_age(passing, direction, spoken.horizon_rows)
+    return Acted(signals, folded, passing, age, fold((age,), passing.copy()))
 
 
-def _age_gate(acted: Acted, gates: tuple[Gate, ...], horizon_rows: int) -> Gate:
-    """The age of the trigger, counted anew where gates were added that have a history."""
+def _aged(acted: Acted, spoken: Spoken) -> tuple[Gate, Flags]:
+    """The age of the trigger and where all passed, made anew where gates were added that have a history."""
     known = {id(gate) for gate in acted.folded}
-    added = [gate for gate in gates if not gate.live_only and id(gate) not in known]
+    added = [gate for gate in spoken.gates if not gate.live_only and id(gate) not in known]
     if not added:
-        return acted.age
+        return acted.age, acted.whole
     passing = fold(added, acted.passing.copy())
-    return trigger_age(passing, acted.signals.direction.astype(np.float64), horizon_rows)
+    age = trigger_age(passing, acted.signals.direction.astype(np.float64), spoken.horizon_rows)
+    return age, fold((age,), passing)
 
 
 @rolling.compiled

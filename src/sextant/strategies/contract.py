@@ -99,6 +99,8 @@ class Gate:
         NaN passes: the input is welcome where it exists and not required.
     thresholds
         float64 (S,): each instrument's own threshold in place of ``threshold``; None where all share it.
+    past
+        Rows above the first of ``values`` that were let go; see :func:`sextant.strategies.gates.lean`.
     kept
         What was read off it; see :meth:`once`. A changed copy begins with nothing.
     """
@@ -112,6 +114,7 @@ class Gate:
     live_only: bool = False
     optional: bool = False
     thresholds: Floats | None = None
+    past: int = 0
     kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, key: str, make: Callable[[], Kept]) -> Kept:
@@ -195,6 +198,8 @@ class Verdict:
     couples
         What it says about couples; the arrays then have one column per couple, and the gates may begin on a later
         row than the frame. None where it speaks about instruments.
+    passing
+        bool (T, S): where all gates that have a history passed, where that is known already; gates may then be lean.
     kept
         What was made of it for every caller; see :meth:`once`.
     """
@@ -209,7 +214,13 @@ class Verdict:
     largest_usd: Floats | None = None
     hedge: Hedge | None = None
     couples: CoupleSet | None = None
+    passing: NDArray[np.bool_] | None = None
     kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def lean(self) -> bool:
+        """Whether signals have let go of prices above the last row: what has become of them is known elsewhere."""
+        return len(self.signals.stop) < len(self.signals.direction)
 
     def once(self, key: str, make: Callable[[], Kept]) -> Kept:
         """What ``make`` gave the first time this key was asked for; for what is the same for every caller."""

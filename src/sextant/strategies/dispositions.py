@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.opportunity import Disposition, DispositionKind, GateReading
 from sextant.model.view import Flags, View
 from sextant.strategies.answers import Count, Readings
-from sextant.strategies.contract import Gate, Verdict
+from sextant.strategies.contract import Gate, Signals, Verdict
 from sextant.strategies.couples import Subject
 from sextant.strategies.gates import KIND_GATE, Assessment, assess, failing_since_ns, flips_if
 
@@ -79,8 +79,9 @@ class Refusals:
 
     def __init__(self, verdict: Verdict, view: View) -> None:
         self.read = assess(verdict)
-        # The verdict keeps this; what keeps its keeper would stay until somebody looks for circles.
-        self._verdict = dataclasses.replace(verdict, kept={})
+        # The verdict keeps this; what keeps its keeper would stay until somebody looks for circles. No row but the last
+        # is read, and the others can be let go.
+        self._verdict = dataclasses.replace(verdict, kept={}, signals=_last_of(verdict.signals))
         self._view = view
         self._made: dict[int, Disposition] = {}
         self._near: dict[float, list[int]] = {}
@@ -210,6 +211,14 @@ class Refusals:
 
             self._near[within] = sorted(found, key=place)
         return self._near[within]
+
+
+def _last_of(signals: Signals) -> Signals:
+    """The last row of everything that is said, in memory of its own."""
+    last: dict[str, Any] = {
+        name: value[-1:].copy() for name, value in vars(signals).items() if isinstance(value, np.ndarray)
+    }
+    return dataclasses.replace(signals, **last)
 
 
 def refusals(verdict: Verdict, view: View) -> Refusals:

@@ -77,11 +77,32 @@ def first_gates(columns: Columns, interval: Interval, admission: Admission = ANY
     -----
     On frames under half an hour the turnover of less than a day counts where it reaches the floor already.
     """
-    kind, status, volume, stable = columns.once(
+    return _with_spread(columns, admission, _first(columns, interval, admission))
+
+
+def common_gates(columns: Columns, interval: Interval, admission: Admission = ANYTHING) -> tuple[Gate, ...]:
+    """The same, lean where what is made is kept for views to come: for verdicts whose rows are folded already."""
+    if not columns.lasts:
+        return first_gates(columns, interval, admission)
+    made = columns.once(
+        ("common_gates", interval, admission),
+        lambda: tuple(map(lean, _first(columns, interval, admission))),
+        lasting=interval,
+    )
+    return _with_spread(columns, admission, made)
+
+
+def _first(columns: Columns, interval: Interval, admission: Admission) -> tuple[Gate, ...]:
+    return columns.once(
         ("first_gates", interval, admission),
         lambda: _lasting_gates(columns, interval, admission),
         lasting=interval,
+        spent=True,
     )
+
+
+def _with_spread(columns: Columns, admission: Admission, lasting: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    kind, status, volume, stable = lasting
     spread = columns.once(("spread_gate", admission), lambda: _spread_gate(columns, admission))
     return kind, status, volume, spread, stable
 
@@ -151,6 +172,7 @@ def turnover_so_far(columns: Columns, interval: Interval) -> Floats:
         ("turnover_so_far", interval),
         lambda: rolling.sum_so_far(columns.turnover_usd(interval), rows),
         lasting=interval,
+        spent=True,
     )
 
 
@@ -196,6 +218,8 @@ def distances(gate: Gate) -> Floats:
 
 def historic_pass(verdict: Verdict) -> Flags:
     """Where every gate that has a history passed, bool (T, S); live gates are left out, evidence says so."""
+    if verdict.passing is not None:
+        return verdict.passing
     return fold(verdict.gates, np.ones(verdict.signals.direction.shape, dtype=np.bool_))
 
 
@@ -207,9 +231,21 @@ def without(verdict: Verdict) -> tuple[str, ...]:
 def fold(gates: Iterable[Gate], into: Flags) -> Flags:
     """``into``, bool (T, S), cleared where one of the gates that have a history did not pass."""
     for gate in gates:
+        if gate.past:
+            raise AssertionError(f"The rows of gate {gate.name} were let go before they were read.")
         if not gate.live_only:
             rolling.fold_gate(gate.values, limits_of(gate), gate.sense, optional=gate.optional, into=into)
     return into
+
+
+def lean(gate: Gate) -> Gate:
+    """The gate with its last row and, in the place of those above it, what a scan reads off them: since when it fails."""
+    rows = len(gate.values)
+    if gate.live_only or gate.past or rows < 2:
+        return gate
+    kept = dataclasses.replace(gate, values=gate.values[-1:].copy(), past=rows - 1)
+    kept.kept["failing_from"] = rolling.failing_from(gate.values, limits_of(gate), gate.sense)
+    return kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,12 +311,12 @@ class Assessment:
     @cached_property
     def failed_places(self) -> list[int]:
         """By instrument, the first gate that failed; -1 where none did."""
-        return _first(~self.passed)
+        return _places(~self.passed)
 
     @cached_property
     def blind_places(self) -> list[int]:
         """By instrument, the first required gate that could not be read; -1 where all could."""
-        return _first(self.unreadable)
+        return _places(self.unreadable)
 
     @cached_property
     def failed_counts(self) -> list[int]:
@@ -289,7 +325,7 @@ class Assessment:
         return counts
 
 
-def _first(flags: Flags) -> list[int]:
+def _places(flags: Flags) -> list[int]:
     """By column of (G, S), the first row that is set; -1 where none is."""
     if not len(flags):
         return [-1] * flags.shape[1]
@@ -316,7 +352,7 @@ def failing_since_ns(read: Assessment, index: int, view: View, interval: Interva
     gate = read.gates[index]
     if gate.live_only:
         return None
-    frame, rows = view.bars[interval], gate.values.shape[0]
+    frame, rows = view.bars[interval], gate.past + len(gate.values)
     first = int(read.failing_from(index)[column])
     skipped = frame.rows - rows
     if first >= rows or (skipped and not first):

@@ -56,7 +56,9 @@ def open_interest(columns: Columns, interval: Interval, greatest_age_s: float) -
         return out
 
     state = state_of(columns, "open_interest_history")
-    return columns.once(("open_interest", interval, greatest_age_s), make, lasting=interval, state=state)
+    return columns.once(
+        ("open_interest", interval, greatest_age_s), make, lasting=interval, state=state, spent=True
+    )
 
 
 def forced_share(columns: Columns, interval: Interval, rows: int, usual_rows: int) -> tuple[Floats, Floats]:
@@ -133,7 +135,7 @@ def settled_rank(columns: Columns, interval: Interval, settlements: int, at_leas
 
     state = state_of(columns, "funding_history")
     return columns.once(
-        ("settled_rank", interval, settlements, at_least), make, lasting=interval, state=state
+        ("settled_rank", interval, settlements, at_least), make, lasting=interval, state=state, spent=True
     )
 
 

@@ -42,6 +42,7 @@ def settled_rows(columns: Columns, interval: Interval) -> Floats:
         ("settled_rows", interval),
         lambda: rolling.complete_rows((bars.open, bars.high, bars.low, bars.close)),
         lasting=interval,
+        spent=True,
     )
 
 
@@ -63,7 +64,11 @@ def _bars_missing(columns: Columns, need: Need, interval: Interval) -> list[Miss
     age_s = (columns.view.as_of_ns - (last_close_ns or 0)) / SECOND_NS
     if age_s > need.greatest_age_s:
         return [(f"{name}.age_s", age_s, need.greatest_age_s, "s")] * columns.view.size
-    have = settled_rows(columns, interval)[-1].tolist()
+    have = columns.once(
+        ("rows_behind", interval),
+        lambda: list(settled_rows(columns, interval)[-1].tolist()),
+        lasting=interval,
+    )
     return [(name, rows, float(need.rows), "rows") if rows < need.rows else None for rows in have]
 
 

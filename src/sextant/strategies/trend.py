@@ -58,4 +58,4 @@ def trend_of(columns: Columns, interval: Interval, horizons: tuple[int, ...], ha
         agreement = np.where(np.isnan(d), np.nan, sum((move * d > 0 for move in moves), start=nothing))
         return Trend(value, agreement, sigma)
 
-    return columns.once(("trend", interval, horizons, half_life), make, lasting=interval)
+    return columns.once(("trend", interval, horizons, half_life), make, lasting=interval, spent=True)

@@ -27,7 +27,7 @@ from sextant.strategies.flow import (
     flow_of,
     sweeps_of,
 )
-from sextant.strategies.gates import first_gates
+from sextant.strategies.gates import common_gates
 from sextant.strategies.inputs import Missing, missing_inputs
 from sextant.strategies.making import FACTS, judge
 
@@ -67,7 +67,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     shape = (columns.frame(INTERVAL).rows, view.size)
     unknown = np.broadcast_to(np.float64(np.nan), shape)
     # The book's own spread is what is earned; the common cap on it would refuse the very books that pay.
-    common = tuple(gate for gate in first_gates(columns, INTERVAL) if gate.name != "spread_bps")
+    common = tuple(gate for gate in common_gates(columns, INTERVAL) if gate.name != "spread_bps")
     signals = Signals(
         direction=np.zeros(shape, dtype=np.int8),
         strength=unknown,

@@ -90,6 +90,7 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
         gates=gates,
         horizon_rows=HORIZON_ROWS,
         facts={"z": z, "response": response, "sigma": sigma},
+        read_later=("sigma",),
         params=params,
         settle_rows=USUAL_ROWS + FLOW_ROWS,
         admission=BUSY,

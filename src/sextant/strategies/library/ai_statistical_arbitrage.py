@@ -49,6 +49,7 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
         ("residuals", INTERVAL),
         lambda: residuals_of(columns, INTERVAL, _makers(columns.view)),
         lasting=INTERVAL,
+        spent=True,
     )
     size, d = np.abs(known.score), -np.sign(known.score)
     gates = (
