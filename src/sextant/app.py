@@ -30,7 +30,8 @@ from sextant.kit.db_faults import BACKOFF, passing_or_full
 from sextant.kit.db_timing import pool_use, telling, time_statements
 from sextant.kit.health import Health, LoopLag, Probe, database_probe, disk_probe, in_process
 from sextant.kit.ids import new_fraction
-from sextant.kit.metrics import Metrics
+from sextant.kit.loop_errors import tell_loop_errors
+from sextant.kit.metrics import Gauge, Metrics
 from sextant.kit.notices import Notices
 from sextant.kit.shared_limits import SharedLimits
 from sextant.kit.traces import open_traces
@@ -195,7 +196,7 @@ async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
     metrics = Metrics(clock, traces)
     db = open_engine(config.database_url)
     replica = db if config.replica_url is None else open_engine(config.replica_url)
-    bus = None if config.redis_url is None else Bus(config.redis_url, clock)
+    bus = None if config.redis_url is None else _counted(Bus(config.redis_url, clock), metrics)
     try:
         for one in {db, replica}:
             time_statements(one, clock, telling(metrics.queried))
@@ -208,6 +209,18 @@ async def based(config: Config, clock: Clock) -> AsyncIterator[Base]:
         await db.dispose()
         await replica.dispose()
         await asyncio.to_thread(traces.close)
+
+
+def _counted(bus: Bus, metrics: Metrics) -> Bus:
+    """The shared store, whose calls are told by how they ended."""
+
+    def read() -> list[tuple[tuple[str], float]]:
+        return [((end,), float(count)) for end, count in sorted(bus.counts.items())]
+
+    metrics.gauge(
+        Gauge("sextant_store_calls", "Calls to the shared store, by how they ended.", ("outcome",), read)
+    )
+    return bus
 
 
 @asynccontextmanager
@@ -379,6 +392,7 @@ async def serve(
     settings = http_settings(create(server.rooms))
     listening = asyncio.Event()
     http = _Http(settings, listening.set)
+    tell_loop_errors(asyncio.get_running_loop())
 
     def stop() -> None:
         server.rooms.health.stage = "draining"
@@ -414,6 +428,7 @@ async def serve(
 async def work(base: Base, runner: Runner, feeds: Sequence[Task], ready: Callable[[], None]) -> None:
     """Run scans until the process is asked to stop; those that run have some seconds to end."""
     stopping = asyncio.Event()
+    tell_loop_errors(asyncio.get_running_loop())
 
     def stop() -> None:
         stopping.set()
