@@ -248,6 +248,20 @@ async def test_a_book_can_be_sent_whole_again_or_crossed(fault: dict[str, Any]) 
     assert (books[3]["events"][0]["type"] == "snapshot") == (fault["fault"] == "snapshot")
 
 
+@pytest.mark.parametrize("field", ["channel", "events", "sequence_num", "events.0.updates.0.side"])
+async def test_any_field_of_a_frame_can_drift(field: str) -> None:
+    at = {"topic": "level2:BTC-USD", "message": 2}
+    async with connected({"at": at, "fault": "drift", "field": field, "renamed": "other"}) as (
+        venue,
+        clock,
+        socket,
+    ):
+        await subscribe(socket, "level2", "BTC-USD")
+        await let_pass(venue, clock, 4)
+        texts = [json.dumps(frame) for frame in await drain(socket)]
+        assert sum('"other"' in text for text in texts) == 1
+
+
 async def test_the_same_seed_and_script_give_the_same_bytes() -> None:
     heard = []
     for _ in range(2):

@@ -146,6 +146,8 @@ class CoinbaseHub(SpotHub):
             "sequence_num": number,
             "events": frame["events"],
         }
+        if "drift" in frame:
+            told = drifted(told, frame["drift"])
         return orjson.dumps(told).decode()
 
     def frames(self, listing: Listing, topics: list[str], slot: int) -> dict[str, list[Push]]:
@@ -183,8 +185,7 @@ class CoinbaseHub(SpotHub):
     def bend(self, listing: Listing, topic: str, frame: Push, fault: Fault) -> Push:
         """The frame with a fault of content in it."""
         if fault.kind == "drift":
-            changed: Push = drifted(frame, fault.options)
-            return changed
+            return frame | {"drift": fault.options}  # of the frame as it is spelt, its number included
         if not topic.startswith("level2"):
             return frame
         if fault.kind in ("snapshot", "restart"):
