@@ -197,6 +197,9 @@ async def test_a_lost_frame_of_coinbase_rejoins_every_book(channel: str) -> None
         assert {event.reason for event in heard.of(BookCleared)} == {"gap"}
         await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
         assert len(heard.of(BookSnapshot)) == 6
+        assert (
+            heard.venue.counters.limited == 0
+        )  # eight messages a second are allowed, however many books are lost
         assert heard.venue.counters.connections == 1
 
 

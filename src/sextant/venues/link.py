@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -257,31 +258,41 @@ class Link:
         """
         if self._keeper is not None and instrument not in self._awaited:
             self._keeper.forget(instrument)
-        self._renew(instrument, topic)
+        self._renew([(instrument, topic)])
 
-    def _renew(self, instrument: Instrument, topic: str) -> None:
-        if self._connection is None or instrument in self._awaited:
+    def _renew(self, books: Iterable[tuple[Instrument, str]]) -> None:
+        """Ask anew for books whose turn it is; by as few messages as the venue takes, because it counts them."""
+        due = [(instrument, topic) for instrument, topic in books if self._takes_turn(instrument)]
+        if self._venue.variations.snapshots is None:
+            topics = [topic for _, topic in due]
+            self._request("unsubscribe", topics)
+            self._request("subscribe", topics)
             return
+        for instrument, _ in due:
+            # At the start hundreds of books wait for their turn; asking for one twice would make all of them later.
+            if instrument not in self._beginnings:
+                task = asyncio.ensure_future(self._begin(instrument))
+                self._beginnings[instrument] = task
+                task.add_done_callback(functools.partial(self._forget_beginning, instrument))
+
+    def _forget_beginning(self, instrument: Instrument, _: asyncio.Task[None]) -> None:
+        self._beginnings.pop(instrument, None)
+
+    def _takes_turn(self, instrument: Instrument) -> bool:
+        """Whether a book is asked for now; else it is awaited already, or is noted for when its time comes."""
+        if self._connection is None or instrument in self._awaited:
+            return False
         now_ns = self._clock.monotonic_ns()
         due_ns = self._due_ns(instrument, now_ns)
         if now_ns < due_ns:
-            self._awaited[instrument] = due_ns - round(
-                RESYNC_S * _SECOND_NS
-            )  # so that it is late when it is due
-            return
+            # So that it is late when it is due.
+            self._awaited[instrument] = due_ns - round(RESYNC_S * _SECOND_NS)
+            return False
         self._awaited[instrument] = now_ns
         times, _ = self._renewed.get(instrument, (0, 0))
         self._renewed[instrument] = (times + 1, now_ns)
         self.counts.resyncs += 1
-        if self._venue.variations.snapshots is None:
-            self._ask("unsubscribe", (topic,))
-            self._ask("subscribe", (topic,))
-            return
-        # At the start hundreds of books wait for their turn; asking for one twice would make all of them later.
-        if instrument not in self._beginnings:
-            task = asyncio.ensure_future(self._begin(instrument))
-            self._beginnings[instrument] = task
-            task.add_done_callback(lambda _: self._beginnings.pop(instrument, None))
+        return True
 
     def _due_ns(self, instrument: Instrument, now_ns: int) -> int:
         """When a book may be asked for anew: twice at once, then later and later while it does not stand for a while."""
@@ -384,8 +395,7 @@ class Link:
         late = [book for book, at_ns in self._awaited.items() if now_ns - at_ns >= RESYNC_S * _SECOND_NS]
         for instrument in late:
             del self._awaited[instrument]
-            for topic in self._book_topics(instrument):
-                self._renew(instrument, topic)
+        self._renew((book, topic) for book in late for topic in self._book_topics(book))
 
     def _request(self, operation: Operation, topics: Sequence[str]) -> None:
         """Ask for topics or leave them, in as many messages as the venue wants."""
@@ -433,9 +443,9 @@ class Link:
 
     def _want(self, keeper: Keeper) -> None:
         """Ask anew for the books whose order or checksum was broken."""
-        for instrument in keeper.wants():
-            for topic in self._book_topics(instrument):
-                self._renew(instrument, topic)
+        wanted = keeper.wants()
+        if wanted:
+            self._renew((book, topic) for book in wanted for topic in self._book_topics(book))
 
     def _book_topics(self, instrument: Instrument) -> list[str]:
         return [
