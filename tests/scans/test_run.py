@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from sextant.evidence.events import EventTable
 from sextant.model.account import Account
 from sextant.model.opportunity import Disposition
+from sextant.model.view import View
 from sextant.scans import run as run_module
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import (
@@ -23,8 +25,9 @@ from sextant.strategies.catalog import strategies
 from sextant.strategies.contract import Strategy
 from sextant.strategies.costs import Pricing
 from sextant.strategies.prices import CostAssumptions
+from support.bar_markets import residual_market
 from support.house import MOMENTUM, VIEW
-from support.markets import reordered
+from support.markets import breakout_market, momentum_market, reordered, reversion_market
 
 _STRATEGY = strategies()[MOMENTUM]
 
@@ -152,3 +155,18 @@ def test_rows_stay_until_the_past_events_of_a_strategy_are_known() -> None:
     part = MarketPart(VIEW, CostAssumptions(), EvidenceShelf())
     part.settle(_STRATEGY)
     assert not part.verdict(_STRATEGY).lean
+
+
+@pytest.mark.parametrize("make", [momentum_market, reversion_market, breakout_market, residual_market])
+def test_every_strategy_can_let_go_of_its_rows_in_any_market(make: Callable[[], View]) -> None:
+    view = make()
+    part = MarketPart(view, CostAssumptions(), EvidenceShelf())
+    asked = Asked(part, choose(view, ScanRequest(), part.turnover_usd), Account(), ScanRequest())
+    for strategy in strategies().values():
+        before = run_strategy(strategy, asked)
+        verdict = part.verdict(strategy)
+        if verdict.skipped is None and verdict.interval in view.bars:
+            part.events(strategy, verdict)
+        part.settle(strategy)
+        after = run_strategy(strategy, asked)
+        assert (after.report, after.opportunities) == (before.report, before.opportunities)

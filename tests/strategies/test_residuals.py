@@ -127,6 +127,7 @@ def test_fewer_than_ten_instruments_make_no_factors() -> None:
     known = read(view)
     assert known.fits == ()
     assert np.isnan(known.score).all()
+    assert known.exposures().shape == (9, 0)
 
 
 def test_a_shorter_past_gives_the_same_rows_bit_for_bit() -> None:

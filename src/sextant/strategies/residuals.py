@@ -112,7 +112,9 @@ class Residuals:
         return out
 
     def exposures(self) -> Floats:
-        """Exposures of every instrument to the factors of the last row, float64 (S, k)."""
+        """Exposures of every instrument to the factors of the last row, float64 (S, k); none before the first fit."""
+        if not self.fits:
+            return np.empty((self.score.shape[1], 0))
         exposed: Floats = self.fits[self.fit[-1]].beta.T
         return exposed
 
