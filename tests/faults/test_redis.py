@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from sextant.kit.bus import Bus
+from sextant.kit.bus import BUDGET_S, Bus
 from sextant.kit.clock import ManualClock, SystemClock
 from sextant.kit.db import migrate, open_engine
 from sextant.kit.shared_limits import Allowance, SharedLimits
@@ -141,7 +141,7 @@ async def test_r1_a_scan_goes_on_while_the_store_is_killed(tmp_path: Path) -> No
 async def test_r1_and_r2_requests_are_answered_and_bounded_without_the_store(tmp_path: Path) -> None:
     clock = SystemClock()
     with valkey() as server:
-        async with connected(server, clock) as bus, limited(tmp_path, bus) as (api, bearer):
+        async with connected(server, clock, BUDGET_S) as bus, limited(tmp_path, bus) as (api, bearer):
             scan_id = await api.discover(bearer)
             with server.client() as client:
                 client.execute_command("CLIENT", "PAUSE", 5000)

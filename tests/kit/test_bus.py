@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from sextant.errors import ConfigError
-from sextant.kit.bus import Away, Bus
+from sextant.kit.bus import BUDGET_S, Away, Bus
 from sextant.kit.clock import ManualClock
 from support.valkey import Valkey, answering, connected, valkey
 
@@ -42,28 +42,26 @@ async def test_a_script_runs_as_one_step(bus: Bus) -> None:
 
 
 async def test_a_store_that_hangs_costs_the_budget_a_few_times_and_then_nothing(
-    bus: Bus, server: Valkey, clock: ManualClock
+    server: Valkey, clock: ManualClock
 ) -> None:
     """faults.md R2."""
-    with server.client() as client:
-        client.execute_command("CLIENT", "PAUSE", 2000)
-        try:
-            for _ in range(3):
+    async with connected(server, clock, BUDGET_S) as bus:
+        with server.client() as client:
+            client.execute_command("CLIENT", "PAUSE", 2000)
+            reasons = []
+            for _ in range(4):
                 with pytest.raises(Away) as refused:
                     await bus.call("GET", "a")
-                assert refused.value.reason == "timeout"
-            with pytest.raises(Away) as refused:
-                await bus.call("GET", "a")
-            assert refused.value.reason == "resting"
+                reasons.append(refused.value.reason)
+            assert reasons == ["timeout", "timeout", "timeout", "resting"]
             assert (await bus.probe()).state == "degraded"
-        finally:
             client.execute_command("CLIENT", "UNPAUSE")
-    states = [bus.away]
-    clock.advance(2.0)
-    await answering(bus)
-    states.append(bus.away)
-    assert states == [True, False]
-    assert bus.counts["failed"] >= 3
+        states = [bus.away]
+        clock.advance(2.0)
+        await answering(bus)
+        states.append(bus.away)
+        assert states == [True, False]
+        assert bus.counts["failed"] >= 3
 
 
 async def test_a_store_that_is_not_there_is_told_once_and_found_again() -> None:

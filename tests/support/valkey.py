@@ -21,6 +21,7 @@ from sextant.kit.bus import Away, Bus
 from sextant.kit.clock import Clock
 
 START_S: Final = 20.0
+PATIENT_S: Final = 5.0
 
 
 @dataclass
@@ -93,11 +94,11 @@ def valkey(*settings: str) -> Iterator[Valkey]:
 
 
 @asynccontextmanager
-async def connected(server: Valkey, clock: Clock) -> AsyncIterator[Bus]:
-    """A connection to an emptied server; the first answer of a busy machine may take longer than a call may."""
+async def connected(server: Valkey, clock: Clock, budget_s: float = PATIENT_S) -> AsyncIterator[Bus]:
+    """A connection to an emptied server, patient with a machine that runs other tests beside."""
     with server.client() as client:
         client.flushall()
-    bus = Bus(server.url, clock)
+    bus = Bus(server.url, clock, budget_s)
     try:
         await answering(bus)
         yield bus

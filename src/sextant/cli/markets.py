@@ -12,6 +12,7 @@ from sextant.errors import InputError
 from sextant.kit import log
 from sextant.kit.bus import Away, Bus
 from sextant.kit.clock import Clock
+from sextant.kit.metrics import Gauge
 from sextant.kit.shared_limits import SharedLimits
 from sextant.model.instrument import Instrument
 from sextant.scans.replica import Replica
@@ -134,4 +135,13 @@ def follower_of(base: Base, source: MarketSource, card: FeedCard, name: str) -> 
     """What keeps a market equal to what the feeds of other processes tell; ``name`` is that of this process."""
     if base.bus is None:
         raise AssertionError("feeds are found in a store that is configured")
-    return Replica(source, base.bus, base.clock, card, name)
+    replica = Replica(source, base.bus, base.clock, card, name)
+    base.metrics.gauge(
+        Gauge(
+            "sextant_replica_entries",
+            "Entries of feeds, by shard and what became of them.",
+            ("shard", "outcome"),
+            replica.counts,
+        )
+    )
+    return replica

@@ -54,6 +54,8 @@ class Bus:
         ``redis://[user:password@]host:port/number``; the password is never told.
     clock
         Of the rest after failures.
+    budget_s
+        How long a call may take.
 
     Raises
     ------
@@ -61,7 +63,7 @@ class Bus:
         If the URL names no such store.
     """
 
-    def __init__(self, url: str, clock: Clock) -> None:
+    def __init__(self, url: str, clock: Clock, budget_s: float = BUDGET_S) -> None:
         if urlsplit(url).scheme not in SCHEMES:
             raise ConfigError(f"SEXTANT_REDIS_URL begins with none of {', '.join(SCHEMES)}.")
         # Most installations have no such store and shall not pay for its client.
@@ -79,6 +81,7 @@ class Bus:
         except ValueError:
             raise ConfigError("SEXTANT_REDIS_URL is no address of a Redis or Valkey.") from None
         self._client.response_callbacks.clear()  # answers as the store gives them
+        self._budget_s = budget_s
         self._breaker = Breaker(clock, REST)
         self._counts: Counter[str] = Counter()
         self._told = False
@@ -159,10 +162,10 @@ class Bus:
 
     async def _bounded(self, answer: Awaitable[Any], wait_s: float) -> Any:
         try:
-            async with asyncio.timeout(BUDGET_S + wait_s):
+            async with asyncio.timeout(self._budget_s + wait_s):
                 return await answer
         except TimeoutError:
-            raise Away(f"No answer within {BUDGET_S + wait_s:g} s.", reason="timeout") from None
+            raise Away(f"No answer within {self._budget_s + wait_s:g} s.", reason="timeout") from None
         except (self._errors.ConnectionError, self._errors.TimeoutError, OSError) as error:
             raise Away(
                 f"The shared store is unreachable ({type(error).__name__}).", reason="unreachable"

@@ -60,6 +60,14 @@ class Replica:
                 for task in following:
                     task.cancel()
 
+    def counts(self) -> list[tuple[tuple[str, str], float]]:
+        """How many entries came of each shard, by what became of them."""
+        return [
+            ((str(follower.shard), met), float(count))
+            for follower in self.followers
+            for met, count in sorted(follower.counts.items())
+        ]
+
     async def _until_changed(self) -> FeedCard:
         while True:
             await self._clock.sleep(CARD_S)

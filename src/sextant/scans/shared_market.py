@@ -157,6 +157,7 @@ class ShardFollower:
             if not self._take(entry):
                 break
             taken += 1
+            await asyncio.sleep(0)  # a process that catches up goes on answering
         return taken
 
     def _take(self, entry: Entry) -> bool:
