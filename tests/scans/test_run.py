@@ -26,8 +26,11 @@ from sextant.strategies.contract import Strategy
 from sextant.strategies.costs import Pricing
 from sextant.strategies.prices import CostAssumptions
 from support.bar_markets import residual_market
+from support.carries import pairs_market, spot_carry, two_venues
 from support.house import MOMENTUM, VIEW
+from support.makers import maker_market
 from support.markets import breakout_market, momentum_market, reordered, reversion_market
+from support.option_markets import straddle_market
 
 _STRATEGY = strategies()[MOMENTUM]
 
@@ -157,7 +160,20 @@ def test_rows_stay_until_the_past_events_of_a_strategy_are_known() -> None:
     assert not part.verdict(_STRATEGY).lean
 
 
-@pytest.mark.parametrize("make", [momentum_market, reversion_market, breakout_market, residual_market])
+@pytest.mark.parametrize(
+    "make",
+    [
+        momentum_market,
+        reversion_market,
+        breakout_market,
+        residual_market,
+        maker_market,
+        spot_carry,
+        pairs_market,
+        two_venues,
+        straddle_market,
+    ],
+)
 def test_every_strategy_can_let_go_of_its_rows_in_any_market(make: Callable[[], View]) -> None:
     view = make()
     part = MarketPart(view, CostAssumptions(), EvidenceShelf())

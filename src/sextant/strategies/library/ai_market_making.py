@@ -77,7 +77,11 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
         horizon_rows=MINUTES,
     )
     spread = Gate("spread_ticks", ticks, params["spread_ticks"], 1, "ticks", live_only=True)
-    return Verdict(INTERVAL, signals, (*common, spread), tuple(missing), facts, params=params)
+    # Without a direction there is no row that could have been acted on.
+    nowhere = np.broadcast_to(np.False_, shape)
+    return Verdict(
+        INTERVAL, signals, (*common, spread), tuple(missing), facts, params=params, passing=nowhere
+    )
 
 
 def _tell_prices(columns: Columns, facts: dict[str, Floats]) -> None:
