@@ -18,11 +18,13 @@ from sextant.api.confluence_schemas import (
     ConfluenceRow,
     Sort,
 )
+from sextant.api.confluence_trust import Outcomes, scored_entries
 from sextant.api.confluence_wire import NOTHING, Beside, breakdown_answer, history_points, row
 from sextant.api.cursors import Cursors
 from sextant.api.endpoint import Answer, Call, Endpoint, NoBody
 from sextant.api.scan_wire import BASE
 from sextant.api.times import time_field
+from sextant.confluence.scorer import Evaluation
 from sextant.errors import InputError, Stale
 from sextant.kit.clock import Clock
 from sextant.model.times import INTERVAL_NS, iso_ms
@@ -72,7 +74,8 @@ class ConfluenceRoutes:
             scored = self._newest(begun_ns)
             found = scored.evaluation
         now_ns = self._clock.now_ns()
-        rows = [row(found, column, now_ns) for column in range(len(found.instruments))]
+        scored_before = self._scored(found)
+        rows = [row(found, column, now_ns, scored_before) for column in range(len(found.instruments))]
         kept = [one for one in rows if _wanted(one, query)]
         order = ORDERS[query.sort]
         kept.sort(key=lambda one: (order(one), one.instrument))
@@ -91,11 +94,19 @@ class ConfluenceRoutes:
         beside = NOTHING
         if self._scoring is not None and call.query.as_of is None:
             name = scored.evaluation.instruments[column].instrument
-            beside = Beside(self._scoring.entry_of(name), self._scoring.facts_of(name))
+            beside = Beside(
+                self._scoring.entry_of(name),
+                self._scoring.facts_of(name),
+                self._scored(scored.evaluation),
+            )
         body: BreakdownAnswer = await asyncio.to_thread(
             breakdown_answer, scored.evaluation, column, self._clock.now_ns(), origin, beside
         )
         return _dated(body, scored, call.query.as_of)
+
+    def _scored(self, found: Evaluation) -> Outcomes:
+        """What became of the entries that were told, as far as the bars of an evaluation tell it."""
+        return () if self._scoring is None else scored_entries(self._scoring.entries(), found)
 
     async def history(self, call: Call[NoBody, ConfluenceHistoryQuery]) -> ConfluenceHistoryAnswer:
         """The score at past closes, oldest first."""

@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from sextant.api.opportunity_schemas import Percent
 from sextant.api.scan_schemas import Cursor, PageSize
 from sextant.api.schemas import Time
+from sextant.confluence.conditions import ConditionKind
 from sextant.confluence.contract import Reason
 from sextant.confluence.detectors import FactKind
 from sextant.model.instrument import Kind
@@ -68,6 +70,10 @@ class ConfluenceRow(msgspec.Struct, frozen=True, kw_only=True):
     change_1h: float | None
     regime: str
     agreement: Agreement | None
+    confidence: Percent | None
+    confidence_n: int
+    confidence_reason: str | None
+    conditions: list[ConditionKind]
     as_of: Time
     age_s: float
 
@@ -231,6 +237,30 @@ class FactBody(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, float]
 
 
+class ConfidenceBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How often entries of this strength came good: percent with its interval of 90 %, or null with the reason."""
+
+    confidence: Percent | None
+    low: Percent | None
+    high: Percent | None
+    hits: int
+    n: int
+    reason: str | None
+
+
+class ConditionBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with the data of an instrument that holds now, and what it does to the score."""
+
+    kind: ConditionKind
+    subject: str
+    since: Time
+    last: Time
+    count: int
+    have: float | None
+    need: float
+    effect: str
+
+
 class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Everything behind the score of one instrument."""
 
@@ -245,6 +275,8 @@ class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     agreement: Agreement | None
     consensus: float | None
+    confidence: ConfidenceBody
+    conditions: list[ConditionBody]
     regime: str
     regime_missing: list[str]
     thresholds: dict[str, float]
@@ -268,6 +300,8 @@ class ConfluencePoint(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None
     signed_score: float | None
     coverage: float
+    consensus: float | None
+    regime: str
     direction: Direction
 
 

@@ -28,6 +28,7 @@ from sextant.api.confluence_schemas import (
     SignalInput,
     StateWord,
 )
+from sextant.api.confluence_trust import Outcomes, condition_body, confidence_body
 from sextant.api.opportunity_wire import age_s
 from sextant.confluence.catalog import voices
 from sextant.confluence.decision import LOSE, STATES
@@ -62,8 +63,9 @@ def points(signed: float | None) -> float | None:
     return None if signed is None else 50.0 + 50.0 * signed
 
 
-def row(found: Evaluation, column: int, now_ns: int) -> ConfluenceRow:
+def row(found: Evaluation, column: int, now_ns: int, scored: Outcomes = ()) -> ConfluenceRow:
     """The score of one instrument."""
+    told = confidence_body(found, column, scored)
     folded = found.now.folded
     coverage = float(folded.coverage[0, column])
     signed = number(float(folded.confluence[0, column])) if coverage >= LOSE else None
@@ -80,6 +82,10 @@ def row(found: Evaluation, column: int, now_ns: int) -> ConfluenceRow:
         change_1h=change_1h(found, column),
         regime=LABELS[int(found.history.label[-1, column])],
         agreement=agreement(float(folded.consensus[0, column])) if coverage > 0 else None,  # type: ignore[arg-type]  # one of the three
+        confidence=told.confidence,
+        confidence_n=told.n,
+        confidence_reason=told.reason,
+        conditions=list(dict.fromkeys(one.kind for one in found.conditions.of(column))),
         as_of=iso_ms(as_of_ns),
         age_s=age_s(as_of_ns, now_ns),
     )
@@ -102,10 +108,11 @@ def state_word(found: Evaluation, column: int) -> StateWord:
 
 @dataclass(frozen=True)
 class Beside:
-    """What stands beside a score: the last change of direction, and what is the case just now."""
+    """What stands beside a score: the last change of direction, what is the case just now, and what became of entries."""
 
     entry: Entry | None = None
     facts: tuple[Fact, ...] = ()
+    scored: Outcomes = ()
 
 
 NOTHING: Final = Beside()
@@ -130,6 +137,8 @@ def breakdown_answer(
         reason=head.reason,
         agreement=head.agreement,
         consensus=one.consensus,
+        confidence=confidence_body(found, column, beside.scored),
+        conditions=[condition_body(condition) for condition in found.conditions.of(column)],
         regime=head.regime,
         regime_missing=list(one.missing_weather),
         thresholds={"long_score": 50.0 + 50.0 * long, "short_score": 50.0 - 50.0 * short},
@@ -222,6 +231,8 @@ def history_points(found: Evaluation, column: int, rows: Sequence[int]) -> list[
                 score=points(signed),
                 signed_score=signed,
                 coverage=coverage,
+                consensus=number(float(past.consensus[at, column])) if coverage > 0 else None,
+                regime=LABELS[int(past.label[at, column])],
                 direction=state,
             )
         )

@@ -85,11 +85,26 @@ def show(console: Console, body: dict[str, Any], notes: tuple[str, ...] = ()) ->
     )
     if body["why_not"]:
         console.print(body["why_not"])
+    told = body["confidence"]
+    if told["confidence"] is not None:
+        console.print(
+            f"[bold]Confidence[/bold] {told['confidence']:.0f} % ({told['low']:.0f} to {told['high']:.0f} %,"
+            f" {told['hits']} of {told['n']} entries came good)"
+        )
+    elif body["direction"] in ("long", "short"):
+        console.print(f"[bold]Confidence[/bold] none: {told['reason']}")
     console.print(_parts(body))
     if body["missing"]:
         console.print("[bold]Missing[/bold]")
         for item in body["missing"]:
             console.print(f"  {item['name']}: {item['reason']}", highlight=False)
+    if body["conditions"]:
+        console.print("[bold]Conditions[/bold]")
+        for item in body["conditions"]:
+            subject = f" {item['subject']}" if item["subject"] else ""
+            console.print(
+                f"  {item['kind']}{subject} since {item['since']}: {item['effect']}", highlight=False
+            )
     if body["flips"]:
         console.print("[bold]What would change it[/bold]")
         for item in body["flips"]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from sextant.confluence import decision, regime
 from sextant.confluence.catalog import dimensions
+from sextant.confluence.conditions import ConditionBook, Facts, OpenConditions, Turn, gauges
 from sextant.confluence.contract import Stream
 from sextant.confluence.inputs import NOTHING_MORE, Extra, apart_bps, blocks, closes
 from sextant.confluence.ledger import History, Ledger
@@ -26,7 +27,7 @@ from sextant.errors import Insufficient
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import InstrumentSpec
 from sextant.model.times import MINUTE_NS, SECOND_NS
-from sextant.model.view import View
+from sextant.model.view import BarFrame, View
 
 CHUNK_CELLS: Final = 16_384
 """Rows times instruments computed at a time, so that the arrays of a part stay near the processor."""
@@ -94,6 +95,12 @@ class Evaluation:
         Names of the columns there were, by frame.
     lines
         Where a state is entered.
+    minutes
+        The bars of 1m that were scored.
+    conditions
+        What is wrong with the data of each instrument.
+    turns
+        Which of it opened or closed with this evaluation.
     """
 
     as_of_ns: int
@@ -104,6 +111,9 @@ class Evaluation:
     closes_ns: Mapping[Frame, int]
     given: Mapping[Frame, frozenset[str]]
     lines: decision.Lines
+    minutes: BarFrame
+    conditions: OpenConditions
+    turns: tuple[Turn, ...]
 
 
 class Scorer:
@@ -168,6 +178,7 @@ class _Run:
         self._labels = regime.label_state(view.size)
         self._seen: dict[Frame, tuple[Integers, bytes]] = {}
         self._rows: Rows | None = None
+        self._conditions = ConditionBook()
 
     @property
     def done_ns(self) -> dict[Frame, int]:
@@ -216,16 +227,26 @@ class _Run:
         for minute in range(1, min(whole, LATE_ROWS) + 1):
             self._at(view, machine, minute * 60.0, apart)
         standing = self._at(view, machine.copy(), late_s, apart)
+        values = self._tape.values()
+        turns = self._conditions.update(gauges(self._facts(standing, values["1m"])), view.as_of_ns)
         return Evaluation(
             as_of_ns=view.as_of_ns,
             instruments=self._specs,
             history=history,
             now=replace(standing, machine=machine),
-            values=self._tape.values(),
+            values=values,
             closes_ns=self._tape.closes(),
             given=self._tape.given,
             lines=self._lines,
+            minutes=view.bars["1m"],
+            conditions=self._conditions.held(),
+            turns=turns,
         )
+
+    @staticmethod
+    def _facts(standing: Standing, values: Mapping[Node, Floats]) -> Facts:
+        rows = standing.rows
+        return Facts(standing.folded, standing.apart_bps, standing.ages, rows.gaps, values, rows.applies)
 
     def _at(self, view: View, machine: decision.Machine, late_s: float, apart: Floats) -> Standing:
         """The newest row seen ``late_s`` after its close; ``machine`` moves by one evaluation."""
