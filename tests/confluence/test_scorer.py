@@ -12,7 +12,7 @@ from sextant.confluence.scorer import Evaluation, Scorer, evaluate
 from sextant.errors import Insufficient
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.model.view import View
-from support import minutes
+from support import lively, minutes
 from support.indicators import cut, gappy, quiet, walk
 from support.views import empty_view
 
@@ -166,3 +166,18 @@ def test_view_without_instruments_or_minutes_is_refused() -> None:
         evaluate(empty_view())
     with pytest.raises(Insufficient, match="bars of 1m"):
         evaluate(empty_view("BTC"))
+
+
+def test_a_book_told_since_the_minute_closed_is_young() -> None:
+    view, extra = lively.market()
+    later_ns = view.as_of_ns + 39 * SECOND_NS
+    shown = lively.quoted().books
+    told = replace(shown, event_ns=np.full(view.size, later_ns - 2 * SECOND_NS))
+    valid = shown.valid.copy()
+    valid[3] = False
+    found = evaluate(replace(view, as_of_ns=later_ns, books=replace(told, valid=valid)), extra)
+    assert found.now.ages["book"][2] == 2.0
+    assert found.now.stream_quality["book"][2] > 0.8
+    # Its last sample was a second old when the minute closed, forty seconds ago.
+    assert found.now.ages["book"][3] == 41.0
+    assert found.now.stream_quality["book"][3] == 0.0

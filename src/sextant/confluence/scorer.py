@@ -252,9 +252,7 @@ class _Run:
         """The newest row seen ``late_s`` after its close; ``machine`` moves by one evaluation."""
         rows = self._rows
         assert rows is not None  # noqa: S101  # as above
-        facts = view.derivatives.event_ns
-        quoted = np.where(facts > 0, (view.as_of_ns - facts) / SECOND_NS, np.nan)
-        ages = ages_at(rows, late_s, {"quote": quoted[None, :]})
+        ages = ages_at(rows, late_s, _told_since(view, rows, late_s))
         streams = stream_qualities(rows, ages)
         venue = q_venue(apart)
         quality = rows.quality(streams, venue[None, :])
@@ -272,6 +270,24 @@ class _Run:
             machine=machine,
             late_s=late_s,
         )
+
+
+def _told_since(view: View, rows: Rows, late_s: float) -> dict[Stream, Floats]:
+    """Ages of the streams of which a view says more than the last closed minute, (1, S).
+
+    Notes
+    -----
+    A valid book that was told since the minute closed has been sampled since; one that is not valid grows older.
+    """
+    found: dict[Stream, Floats] = {}
+    facts = view.derivatives.event_ns
+    found["quote"] = np.where(facts > 0, (view.as_of_ns - facts) / SECOND_NS, np.nan)[None, :]
+    sampled = rows.ages.get("book")
+    if sampled is not None:
+        older = sampled + late_s
+        told = np.where(view.books.valid, (view.as_of_ns - view.books.event_ns) / SECOND_NS, np.nan)
+        found["book"] = np.where(np.isnan(older), np.nan, np.fmin(older, told[None, :]))
+    return found
 
 
 def given(found: Mapping[Frame, Block]) -> dict[Frame, frozenset[str]]:
