@@ -152,6 +152,14 @@ def test_doctor_finds_a_healthy_installation(tmp_path: Path) -> None:
     assert findings[0]["check"] == "interpreter"
 
 
+def test_doctor_says_whether_the_shared_store_answers_and_goes_on_without_it(tmp_path: Path) -> None:
+    url = "redis://:canary-password@127.0.0.1:1/0"
+    done = run("doctor", "--json", folder=tmp_path, SEXTANT_REDIS_URL=url)
+    (store,) = [finding for finding in json.loads(done.stdout) if finding["check"] == "shared store"]
+    assert (done.returncode, store["verdict"]) == (0, "warning")
+    assert "canary" not in done.stdout + done.stderr
+
+
 def test_a_person_is_added_once_and_the_password_is_shown_once(tmp_path: Path) -> None:
     first = run("users", "add", "ada@example.org", folder=tmp_path)
     other = json.loads(run("users", "add", "bob@example.org", "--json", folder=tmp_path).stdout)

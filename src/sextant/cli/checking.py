@@ -17,6 +17,7 @@ from sextant.errors import SextantError
 
 Verdict = Literal["ok", "warning", "failed"]
 
+DOCTOR_S: Final = 2.0  # a person waits; others go on without a store after a tenth of a second
 LEAST_FREE_BYTES: Final = 1 << 30  # a day of recordings and scans of a busy market fits in 1 GiB
 
 
@@ -41,7 +42,13 @@ async def examine(*, as_json: bool) -> None:
         findings.append(
             Finding("configuration", "ok", ", ".join(f"{k}={v}" for k, v in config.describe().items()))
         )
-        checks: tuple[Callable[[Config], Awaitable[Finding]], ...] = (_folder, _database, _plugins, _kernels)
+        checks: tuple[Callable[[Config], Awaitable[Finding]], ...] = (
+            _folder,
+            _database,
+            _shared_store,
+            _plugins,
+            _kernels,
+        )
         findings += [await _seen(check, config) for check in checks]
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(findings), indent=2) + b"\n")
@@ -107,6 +114,24 @@ async def _database(config: Config) -> Finding:
         return Finding("database", "failed", f"{db.dialect.name} does not answer: {type(error).__name__}")
     finally:
         await db.dispose()
+
+
+async def _shared_store(config: Config) -> Finding:
+    from sextant.kit.bus import Away, Bus
+    from sextant.kit.clock import SystemClock
+
+    if config.redis_url is None:
+        return Finding("shared store", "ok", "none is configured; one is needed only by sextant feed")
+    bus = Bus(config.redis_url, SystemClock(), DOCTOR_S)
+    try:
+        await bus.call("PING")
+    except Away as error:
+        return Finding(
+            "shared store", "warning", f"it does not answer ({error.reason}); nothing waits for it"
+        )
+    finally:
+        await bus.close()
+    return Finding("shared store", "ok", "it answers")
 
 
 async def _plugins(_: Config) -> Finding:
