@@ -7,7 +7,7 @@ JOBS ?= 2
 FUZZ_FRAMES ?= 1000000
 ARGS ?=
 
-.PHONY: help setup run test check status-truth kill peers bench fuzz faults attack format clean
+.PHONY: help setup run test check status-truth kill peers bench fuzz soak faults attack format clean
 
 help:            ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup     ## benchmarks against bench/budgets.toml
 fuzz: setup      ## a million damaged messages through every parser of the venues
 	@FUZZ_FRAMES=$(FUZZ_FRAMES) $(BIN)/pytest -q tests/venues/test_fuzz_frames.py
 	@FUZZ_PRICES=200000 $(BIN)/pytest -q tests/venues/test_fuzz_prices.py
+
+soak: setup      ## an hour of the market at 5,000 messages a second, as fast as it can be read
+	@$(BIN)/python bench/market/soak.py
 
 faults: setup    ## half an hour of random faults for each of ten seeds, in virtual time
 	@FAULT_SEEDS=10 FAULT_MINUTES=30 $(BIN)/pytest -q -s tests/faults/test_random_faults.py

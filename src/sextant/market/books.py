@@ -19,8 +19,8 @@ TICK_TOLERANCE: Final = 1e-6
 FLOAT_TOLERANCE: Final = 4e-16
 """Relative error of a price divided by its tick, both correctly rounded, with room for one more rounding."""
 
-KNOWN_PRICES: Final = 8_192
-"""Prices per side whose tick is remembered; beyond it all are forgotten, so that memory stays bounded."""
+KNOWN_PRICES: Final = 1_024
+"""Prices per side whose tick is remembered; beyond it all are forgotten: each takes some 120 bytes, of every instrument."""
 
 _INFINITY: Final = float("inf")
 
