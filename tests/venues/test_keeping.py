@@ -5,7 +5,7 @@ import pytest
 from sextant.model.bar import Bar
 from sextant.model.events import BarUpdate, BookDelta, BookSnapshot, Event, Trade
 from sextant.model.times import MINUTE_NS
-from sextant.venues.keeping import MOST_HELD, HeldBooks, Ladder, LostBooks, OpenBars
+from sextant.venues.keeping import MOST_HELD, MOST_OLDER, HeldBooks, Ladder, LostBooks, OpenBars
 from sextant.venues.port import SymbolTable
 from support.listings import BTC, ETH
 
@@ -59,6 +59,34 @@ def test_a_beginning_that_the_first_change_names_is_in_time_though_numbers_lie_b
     books = HeldBooks(TABLE)
     fed(books, change(25, 40, previous=7), change(48, 50, previous=40))
     assert numbers(books.begin(whole(7))) == [7, 40, 50]
+
+
+def test_a_venue_that_counts_anew_is_found_out_by_many_older_changes_in_a_row() -> None:
+    books = HeldBooks(TABLE)
+    books.begin(whole(1_000))
+    older = [change(number, number) for number in range(10, 10 + MOST_OLDER)]
+    assert numbers(fed(books, *older[:-1])) == list(
+        range(10, 9 + MOST_OLDER)
+    )  # the market drops what is repeated
+    assert books.wants() == []
+    assert fed(books, older[-1]) == []
+    assert books.wants() == [BTC.instrument]
+    assert numbers(books.begin(whole(8 + MOST_OLDER))) == [8 + MOST_OLDER, 9 + MOST_OLDER]
+    assert numbers(fed(books, change(10 + MOST_OLDER, 10 + MOST_OLDER))) == [10 + MOST_OLDER]
+
+
+def test_a_venue_that_counts_anew_while_changes_are_held_leaves_none_of_the_former() -> None:
+    books = HeldBooks(TABLE)
+    fed(books, change(900, 905), change(906, 910), change(3, 4), change(5, 8))
+    assert numbers(books.begin(whole(4))) == [4, 8]
+
+
+def test_older_changes_among_newer_ones_are_only_repeated() -> None:
+    books = HeldBooks(TABLE)
+    books.begin(whole(5))
+    for number in range(6, 6 + 2 * MOST_OLDER):
+        assert numbers(fed(books, change(number, number), change(number, number))) == [number, number]
+    assert books.wants() == []
 
 
 def test_an_old_beginning_of_a_known_book_is_no_news_and_a_later_one_is() -> None:

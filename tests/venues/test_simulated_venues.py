@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -242,3 +244,93 @@ async def test_history_is_filled_within_the_weights_that_the_venue_tells(tmp_pat
             0,
             0,
         )
+
+
+KINDS_OF_PUSH = (
+    "gap",
+    "duplicate",
+    "swap",
+    "crossed",
+    "restart",
+    "reset",
+    "raw",
+    "binary",
+    "fragments",
+    "broken_text",
+)
+KINDS_OF_CALL = ("reset", "html", "truncated", "status", "body", "drift")
+SEEDS = range(int(os.environ.get("VENUE_SEEDS", "1")))
+
+
+def script_of(seed: int, topic: str, path: str) -> list[dict[str, Any]]:
+    """Twelve faults of pushes and six of calls within a minute or so, drawn from a seed."""
+    dice = random.Random(seed)  # noqa: S311  # seeded, not secret
+    script: list[dict[str, Any]] = []
+    for _ in range(12):
+        kind = dice.choice(KINDS_OF_PUSH)
+        details: dict[str, Any] = {"text": dice.choice(("", "{}", "[", "null"))} if kind == "raw" else {}
+        script.append(
+            {
+                "seed": seed,
+                "at": {"topic": topic, "message": dice.randrange(5, 70)},
+                "fault": kind,
+                **details,
+            }
+        )
+    for _ in range(6):
+        kind = dice.choice(KINDS_OF_CALL)
+        spoilt: dict[str, dict[str, Any]] = {
+            "status": {"status": dice.choice((500, 502, 504))},
+            "html": {"status": dice.choice((200, 503))},
+            "body": {"text": dice.choice(("", "{}", "[]", "null", '{"bids":[]}'))},
+            "drift": {"field": "lastUpdateId" if "depth" in path else "data.sequence", "value": "x"},
+        }
+        details = spoilt.get(kind, {})
+        script.append(
+            {"seed": seed, "at": {"path": path, "call": dice.randrange(1, 12)}, "fault": kind, **details}
+        )
+    return script
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_whatever_goes_wrong_a_book_of_binance_becomes_true_again(tmp_path: Path, seed: int) -> None:
+    script = script_of(seed, "btcusdt@depth@100ms", "/fapi/v1/depth")
+    wanted = Wanted(bases=frozenset({"BTC"}), history=None, kinds=frozenset({"perpetual"}))
+    async with at_binance(tmp_path, *script, wanted=wanted) as (there, heard):
+        for _ in range(75):
+            await heard.pass_time(1)
+            if heard.valid(PERPETUAL) and heard.state.book(PERPETUAL).bids:
+                book = heard.state.book(PERPETUAL)
+                assert book.bids[0][0] < book.asks[0][0]
+
+        def followed() -> bool:
+            number = heard.state.book(PERPETUAL).sequence if heard.valid(PERPETUAL) else 0
+            return there.book_at("BTCUSDT", number) is not None
+
+        await heard.until(followed, 120)
+        await heard.pass_time(3)
+        assert followed()
+        assert true_at_binance(there, heard, PERPETUAL)
+        assert len(there.plan.history) > 6
+        assert (there.counters.limited, there.counters.after_ban, there.counters.forbidden) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_whatever_goes_wrong_a_book_of_kucoin_becomes_true_again(tmp_path: Path, seed: int) -> None:
+    script = script_of(seed, "/market/level2:BTC-USDT", "/api/v1/market/orderbook/level2_100")
+    async with at_kucoin(tmp_path, *script, wanted=Wanted(bases=frozenset({"BTC"}), history=None)) as (
+        there,
+        heard,
+    ):
+        await heard.pass_time(75)
+
+        def followed() -> bool:
+            number = heard.state.book(KUCOIN).sequence if heard.valid(KUCOIN) else 0
+            return there.book_at("BTC-USDT", number) is not None
+
+        await heard.until(followed, 120)
+        await heard.pass_time(3)
+        assert followed()
+        assert true_at_kucoin(there, heard, KUCOIN)
+        assert len(there.plan.history) > 6
+        assert (there.counters.limited, there.counters.forbidden) == (0, 0)

@@ -245,7 +245,8 @@ class BinanceHub(SpotHub):
         if "@depth" not in topic:
             return frame
         if fault.kind == "restart":
-            self._streams.book_of(listing).restart(1)
+            book = self._streams.book_of(listing)
+            book.restart(book.number // 2)
         elif fault.kind == "crossed":
             return {**frame, "data": self._streams.crossed(listing, topic, frame["data"])}
         return frame

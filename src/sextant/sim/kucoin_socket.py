@@ -305,7 +305,7 @@ class KucoinHub(SpotHub):
             return frame
         book = self.book_of(listing)
         if fault.kind == "restart":
-            book.restart(1)
+            book.restart(book.number // 2)
         elif fault.kind == "crossed":
             ticks = book.top(1)[1][0][0]
             self._repair.setdefault(listing.position, []).append(ticks)

@@ -16,6 +16,10 @@ from sextant.venues.port import SymbolTable
 MOST_HELD: Final = 2_000
 """Changes of one book held back while its beginning is asked for: three minutes at ten a second, with room."""
 
+MOST_OLDER: Final = 50
+"""Changes in a row that are older than the book, after which the venue is taken to count anew: an answer that a book
+begins with is seconds ahead of its changes at most, and they come ten a second."""
+
 _TOLERANCE: Final = 1e-6
 _ROUNDING: Final = 4e-16
 
@@ -48,6 +52,7 @@ class HeldBooks:
         self._fresh: set[Instrument] = set()
         self._held: dict[Instrument, deque[BookDelta]] = {}
         self._wanted: dict[Instrument, None] = {}
+        self._older: dict[Instrument, int] = {}
 
     def take(self, _: bytes, events: list[Event], __: int) -> list[Event]:
         """The events without the changes that must wait."""
@@ -103,7 +108,9 @@ class HeldBooks:
             self._hold(change)
             return False
         if change.sequence <= last:
-            return True  # the market counts it as repeated and does nothing
+            return self._repeats(change)
+        if self._older:
+            self._older.pop(instrument, None)
         if change.previous_sequence != last:
             overlaps = change.first_sequence <= last + 1
             if not (overlaps and (change.previous_sequence is None or instrument in self._fresh)):
@@ -114,7 +121,17 @@ class HeldBooks:
         self._fresh.discard(instrument)
         return True
 
+    def _repeats(self, change: BookDelta) -> bool:
+        """Whether an older change is passed on, which the market counts as repeated; not so when there are too many of them."""
+        older = self._older[change.instrument] = self._older.get(change.instrument, 0) + 1
+        if older < MOST_OLDER:
+            return True
+        self._hold_back(change.instrument)
+        self._hold(change)
+        return False
+
     def _hold_back(self, instrument: Instrument) -> None:
+        self._older.pop(instrument, None)
         self._last.pop(instrument, None)
         self._held.pop(instrument, None)
 
@@ -138,6 +155,8 @@ class HeldBooks:
         if held is None:
             held = self._held[change.instrument] = deque(maxlen=MOST_HELD)
             self._wanted[change.instrument] = None
+        if held and change.sequence < held[0].first_sequence:
+            held.clear()  # the venue counts anew, and no beginning will ever reach what was held
         held.append(change)
 
 
