@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +49,7 @@ RATE = 200
 PEOPLE = 50  # 600 polls and 300 other requests a minute are allowed each
 BARE_S = min(10.0, SECONDS)
 READY_S = 240.0
+STOP_S = 60.0
 MOST_LOST = 100  # beyond it the server is gone and there is nothing to measure
 HISTORY = "Long frames are complete"
 
@@ -303,11 +305,15 @@ def main() -> None:
             floor = uvloop.run(_bare(bound.getsockname()[1], people, port))
             took = uvloop.run(_ended(port, people))
         finally:
+            begun = time.monotonic()
             demo.terminate()
-            demo.wait(20)
+            with suppress(subprocess.TimeoutExpired):
+                demo.wait(STOP_S)
+            stop_s = time.monotonic() - begun
+            demo.kill()
             if bare.is_alive():
                 bare.kill()
-        tell("api.mixed", _figures(tally, floor, took))
+        tell("api.mixed", _figures(tally, floor, took) | {"stop_s": stop_s})
 
 
 if __name__ == "__main__":

@@ -57,10 +57,11 @@ def demo(
     venues
         Which simulated venues are followed, by comma.
     """
+    from sextant.cli.looping import run_loop
     from sextant.cli.serving import Market, run_demo
     from sextant.config import listed
 
-    asyncio.run(run_demo(host, port, Market(seed, instruments, listed(venues))))
+    run_loop(run_demo(host, port, Market(seed, instruments, listed(venues))))
 
 
 @app.command
@@ -78,9 +79,10 @@ def serve(*, host: str | None = None, port: int | None = None, venues: str | Non
     venues
         Whose markets are followed, by comma; SEXTANT_VENUES by default.
     """
+    from sextant.cli.looping import run_loop
     from sextant.cli.serving import run_live
 
-    asyncio.run(run_live(host, port, venues))
+    run_loop(run_live(host, port, venues))
 
 
 @app.command

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 
 def api(*, host: str | None = None, port: int | None = None) -> None:
     """Answer requests from a shared PostgreSQL; scans are run by `sextant work`. Start as many as are needed.
@@ -18,8 +16,9 @@ def api(*, host: str | None = None, port: int | None = None) -> None:
         Port the API listens on; SEXTANT_PORT by default.
     """
     from sextant.cli.distributed import run_api
+    from sextant.cli.looping import run_loop
 
-    asyncio.run(run_api(host, port))
+    run_loop(run_api(host, port))
 
 
 def work(*, simulated: str | None = None) -> None:
@@ -35,8 +34,9 @@ def work(*, simulated: str | None = None) -> None:
         Address of a simulated venue instead, as `sextant simulate` prints it; every answer says so.
     """
     from sextant.cli.distributed import run_work
+    from sextant.cli.looping import run_loop
 
-    asyncio.run(run_work(simulated))
+    run_loop(run_work(simulated))
 
 
 def feed(*, shard: str = "1/1", simulated: str | None = None) -> None:
@@ -52,5 +52,6 @@ def feed(*, shard: str = "1/1", simulated: str | None = None) -> None:
         Address of a simulated venue instead, as `sextant simulate` prints it; every answer says so.
     """
     from sextant.cli.feeding import run_feed
+    from sextant.cli.looping import run_loop
 
-    asyncio.run(run_feed(shard, simulated))
+    run_loop(run_feed(shard, simulated))
