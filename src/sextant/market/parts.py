@@ -69,6 +69,9 @@ class StatePart:
     def __init__(self, state: MarketState, shard: Shard) -> None:
         self._state = state
         self._shard = shard
+        held = state.held()
+        self._kind = (held.feed, held.simulated)
+        self._counters = held.counters
         self._rows: dict[Interval, dict[int, tuple[int, bytes]]] = {}
 
     def digest(self) -> str:
@@ -132,19 +135,18 @@ class StatePart:
         InputError
             If the bytes are no dump of this release, or of another kind of feed.
         """
-        held = self._state.held()
         try:
             read = msgspec.msgpack.decode(zstandard.decompress(dumped), type=_Dump)
-            if (read.format, read.feed, read.simulated) != (FORMAT, held.feed, held.simulated):
+            if (read.format, read.feed, read.simulated) != (FORMAT, *self._kind):
                 raise InputError(
                     f"A dump of format {read.format}, feed {read.feed}, simulated {read.simulated} does not fit here.",
                     reason="other_feed",
                 )
             count = len(read.desks)
             return Replacement(
-                desks=dict(_desks([(spec, content) for spec, content, _ in read.desks], held.counters)),
+                desks=dict(_desks([(spec, content) for spec, content, _ in read.desks], self._counters)),
                 minutes={spec.instrument: rows for spec, _, rows in read.desks},
-                option_desks=dict(_desks(read.option_desks, held.counters)),
+                option_desks=dict(_desks(read.option_desks, self._counters)),
                 option_rows=[_option_row(spec, content) for spec, content in read.option_rows],
                 bars={interval: _held(rows, count) for interval, rows in read.bars.items()},
             )
