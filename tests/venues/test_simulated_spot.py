@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +363,25 @@ async def test_the_history_of_forty_instruments_breaks_no_limit(tmp_path: Path, 
         asked = sum(simulation.counters.paths.values())
         assert asked >= 80
         assert (simulation.counters.limited, simulation.counters.bans) == (0, 0)
+
+
+async def test_many_connections_to_coinbase_start_within_eight_messages_a_second() -> None:
+    clock = ManualClock(START_NS)
+    async with simulated_coinbase.start(clock, seed=7, instruments=240, pace=0.05) as simulation:
+        heard = Heard("coinbase", simulation, clock)
+        moved = at(COINBASE, simulation.base_url, simulation.base_url.replace("http", "ws", 1))
+        few = replace(moved, limits=replace(moved.limits, topic_characters=240))
+        heard.feed = Feed(few, clock, heard.learn, Wanted(quotes=frozenset({"USD"}), history=None))
+        running = asyncio.ensure_future(heard.feed.run())
+
+        def up() -> bool:
+            states = heard.feed.states()
+            return len(states) >= 10 and all(state.up for state in states)
+
+        await heard.until(up)
+        await heard.until(lambda: clock.now_ns() > START_NS + 60 * 10**9)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert simulation.counters.limited == 0
+        assert simulation.counters.connections == len(heard.feed.states())  # none was cut for its silence

@@ -17,6 +17,7 @@ from sextant.kit.retry import Backoff, Fraction
 from sextant.kit.websocket import Connection, SocketSettings, connect
 from sextant.model.events import BookCleared, BookSnapshot, Event, Stream, StreamAlive, StreamDown
 from sextant.model.instrument import Instrument
+from sextant.venues.outbox import Outbox
 from sextant.venues.port import Category, Control, Keeper, Listing, Operation, Request, SymbolTable, Venue
 
 Emit = Callable[[list[Event]], None]
@@ -67,7 +68,8 @@ class Runtime:
     """What links share: time, jitter, the budget of connection attempts, and the silence the venue asked for.
 
     ``ask`` reads one answer of the venue's REST interface, for books that begin with one; None without REST. ``label``
-    tells the links of one session from those of another of the same venue.
+    tells the links of one session from those of another of the same venue. ``messages`` is spent by every message to the
+    venue; None where it does not count them.
     """
 
     clock: Clock
@@ -77,6 +79,7 @@ class Runtime:
     settings: SocketSettings
     ask: Ask | None = None
     label: str = ""
+    messages: CallBudget | None = None
 
 
 @dataclass(slots=True)
@@ -135,7 +138,7 @@ class Part:
 class _Asked:
     operation: Operation
     topics: tuple[str, ...]
-    at_ns: int
+    at_ns: int | None = None
 
 
 class Link:
@@ -165,6 +168,7 @@ class Link:
         self._hold_on_to(part.subscriptions)
         self._groups = _by_streams(self._wanted.values())
         self._connection: Connection | None = None
+        self._outbox: Outbox | None = None
         self._asked: dict[str, _Asked] = {}
         self._awaited: dict[Instrument, int] = {}
         self._renewed: dict[Instrument, tuple[int, int]] = {}
@@ -241,6 +245,8 @@ class Link:
             while (silent_s := self._runtime.silence.remaining_s()) > 0:
                 await self._clock.sleep(silent_s)
             await self._runtime.connects.spend()
+            if self._runtime.messages is not None:
+                await self._runtime.messages.spend()  # for the first word of the connection
             self.counts.attempts += 1
             reason = await self._hold()
             if self._up:
@@ -335,6 +341,7 @@ class Link:
                 self._keep_silent(error)
             return error.reason or error.code
         self._connection = connection
+        self._outbox = Outbox(connection, self._runtime.messages)
         self._asked.clear()
         self._awaited.clear()
         make = self._venue.variations.keeper
@@ -342,7 +349,8 @@ class Link:
         self._heard_ns = self._pinged_ns = self._clock.monotonic_ns()
         self._request("subscribe", tuple(self._carried))
         closed = asyncio.ensure_future(connection.closed())
-        keeping = asyncio.ensure_future(self._keep(connection))
+        keeping = asyncio.ensure_future(self._keep(self._outbox))
+        sending = asyncio.ensure_future(self._outbox.run())
         try:
             await asyncio.wait((closed, keeping), return_when=asyncio.FIRST_COMPLETED)
             if closed.done():
@@ -352,8 +360,8 @@ class Link:
             connection.close()
             raise
         finally:
-            self._connection = None
-            tasks = (closed, keeping, *self._beginnings.values())
+            self._connection = self._outbox = None
+            tasks = (closed, keeping, sending, *self._beginnings.values())
             for task in tasks:
                 task.cancel()
             connection.abort()
@@ -375,7 +383,7 @@ class Link:
         told = own if isinstance(own, Throttled) else refused
         self._runtime.silence.ask(told.retry_after_s, told.message)
 
-    async def _keep(self, connection: Connection) -> str:
+    async def _keep(self, outbox: Outbox) -> str:
         """Ping on time until the connection is as good as dead; why it is."""
         ping = self._venue.ping
         while True:
@@ -384,11 +392,12 @@ class Link:
             # One tick early, so that the judgement falls within the limit and not one tick after it.
             if now_ns - self._heard_ns >= (ping.silent_s - TICK_S) * _SECOND_NS:
                 return "silent"
-            if any(now_ns - asked.at_ns >= ACKNOWLEDGE_S * _SECOND_NS for asked in self._asked.values()):
+            sent_ns = [asked.at_ns for asked in self._asked.values() if asked.at_ns is not None]
+            if any(now_ns - at_ns >= ACKNOWLEDGE_S * _SECOND_NS for at_ns in sent_ns):
                 return "unacknowledged"
             if ping.text and now_ns - self._pinged_ns >= ping.every_s * _SECOND_NS:
                 self._pinged_ns = now_ns
-                connection.send(ping.text)
+                outbox.put(ping.text)
             self._ask_again(now_ns)
 
     def _ask_again(self, now_ns: int) -> None:
@@ -409,12 +418,18 @@ class Link:
                 self._ask(operation, tuple(some[start : start + size]))
 
     def _ask(self, operation: Operation, topics: tuple[str, ...]) -> None:
-        if self._connection is None:
+        if self._outbox is None:
             return
         self._requests += 1
         request_id = str(self._requests)
-        self._asked[request_id] = _Asked(operation, topics, self._clock.monotonic_ns())
-        self._connection.send(self._venue.command(operation, topics, request_id))
+        asked = self._asked[request_id] = _Asked(operation, topics)
+        message = self._venue.command(operation, topics, request_id)
+        self._outbox.put(message, lambda: self._note_sent(request_id, asked))
+
+    def _note_sent(self, request_id: str, asked: _Asked) -> None:
+        """From now on the answer is due, unless it was given up with its connection."""
+        if self._asked.get(request_id) is asked:
+            self._asked[request_id] = replace(asked, at_ns=self._clock.monotonic_ns())
 
     def _receive(self, receive_ns: int, frame: bytes) -> None:
         self._heard_ns = self._clock.monotonic_ns()

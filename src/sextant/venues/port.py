@@ -198,6 +198,8 @@ class Limits:
         REST reads per second this client allows itself; below the venue's own limit.
     frame_bytes
         Largest message accepted from the socket.
+    messages_per_s
+        Messages an address may send to all sockets together; None where the venue states no number.
     """
 
     topics_per_request: Mapping[Category, int]
@@ -205,6 +207,7 @@ class Limits:
     connects_per_5_min: int
     requests_per_s: float
     frame_bytes: int
+    messages_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

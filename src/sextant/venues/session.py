@@ -19,6 +19,8 @@ from sextant.venues.port import Category, SideSocket, SymbolTable, Venue
 _BURST_SHARE: Final = 0.2
 _RATE_SHARE: Final = 0.6  # with the burst, at most 0.8 of the venue's limit in any five minutes
 _WINDOW_S: Final = 300
+_MESSAGE_SHARE: Final = 0.5
+_MESSAGE_BURST: Final = 0.25
 _QUOTES_AND_COMMA: Final = 3  # characters each topic adds to the list beside its own
 
 
@@ -188,7 +190,16 @@ def runtime(
         CallBudget(clock, per_s=_RATE_SHARE * limit / _WINDOW_S, burst=max(1, int(_BURST_SHARE * limit))),
         silence or Silence(clock),
         settings or SocketSettings(message_bytes=venue.limits.frame_bytes),
+        messages=_messages(venue, clock),
     )
+
+
+def _messages(venue: Venue, clock: Clock) -> CallBudget | None:
+    """The budget of messages to a venue that counts them: three quarters of what it allows in any second."""
+    most = venue.limits.messages_per_s
+    if most is None:
+        return None
+    return CallBudget(clock, per_s=_MESSAGE_SHARE * most, burst=max(1, int(_MESSAGE_BURST * most)))
 
 
 def _by_socket(

@@ -33,6 +33,7 @@ VENUE: Final = Venue(
         connects_per_5_min=300,
         requests_per_s=5.0,  # the venue allows one address ten
         frame_bytes=16 * 1024 * 1024,  # a whole book of 46,000 levels is 5 MB
+        messages_per_s=8,
     ),
     ping=Ping(text=talk.HEARTBEATS, every_s=20.0, silent_s=30.0),
     topics=talk.topics,
