@@ -272,12 +272,13 @@ def settled_funding(
     """
     paid = np.zeros(len(column))
     known = np.ones(len(column), dtype=np.bool_)
-    for number, spec in enumerate(view.instruments):
+    order = np.argsort(column, kind="stable")
+    ends = np.searchsorted(column[order], np.arange(view.size + 1))
+    for number in np.flatnonzero(np.diff(ends)).tolist():
+        spec = view.instruments[number]
         if spec.instrument.kind != "perpetual":
             continue
-        mine = column == number
-        if not mine.any():
-            continue
+        mine = order[ends[number] : ends[number + 1]]
         history = view.funding_history.get(spec.instrument)
         if history is None or not len(history.time_ns):
             known[mine] = False

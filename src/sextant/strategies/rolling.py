@@ -32,9 +32,9 @@ def compiled(function: F) -> F:
 
 def lag(x: Floats, rows: int) -> Floats:
     """The value ``rows`` rows earlier; NaN before the first."""
-    out = np.full(x.shape, np.nan)
-    if rows < len(x):
-        out[rows:] = x[: len(x) - rows]
+    out = np.empty(x.shape)
+    out[:rows] = np.nan
+    out[rows:] = x[: max(len(x) - rows, 0)]
     return out
 
 
