@@ -61,7 +61,7 @@ faults: setup    ## half an hour of random faults for each of ten seeds, in virt
 
 attack: setup    ## hostile requests: 10,000 made from the document, 10,000 guesses, 200 dead readers
 	@FUZZ_CASES=150 $(BIN)/pytest -q --timeout 3600 tests/api/test_schema_fuzz.py
-	@GUESSES=10000 SCANS=1000 READERS=200 $(BIN)/pytest -q --timeout 3600 tests/faults
+	@GUESSES=10000 SCANS=1000 READERS=200 WHOLE_CLUSTERS=1 $(BIN)/pytest -q --timeout 3600 tests/faults
 
 format: setup    ## rewrite the sources in the house style
 	@$(BIN)/ruff format .

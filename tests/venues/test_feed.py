@@ -90,6 +90,18 @@ async def test_the_largest_instruments_that_trade_are_listed_subscribed_and_fill
         assert isinstance(stage.events[0], Listed)  # rules come before anything is said about an instrument
 
 
+async def test_a_part_is_of_the_largest_of_all_and_carries_nothing_else() -> None:
+    def part(instrument: Instrument) -> bool:
+        return instrument.base in ("BTC", "ETH")  # of the two largest, BTC and SOL, only one
+
+    async with fed(Wanted(most=2, history=BARS, part=part)) as stage:
+        await advance_until(stage.clock, 0.1, lambda: bool(stage.filled) and stage.count(StreamAlive) > 0)
+        listed = [event.spec.instrument.base for event in stage.events if isinstance(event, Listed)]
+        assert listed == ["BTC"]
+        (socket,) = stage.whole.spoken.open
+        assert {topic.rpartition(".")[2] for topic in socket.topics()} == {"BTCUSDT"}
+
+
 async def test_a_book_that_the_learner_lost_is_asked_for_anew() -> None:
     async with fed(Wanted(most=1, history=None)) as stage:
         await advance_until(stage.clock, 0.1, lambda: stage.count(StreamAlive) > 0)
