@@ -165,3 +165,15 @@ def test_one_market_listed_by_two_venues_has_near_prices_and_other_volumes() -> 
     days = other.bars(theirs, 1_440, 20_000, 20)
     assert (days.high == there.high.reshape(20, 24).max(axis=1)).all()  # bars still fold exactly
     assert (days.lots == there.lots.reshape(20, 24).sum(axis=1)).all()
+
+
+def test_a_market_that_moves_together_is_more_alike_and_otherwise_the_same_world() -> None:
+    def alike(together: float) -> float:
+        model = MarketModel(7, 24, together)
+        listed = [one for one in model.listings if one.category == "linear" and one.character == "ordinary"]
+        closes = np.column_stack([model.bars(one, 240, 20_000 * 6, 360).close for one in listed])
+        correlation = np.corrcoef(np.diff(np.log(closes), axis=0).T)
+        return float(correlation[np.triu_indices(len(listed), 1)].mean())
+
+    assert MarketModel(7, 24, 0.6).listings == MarketModel(7, 24).listings
+    assert alike(0.0) + 0.15 < alike(0.5) < alike(0.9)

@@ -23,7 +23,7 @@ SETTLED: Final = 200
 
 def simulated(model: MarketModel, listed: Sequence[Listing], day: int) -> View:
     """The last thousand 4h bars, 200 settlements and the present of some listings at the begin of a day."""
-    specs = tuple(_spec(listing) for listing in listed)
+    specs = tuple(spec_of(listing) for listing in listed)
     bars = [model.bars(listing, BAR_MINUTES, day * 6 - ROWS, ROWS) for listing in listed]
     prices = {
         name: np.column_stack([getattr(bar, name) * one.tick for bar, one in zip(bars, listed, strict=True)])
@@ -48,9 +48,9 @@ def simulated(model: MarketModel, listed: Sequence[Listing], day: int) -> View:
             bars={"4h": bar_frame("4h", open_ns, columns)},
             quotes=Quotes(last - half, last + half, sizes, sizes.copy(), np.full(size, as_of_ns)),
             books=no_books(size),
-            derivatives=dataclasses.replace(no_derivatives(size), **_facts(model, listed, day)),
+            derivatives=dataclasses.replace(no_derivatives(size), **facts_of(model, listed, as_of_ns)),
             funding_history={
-                spec.instrument: _settled(model, listing, as_of_ns)
+                spec.instrument: settled_of(model, listing, as_of_ns)
                 for spec, listing in zip(specs, listed, strict=True)
                 if listing.funding_minutes
             },
@@ -60,7 +60,8 @@ def simulated(model: MarketModel, listed: Sequence[Listing], day: int) -> View:
     )
 
 
-def _spec(listing: Listing) -> InstrumentSpec:
+def spec_of(listing: Listing) -> InstrumentSpec:
+    """Its rules."""
     kind: Any = "spot" if listing.category == "spot" else "perpetual"
     return InstrumentSpec(
         instrument=Instrument("bybit", listing.base, "USDT", kind),
@@ -75,8 +76,8 @@ def _spec(listing: Listing) -> InstrumentSpec:
     )
 
 
-def _facts(model: MarketModel, listed: Sequence[Listing], day: int) -> dict[str, Any]:
-    now_ns = day * DAY_NS
+def facts_of(model: MarketModel, listed: Sequence[Listing], now_ns: int) -> dict[str, Any]:
+    """Funding and open interest as they stand."""
     minutes = np.array([listing.funding_minutes for listing in listed], dtype=np.int64)
     pays = minutes > 0
     steps = np.where(pays, minutes, 1) * MINUTE_NS
@@ -85,7 +86,7 @@ def _facts(model: MarketModel, listed: Sequence[Listing], day: int) -> dict[str,
         model.funding_rate(listing, int(number)) if listing.funding_minutes else np.nan
         for listing, number in zip(listed, following, strict=True)
     ]
-    fives = np.array([day * 288], dtype=np.int64)
+    fives = np.array([now_ns // (5 * MINUTE_NS)], dtype=np.int64)
     return {
         "funding_rate": np.array(rates),
         "funding_interval_s": np.where(pays, minutes * 60.0, np.nan),
@@ -95,7 +96,8 @@ def _facts(model: MarketModel, listed: Sequence[Listing], day: int) -> dict[str,
     }
 
 
-def _settled(model: MarketModel, listing: Listing, as_of_ns: int) -> Series:
+def settled_of(model: MarketModel, listing: Listing, as_of_ns: int) -> Series:
+    """The last 200 settlements."""
     step_ns = listing.funding_minutes * MINUTE_NS
     numbers = as_of_ns // step_ns - np.arange(SETTLED - 1, -1, -1, dtype=np.int64)
     rates = [model.funding_rate(listing, int(number)) for number in numbers]

@@ -57,6 +57,8 @@ class MarketModel:
         Worlds of different seeds share nothing; one seed is one world.
     instruments
         Number of listings, 2..1200.
+    together
+        How much more of each return the whole market explains, in [0, 1): a share of what is the instrument's own.
 
     Notes
     -----
@@ -68,9 +70,10 @@ class MarketModel:
     frame; the mean price of a bar stays within its range.
     """
 
-    def __init__(self, seed: int, instruments: int = 240) -> None:
+    def __init__(self, seed: int, instruments: int = 240, together: float = 0.0) -> None:
         self.seed = seed
         self.noise = Noise(seed)
+        self._together = together
         self.listings = listings(seed, instruments)
         self._by_symbol = {(listing.category, listing.symbol): listing for listing in self.listings}
         self._closes = self._daily_closes()
@@ -242,7 +245,7 @@ class MarketModel:
         own = self.noise.normal(_DAILY, lane, days)
         calm = np.exp(0.5 * self.noise.wave(_REGIME, lane, days / 11.0))
         shock = np.where(self.noise.uniform(_JUMP, lane, days) < 0.015, 3.2, 1.0)
-        share = _common(lane)
+        share = self._common(lane)
         moves = (math.sqrt(share) * market * mood + math.sqrt(1.0 - share) * own * calm) * shock
         if listing.character == "trending":
             moves = 0.55 * moves + 0.75 * np.sign(self.noise.normal(_TREND, lane, days // 16))
@@ -265,10 +268,15 @@ class MarketModel:
         found: Floats = 2.0e-4 + 4.0e-4 * self.noise.wave(_BASIS, lane, np.asarray(day) / 2.0)
         return found
 
+    def _common(self, lane: int) -> float:
+        """Share of the variance of a lane's returns that the whole market explains."""
+        own = 0.75 if lane < 2 else 0.3 + 0.3 * ((lane * 37) % 10) / 10.0
+        return own + self._together * (1.0 - own)
+
     def _voice(self, listing: Listing) -> Voice:
         led = listing.character == "follower"
         leader = names().index(FOLLOWS[listing.base]) if led else listing.lane
-        return Voice(listing.lane, leader, _common(leader), 0.94 if led else 1.0)
+        return Voice(listing.lane, leader, self._common(leader), 0.94 if led else 1.0)
 
     def _day_nodes(self, listing: Listing, days: Integers) -> Nodes:
         if int(days[0]) <= FIRST_DAY or int(days[-1]) >= LAST_DAY:
@@ -344,11 +352,6 @@ def _children(first: Integers, siblings: int, parts: int) -> Integers:
 
 def _parts(length: int) -> int:
     return _CUTS[length].parts
-
-
-def _common(lane: int) -> float:
-    """Share of the variance of a lane's returns that the whole market explains."""
-    return 0.75 if lane < 2 else 0.3 + 0.3 * ((lane * 37) % 10) / 10.0
 
 
 def _middle(listing: Listing, bars: Bars) -> Floats:
