@@ -57,6 +57,7 @@ soak: setup      ## an hour of the market at 5,000 messages a second, as fast as
 
 faults: setup    ## half an hour of random faults for each of ten seeds, in virtual time
 	@FAULT_SEEDS=10 FAULT_MINUTES=30 $(BIN)/pytest -q -s tests/faults/test_random_faults.py
+	@STORM_SEEDS=50 $(BIN)/pytest -q tests/venues/test_spot_storm.py
 	@VENUE_SEEDS=200 $(BIN)/pytest -q tests/venues/test_simulated_venues.py -k whatever
 
 attack: setup    ## hostile requests: 10,000 made from the document, 10,000 guesses, 200 dead readers
