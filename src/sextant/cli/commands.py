@@ -57,11 +57,12 @@ def demo(
     venues
         Which simulated venues are followed, by comma.
     """
-    from sextant.cli.looping import run_loop
+    from sextant.cli.looping import leave, run_loop
     from sextant.cli.serving import Market, run_demo
     from sextant.config import listed
 
     run_loop(run_demo(host, port, Market(seed, instruments, listed(venues))))
+    leave()
 
 
 @app.command
@@ -79,10 +80,11 @@ def serve(*, host: str | None = None, port: int | None = None, venues: str | Non
     venues
         Whose markets are followed, by comma; SEXTANT_VENUES by default.
     """
-    from sextant.cli.looping import run_loop
+    from sextant.cli.looping import leave, run_loop
     from sextant.cli.serving import run_live
 
     run_loop(run_live(host, port, venues))
+    leave()
 
 
 @app.command

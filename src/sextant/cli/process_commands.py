@@ -34,9 +34,10 @@ def work(*, simulated: str | None = None) -> None:
         Address of a simulated venue instead, as `sextant simulate` prints it; every answer says so.
     """
     from sextant.cli.distributed import run_work
-    from sextant.cli.looping import run_loop
+    from sextant.cli.looping import leave, run_loop
 
     run_loop(run_work(simulated))
+    leave()
 
 
 def feed(*, shard: str = "1/1", simulated: str | None = None) -> None:

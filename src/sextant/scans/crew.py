@@ -15,6 +15,7 @@ from sextant.scans.run import Asked, StrategyRun, run_strategy, skipped_run
 from sextant.strategies.contract import Strategy
 
 THREADS: Final = 8  # a strategy past its stop keeps its thread until it ends; the others still have room
+COMPUTING: Final = "strategy"  # how the names of these threads begin
 OUT_OF_MEMORY: Final = "out_of_memory"
 
 _LOG: Final = log.get("scans")
@@ -26,7 +27,7 @@ class Crew:
     """The threads of a process in which strategies are evaluated."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="strategy")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=COMPUTING)
 
     def close(self) -> None:
         """Begin nothing more; what runs is left to its own end."""
