@@ -15,7 +15,8 @@ from typing import Any, Final
 import pytest
 
 from sextant.model.times import SECOND_NS
-from support.plane import BOOK, BTC, ETH, STEP_S, TRADES, plane
+from support.listening import STEP_S
+from support.plane import BOOK, BTC, ETH, TRADES, plane
 
 SEEDS: Final = int(os.environ.get("FAULT_SEEDS", "1"))
 MINUTES: Final = float(os.environ.get("FAULT_MINUTES", "2"))

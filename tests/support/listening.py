@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from sextant.kit.clock import ManualClock
 from sextant.market.state import MarketState
@@ -19,6 +19,9 @@ from sextant.venues.port import Venue
 
 STEP_S: Final = 0.25
 _TURNS: Final = 12  # of the loop after each step: enough for a message to pass both sockets
+
+
+Heard = TypeVar("Heard", bound="Listening")
 
 
 class Simulated(Protocol):
@@ -47,23 +50,27 @@ class Listening:
             self.state.apply(event)
         return [instrument for instrument, _ in self.state.drain_resyncs()]
 
-    async def pass_time(self, seconds: float) -> None:
+    async def step(self, seconds: float = STEP_S) -> None:
+        """Let so many seconds pass at once, and every socket speak."""
+        self.clock.advance(seconds)
+        self.there.pump()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+    async def pass_time(self, seconds: float, step_s: float = STEP_S) -> None:
         """Let time pass in steps."""
-        for _ in range(round(seconds / STEP_S)):
-            self.clock.advance(STEP_S)
-            self.there.pump()
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
-            await asyncio.sleep(0.001)
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+        for _ in range(round(seconds / step_s)):
+            await self.step(step_s)
 
     async def until(self, holds: Callable[[], bool], within_s: float = 30.0) -> float:
         """Seconds until something holds; an error if it does not within ``within_s``."""
         passed = 0.0
         while not holds():
             assert passed < within_s, f"not within {within_s} s"
-            await self.pass_time(STEP_S)
+            await self.step()
             passed += STEP_S
         return passed
 
@@ -78,17 +85,29 @@ class Listening:
 
 
 @asynccontextmanager
-async def listening(
-    venue: Venue, there: Simulated, clock: ManualClock, folder: Path, wanted: Wanted
-) -> AsyncIterator[Listening]:
-    """Our feed of a simulated venue, within a broker whose bans lie in the folder, until the block ends."""
-    heard = Listening(clock, there, MarketState("demo", simulated=True))
-    moved = at(venue, there.base_url, there.base_url.replace("http", "ws", 1))
-    heard.feed = Feed(moved, clock, heard.learn, wanted, Watcher(filled=heard.filled.append))
-    heard.feed.within(broker_of(venue, clock, folder))
+async def fed(
+    heard: Heard, venue: Venue, folder: Path | None, wanted: Wanted, watcher: Watcher
+) -> AsyncIterator[Heard]:
+    """What is heard of the venue until the block ends; with a folder through a broker whose bans lie there."""
+    address = heard.there.base_url
+    heard.feed = Feed(
+        at(venue, address, address.replace("http", "ws", 1)), heard.clock, heard.learn, wanted, watcher
+    )
+    if folder is not None:
+        heard.feed.within(broker_of(venue, heard.clock, folder))
     running = asyncio.ensure_future(heard.feed.run())
     try:
         yield heard
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def listening(
+    venue: Venue, there: Simulated, clock: ManualClock, folder: Path, wanted: Wanted
+) -> AsyncIterator[Listening]:
+    """Our feed of a simulated venue, within a broker whose bans lie in the folder, until the block ends."""
+    heard = Listening(clock, there, MarketState("demo", simulated=True))
+    async with fed(heard, venue, folder, wanted, Watcher(filled=heard.filled.append)):
+        yield heard

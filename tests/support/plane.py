@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,44 +9,39 @@ from pathlib import Path
 from typing import Any, Final
 
 from sextant.kit.clock import ManualClock
-from sextant.market.books import BookState
 from sextant.market.freshness import FreshnessState
 from sextant.market.state import MarketState
 from sextant.model.events import Event, Stream, StreamDown
 from sextant.model.instrument import Instrument, parse_instrument
 from sextant.model.times import SECOND_NS
 from sextant.sim.bybit import Simulation, start
-from sextant.venues.asking import broker_of
-from sextant.venues.feed import Feed, Wanted, Watcher, at
+from sextant.venues.feed import Wanted, Watcher
 from sextant.venues.library.bybit import VENUE
+from support.listening import Listening, fed
 
 START_NS: Final = 1_790_000_010_000_000_000  # in the middle of a minute
 BTC: Final = parse_instrument("bybit:BTC-USDT:perpetual")
 ETH: Final = parse_instrument("bybit:ETH-USDT:perpetual")
 BOOK: Final = "orderbook.50.BTCUSDT"
 TRADES: Final = "publicTrade.BTCUSDT"
-STEP_S: Final = 0.25
 DEPTH: Final = 50
-_TURNS: Final = 12  # of the loop after each step: enough for a message to pass both sockets
 
 
 @dataclass
-class Plane:
+class Plane(Listening):
     """What a test looks at and drives.
 
     Parameters
     ----------
+    venue
+        The simulated one.
     breaks
         Each time a book stopped being believed: whose, why, and the seconds until it was believed again.
     calls
         Operation and end of every call to the venue.
     """
 
-    clock: ManualClock
-    venue: Simulation
-    state: MarketState
-    feed: Feed = field(init=False)
-    events: list[Event] = field(default_factory=list)
+    venue: Simulation = field(kw_only=True)
     breaks: list[tuple[Instrument, str, float]] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     _broken: dict[Instrument, tuple[str, int]] = field(default_factory=dict)
@@ -55,15 +49,15 @@ class Plane:
 
     def learn(self, events: list[Event]) -> Sequence[Instrument]:
         """Apply events as the product does."""
+        asked: list[Instrument] = []
         for event in events:
-            self.events.append(event)
-            self.state.apply(event)
+            asked += super().learn([event])
             touched = (
                 event.instruments if isinstance(event, StreamDown) else (getattr(event, "instrument", None),)
             )
             for instrument in {BTC, ETH}.intersection(touched):
                 self._judge(instrument)
-        return [instrument for instrument, _ in self.state.drain_resyncs()]
+        return asked
 
     def _judge(self, instrument: Instrument) -> None:
         book, begun = self.state.book(instrument), self._broken.get(instrument)
@@ -75,49 +69,16 @@ class Plane:
                 del self._broken[instrument]
                 self.breaks.append((instrument, begun[0], (self.clock.now_ns() - begun[1]) / SECOND_NS))
 
-    async def turn(self) -> None:
-        """Let every socket speak, without time passing."""
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.001)
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+    async def until(self, holds: Callable[[], bool], within_s: float = 30.0) -> float:
+        """Seconds until something holds; an error that tells the script's history if it does not within ``within_s``."""
+        try:
+            return await super().until(holds, within_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}; the script did {self.venue.plan.history}") from None
 
-    async def step(self, seconds: float = STEP_S) -> None:
-        """Let so many seconds pass at once."""
-        self.clock.advance(seconds)
-        self.venue.pump()
-        await self.turn()
-
-    async def pass_time(self, seconds: float, step_s: float = STEP_S) -> None:
-        """Let time pass in steps."""
-        for _ in range(round(seconds / step_s)):
-            await self.step(step_s)
-
-    async def until(self, holds: Callable[[], bool], within_s: float) -> float:
-        """Seconds until something holds.
-
-        Raises
-        ------
-        AssertionError
-            If it does not within ``within_s``.
-        """
-        begun_ns = self.clock.now_ns()
-        while not holds():
-            spent_s = (self.clock.now_ns() - begun_ns) / SECOND_NS
-            assert spent_s < within_s, f"not within {within_s} s; the script did {self.venue.plan.history}"
-            await self.step()
-        return (self.clock.now_ns() - begun_ns) / SECOND_NS
-
-    def book(self, instrument: Instrument = BTC) -> BookState | None:
-        """The book of an instrument; None before it is listed."""
-        listed = any(spec.instrument == instrument for spec in self.state.instruments)
-        return self.state.book(instrument) if listed else None
-
-    def valid(self, instrument: Instrument = BTC) -> bool:
-        """Whether the book of an instrument is believed."""
-        book = self.book(instrument)
-        return book is not None and book.valid
+    def valid(self, *instruments: Instrument) -> bool:
+        """Whether the books of instruments are listed and believed; Bitcoin's if none is named."""
+        return super().valid(*(instruments or (BTC,)))
 
     def comparable(self, instrument: Instrument = BTC) -> bool:
         """Whether the simulator still remembers itself at the number of a believed book; it does for eight pushes."""
@@ -162,17 +123,9 @@ async def plane(
     """A running plane of a few instruments, no history; with a folder through a broker whose bans lie there."""
     clock = ManualClock(START_NS)
     async with start(clock, seed=7, instruments=instruments, faults=faults) as venue:
-        made = Plane(clock, venue, MarketState("demo", simulated=True))
+        made = Plane(clock, venue, MarketState("demo", simulated=True), venue=venue)
         watcher = Watcher(called=lambda operation, end, _: made.calls.append((operation, end)))
-        moved = at(VENUE, venue.base_url, venue.base_url.replace("http", "ws", 1))
         # Spot shares its topics' names with perpetuals, and a script names topics.
         only = Wanted(most=instruments, history=None, kinds=frozenset({"perpetual"}))
-        made.feed = Feed(moved, clock, made.learn, wanted or only, watcher)
-        if folder is not None:
-            made.feed.within(broker_of(VENUE, clock, folder))
-        running = asyncio.ensure_future(made.feed.run())
-        try:
+        async with fed(made, VENUE, folder, wanted or only, watcher):
             yield made
-        finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
