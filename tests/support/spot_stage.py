@@ -57,6 +57,11 @@ class Heard:
             return False
         return all(self.state.book(self.instrument(base)).valid for base in bases or BASES)
 
+    def up(self) -> bool:
+        """Whether every subscription of every connection has been answered."""
+        states = self.feed.states()
+        return bool(states) and all(state.up for state in states)
+
     def true(self, base: str) -> bool:
         """Whether our book is the simulator's, level by level, as of what it pushed last."""
         listing = self.venue.live.find("spot", f"{base}{JOINT[self.name]}USD")

@@ -125,11 +125,11 @@ async def test_a_silent_connection_is_left_and_opened_anew(stage: Any, silent_s:
 @pytest.mark.parametrize("kind", ["reset", "close"])
 async def test_a_cut_connection_comes_back_with_the_same_subscriptions(stage: Any, kind: str) -> None:
     async with stage({"at": {"after_s": 5}, "fault": kind}) as heard:
-        await heard.until(heard.valid)
+        await heard.until(lambda: heard.valid() and heard.up())
         before = sorted(topic for session in heard.venue.hub.sessions.values() for topic in session.topics)
         await heard.until(lambda: len(heard.of(StreamDown)) > 0)
         back_ns = heard.clock.monotonic_ns()
-        await heard.until(lambda: heard.valid() and all(heard.true(base) for base in BASES))
+        await heard.until(lambda: heard.up() and all(heard.true(base) for base in BASES))
         assert (heard.clock.monotonic_ns() - back_ns) / 1e9 <= 5
         after = sorted(topic for session in heard.venue.hub.sessions.values() for topic in session.topics)
         assert after == before
