@@ -3,16 +3,22 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
 
 from sextant.errors import Expired, InputError, NotFound, Stale
 from sextant.kit.clock import ManualClock
-from sextant.model.times import SECOND_NS
+from sextant.market.state import MarketState
+from sextant.model.bar import BarBlock
+from sextant.model.events import Unfollowed
+from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.model.view import View
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.scans.scoring import KEEP, LOOK_S, Scoring, column_named
+from sextant.scans.source import MarketSource
 from sextant.strategies.prices import CostAssumptions
 from support import minutes
+from support.market import NOW_NS, block, instrument, listed
 from support.views import empty_view, spec
 
 ROWS = 120
@@ -153,3 +159,33 @@ def test_name_of_one_instrument_is_found_and_of_several_refused() -> None:
         column_named("BTC", names)
     with pytest.raises(NotFound):
         column_named("DOGE", names)
+
+
+def walk_of(base: str, rows: int) -> BarBlock:
+    close = 100.0 * np.exp(np.cumsum(0.001 * np.random.default_rng(4).normal(size=(rows, 1)), axis=0))
+    prices = {"open": close, "high": close * 1.001, "low": close * 0.999, "close": close}
+    volumes = {"volume": np.full((rows, 1), 5.0), "quote_volume": 5.0 * close}
+    first = NOW_NS // MINUTE_NS
+    return block("1m", [base], range(first, first + rows), prices | volumes)
+
+
+async def test_scores_go_on_when_one_instrument_leaves_and_another_comes() -> None:
+    clock = ManualClock(NOW_NS + 80 * MINUTE_NS + SECOND_NS)
+    source = MarketSource(MarketState("demo", simulated=True), clock, CostAssumptions())
+    source.learn([listed(base) for base in ("BTC", "ETH", "SOL")])
+    source.learn([walk_of(base, 80) for base in ("BTC", "ETH", "SOL")])
+    one = Scoring(source.read, clock)
+    assert await one.look()
+    alone = one.newest().evaluation
+    now_ns = clock.now_ns()
+    source.learn([Unfollowed((instrument("ETH"),), now_ns, now_ns), listed("ADA")])
+    source.learn([walk_of(base, 81) for base in ("ADA", "BTC", "SOL")])
+    clock.advance(60.0)
+    assert await one.look()
+    found = one.newest().evaluation
+    assert [row.instrument.base for row in found.instruments] == ["ADA", "BTC", "SOL"]
+    assert len(found.history.close_ns) == len(alone.history.close_ns) + 1
+    assert (found.history.coverage[-1] > 0).all()
+    # Who came has the same minutes as who stayed, and so the same column.
+    np.testing.assert_array_equal(found.history.coverage[:, 0], found.history.coverage[:, 1])
+    np.testing.assert_array_equal(found.history.coverage[:-1, 1], alone.history.coverage[:, 0])
