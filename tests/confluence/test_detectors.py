@@ -9,8 +9,10 @@ from sextant.confluence.detectors import (
     BREAK,
     GROWTH,
     Burst,
+    Depth,
     FactBook,
     Print,
+    Resting,
     Seen,
     at_least,
     cascade,
@@ -19,9 +21,12 @@ from sextant.confluence.detectors import (
     leverage_build,
     liquidation_zones,
     readings,
+    spoofs_suspected,
     structure_breaks,
     volume_spike,
+    wall_usd,
     wash_pairs,
+    whale_book,
     whale_trades,
 )
 from sextant.confluence.levels import LEVELS
@@ -212,3 +217,83 @@ def test_wash_pairs_are_equal_opposite_and_close_in_time() -> None:
     assert wash_pairs([trade(0, 1), trade(0.5, 1)]) == 0
     assert wash_pairs([trade(0, 1), trade(0.5, -1, size=5.1)]) == 0
     assert wash_pairs([trade(0, 1), trade(0.5, -1, price=100.1)]) == 0
+
+
+def depth(large: float, turnover: float = 1e7) -> Depth:
+    """Fifty levels a side of about 10,000 USD, of which four bids hold ``large`` each."""
+    steps = np.linspace(0.0, 0.49, 50)
+    price = 100.0 - steps
+    size = np.full(50, 100.0)
+    size[[3, 9, 20, 31]] = large / price[[3, 9, 20, 31]]
+    return Depth(price, size, 100.01 + steps, np.full(50, 100.0), turnover)
+
+
+def test_a_wall_is_large_levels_that_outweigh_the_other_side() -> None:
+    # The other side's levels are about equal: none is two deviations beyond the mean.
+    assert wall_usd(depth(400e3), 1) == pytest.approx(1.6e6)
+    assert wall_usd(depth(400e3), -1) == 0.0
+    assert wall_usd(depth(100e3), 1) == 0.0  # less than half a million beyond the other side
+    assert wall_usd(depth(400e3, turnover=1e9), 1) == 0.0
+
+
+def test_a_wall_must_stand_on_thirty_samples_and_is_over_after_as_many_without() -> None:
+    wall, none = depth(400e3), depth(10e3)
+    bids, asks = whale_book(NAME, [wall] * 30, {})
+    assert (bids.opens, bids.closes, bids.direction, bids.word) == (True, False, 1, "")
+    assert not asks.opens
+    assert not whale_book(NAME, [wall] * 29, {})[0].opens
+    flickering = whale_book(NAME, [*[wall] * 29, none], {})[0]
+    assert (flickering.opens, flickering.closes) == (False, False)
+    assert whale_book(NAME, [none] * 30, {})[0].closes
+    assert whale_book(NAME, [wall] * 30, {1: 9e5})[0].word == "suspected wall"
+
+
+def bait(gone_s: float, **changes: float) -> Resting:
+    given = {
+        "side": 1,
+        "price": 99.7,
+        "size": 60.0,
+        "usual": 10.0,
+        "traded": 0.0,
+        "since_ns": int((gone_s - 10) * S),
+        "gone_ns": int(gone_s * S),
+        "mid": 100.0,
+        "mid_gone": 100.02,
+    } | changes
+    return Resting(**given)  # type: ignore[arg-type]  # numbers by name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": 49.0},
+        {"price": 99.95},
+        {"price": 98.9},
+        {"since_ns": 0},
+        {"traded": 6.0},
+        {"mid_gone": 99.99},
+    ],
+)
+def test_a_level_that_may_be_honest_is_no_bait(changes: dict[str, float]) -> None:
+    assert bait(100).is_bait
+    assert not bait(100, **changes).is_bait
+
+
+def test_three_baits_of_one_side_within_ten_minutes_are_suspected() -> None:
+    three = [bait(100), bait(200), bait(300)]
+    bids, asks = spoofs_suspected(NAME, three, 301 * S)
+    assert (bids.opens, bids.value, bids.word) == (True, 3.0, "")
+    assert (asks.opens, asks.closes) == (False, True)
+    assert not spoofs_suspected(NAME, three[:2], 301 * S)[0].opens
+    assert not spoofs_suspected(NAME, three, 701 * S)[0].opens
+    assert spoofs_suspected(NAME, three, 901 * S)[0].closes
+    mirrored = [replace(one, side=-1, price=100.3, mid_gone=99.98) for one in three]
+    assert spoofs_suspected(NAME, mirrored, 301 * S)[1].opens
+
+
+def test_levels_of_one_size_that_leave_together_are_layers() -> None:
+    layered = [bait(100), bait(100.3, size=66.0), bait(100.9, size=54.0)]
+    assert spoofs_suspected(NAME, layered, 101 * S)[0].word == "layering"
+    apart = [bait(100), bait(101.5), bait(103)]
+    assert spoofs_suspected(NAME, apart, 104 * S)[0].word == ""
+    assert spoofs_suspected(NAME, [bait(100), bait(100.3, size=80.0), bait(100.9)], 101 * S)[0].word == ""

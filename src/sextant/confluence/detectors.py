@@ -16,6 +16,7 @@ from sextant.confluence.levels import LEVELS
 from sextant.confluence.nodes import BAR, Column, Frame, Rolled, mapped, read
 from sextant.confluence.normalise import bar_direction
 from sextant.confluence.scorer import Evaluation
+from sextant.model.bar import Floats
 from sextant.model.instrument import Instrument
 
 FactKind = Literal[
@@ -25,6 +26,8 @@ FactKind = Literal[
     "liquidation_large",
     "cascade",
     "whale_trade",
+    "whale_book",
+    "spoof_suspected",
     "wash_suspected",
     "volume_spike",
     "leverage_build",
@@ -37,6 +40,8 @@ COOLDOWN_S: Final[Mapping[FactKind, float]] = {
     "liquidation_large": 300,
     "cascade": 600,
     "whale_trade": 600,
+    "whale_book": 1800,
+    "spoof_suspected": 600,
     "wash_suspected": 600,
     "volume_spike": 900,
     "leverage_build": 3600,
@@ -55,6 +60,20 @@ BUILD_OVER: Final = 0.8
 WHALES: Final = ((10e6, "mega"), (1e6, "large"))
 ZONE_WIDTH: Final = 0.02
 CASCADE_LEVELS: Final = ((190.0, "extreme"), (50.0, "strong"), (10.0, "notable"))
+WALL_LEVELS: Final = 4
+WALL_SDS: Final = 2.0
+WALL_USD: Final = 0.5e6
+WALL_SHARE: Final = 0.025
+WALL_IMBALANCE: Final = 0.3
+WALL_SAMPLES: Final = 30
+SPOOF_TIMES: Final = 5.0
+SPOOF_BPS: Final = (10.0, 100.0)
+SPOOF_LIFE_NS: Final = 30_000_000_000
+SPOOF_TRADED: Final = 0.10
+SPOOF_LEVELS: Final = 3
+SPOOF_WINDOW_NS: Final = 600_000_000_000
+LAYERS: Final = (3, 10)
+LAYER_SPREAD: Final = 0.14
 WASH_NS: Final = 1_000_000_000
 WASH_PRICE: Final = 1e-4
 WASH_SIZE: Final = 1e-3
@@ -443,4 +462,138 @@ def _matches(one: Print, other: Print) -> bool:
         one.side == -other.side != 0
         and abs(one.price / other.price - 1.0) <= WASH_PRICE
         and abs(one.size / other.size - 1.0) <= WASH_SIZE
+    )
+
+
+@dataclass(frozen=True)
+class Depth:
+    """One sample of a book: price and size of each level, best first, (L,) a side, and the turnover of 24 hours."""
+
+    bid_price: Floats
+    bid_size: Floats
+    ask_price: Floats
+    ask_size: Floats
+    turnover: float
+
+
+def wall_usd(depth: Depth, side: int) -> float:
+    """What the large levels of a side hold beyond those of the other, quote units; 0 where the side is no wall.
+
+    Notes
+    -----
+    Four levels and more of at least the mean and two deviations of their side; more than half a million, a fortieth of the turnover on
+    the side as a whole, and sides that differ by more than .3.
+    """
+    sides = {1: depth.bid_price * depth.bid_size, -1: depth.ask_price * depth.ask_size}
+    large = {}
+    for at, usd in sides.items():
+        chosen = usd >= usd.mean() + WALL_SDS * usd.std()
+        large[at] = (int(chosen.sum()), float(usd[chosen].sum()))
+    total, other = float(sides[side].sum()), float(sides[-side].sum())
+    net = large[side][1] - large[-side][1]
+    holds = (
+        large[side][0] >= WALL_LEVELS
+        and net > WALL_USD
+        and total > WALL_SHARE * depth.turnover
+        and total - other > WALL_IMBALANCE * (total + other)
+    )
+    return net if holds else 0.0
+
+
+def whale_book(
+    instrument: Instrument, samples: Sequence[Depth], against_usd: Mapping[int, float]
+) -> list[Seen]:
+    """A wall that stood on thirty samples; over when it was on none of them.
+
+    ``samples`` are the newest, one a second, oldest first; ``against_usd`` is what was traded against each side in the last
+    thirty minutes: half the wall and more makes it a suspected wall.
+    """
+    recent = samples[-WALL_SAMPLES:]
+    told = []
+    for side in (1, -1):
+        seen = [wall_usd(depth, side) for depth in recent]
+        usd = seen[-1] if seen else 0.0
+        told.append(
+            Seen(
+                kind="whale_book",
+                instrument=instrument,
+                cause="bids" if side > 0 else "asks",
+                value=usd,
+                opens=len(seen) >= WALL_SAMPLES and min(seen) > 0,
+                closes=not any(seen),
+                direction=side,
+                word="suspected wall" if usd and against_usd.get(side, 0.0) >= usd / 2.0 else "",
+                facts=(("usd", usd), ("traded_against_usd", against_usd.get(side, 0.0))),
+            )
+        )
+    return told
+
+
+@dataclass(frozen=True)
+class Resting:
+    """A level from when it was first seen until it was gone.
+
+    ``side`` is 1 for a bid and -1 for an ask; ``usual`` the median size of its side and ``traded`` what was traded at its
+    price meanwhile, base units; ``mid`` and ``mid_gone`` the middle when it came and when it went.
+    """
+
+    side: int
+    price: float
+    size: float
+    usual: float
+    traded: float
+    since_ns: int
+    gone_ns: int
+    mid: float
+    mid_gone: float
+
+    @property
+    def is_bait(self) -> bool:
+        """Whether it was large, near, short-lived, hardly traded, and left while the middle moved away from it."""
+        apart = abs(self.price / self.mid - 1.0) * 1e4
+        return (
+            self.size >= SPOOF_TIMES * self.usual
+            and SPOOF_BPS[0] <= apart <= SPOOF_BPS[1]
+            and self.gone_ns - self.since_ns < SPOOF_LIFE_NS
+            and self.traded < SPOOF_TRADED * self.size
+            and self.side * (self.mid_gone - self.mid) > 0
+        )
+
+
+def spoofs_suspected(instrument: Instrument, gone: Sequence[Resting], now_ns: int) -> list[Seen]:
+    """Three baits and more of one side within ten minutes; layering where three to ten of about one size left within a second."""
+    told = []
+    for side in (1, -1):
+        baits = sorted(
+            (
+                one
+                for one in gone
+                if one.side == side and one.is_bait and now_ns - one.gone_ns <= SPOOF_WINDOW_NS
+            ),
+            key=lambda one: one.gone_ns,
+        )
+        layers = max((_layers(baits, at) for at in range(len(baits))), default=0)
+        told.append(
+            Seen(
+                kind="spoof_suspected",
+                instrument=instrument,
+                cause="bids" if side > 0 else "asks",
+                value=float(len(baits)),
+                opens=len(baits) >= SPOOF_LEVELS,
+                closes=not baits,
+                # A bid that is only shown makes the price rise for whoever sells: the move is against its side.
+                direction=-side,
+                word="layering" if LAYERS[0] <= layers <= LAYERS[1] else "",
+                facts=(("usd", sum(one.price * one.size for one in baits)), ("layers", float(layers))),
+            )
+        )
+    return told
+
+
+def _layers(baits: Sequence[Resting], at: int) -> int:
+    """How many left within a second of one, their sizes within 14 % of its."""
+    first = baits[at]
+    return sum(
+        0 <= one.gone_ns - first.gone_ns <= WASH_NS and abs(one.size / first.size - 1.0) <= LAYER_SPREAD
+        for one in baits[at:]
     )
