@@ -18,7 +18,8 @@ from sextant.confluence.explain import breakdown
 from sextant.confluence.regime import multipliers
 from sextant.confluence.score import fold
 from sextant.confluence.scorer import Scorer, evaluate
-from sextant.model.view import View
+from sextant.model.times import MINUTE_NS
+from sextant.model.view import MINUTE_FIELDS, MinuteFrame, View, minute_digest
 from support.indicators import cut, walk
 from support.minutes import FIRST, perpetuals, upto, view_of
 
@@ -26,9 +27,20 @@ ROWS, SMALL, LARGE, SEED = 1_440, 50, 1_000, 7
 FURTHER = 12
 
 
+def told_minutes(rows: int, columns: int) -> MinuteFrame:
+    """What takers, books and forced closes did in each minute, at random."""
+    rng = np.random.default_rng(SEED)
+    values = rng.uniform(0.1, 1.0, (len(MINUTE_FIELDS), rows, columns)).astype(np.float32)
+    values[MINUTE_FIELDS.index("book_samples")] = 60.0
+    open_ns = (FIRST + np.arange(rows, dtype=np.int64)) * MINUTE_NS
+    digests = b"".join(minute_digest(int(at), values[:, row]) for row, at in enumerate(open_ns))
+    return MinuteFrame(open_ns, (values,), digests)
+
+
 def views(columns: int) -> list[View]:
     """A day of minutes, and the same with some minutes more."""
     whole = view_of(walk(ROWS + FURTHER, columns, SEED), perpetuals(columns))
+    whole = replace(whole, minutes=told_minutes(ROWS + FURTHER, columns))
     return [upto(whole, ROWS + more) for more in range(FURTHER + 1)]
 
 
