@@ -79,7 +79,8 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view, PERPETUALS)
     if unheard is not None:
         return unheard
-    perpetual = PERPETUALS.admits(view) & np.array([in_dollars(spec.instrument) for spec in view.instruments])
+    dollars = np.array([in_dollars(spec.instrument) for spec in view.instruments], dtype=np.bool_)
+    perpetual = PERPETUALS.admits(view) & dollars
     if np.count_nonzero(perpetual) < 2:
         return skipped(INTERVAL, view, "fewer than two perpetuals in dollars")
     named = sorted(np.flatnonzero(perpetual).tolist(), key=lambda c: str(view.instruments[c].instrument))
