@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from sextant.errors import BudgetExceeded, MarketError
@@ -18,7 +19,7 @@ from sextant.scans.records import STRATEGY_HARD_STOP_S, ScanRequest
 from sextant.scans.run import Asked, MarketPart
 from sextant.scans.scoreboard import Scoreboard
 from sextant.scans.universe import choose
-from sextant.strategies.contract import Strategy
+from sextant.strategies.contract import Strategy, Verdict
 
 GIVEN_BACK_FROM_NS: Final = 30 * MINUTE_NS  # what a minute takes it takes again a minute later
 KEEP_EVERY_S: Final = 5.0  # how often it is seen whether a bar has closed; the shortest is a minute
@@ -98,10 +99,10 @@ class EvidenceKeeper:
                 self.board.silence(strategy.id, run.report.reason, part.view.as_of_ns)
                 continue
             speaking.append(strategy)
-            verdict = part.verdict(strategy)
-            # A strategy of chains alone may speak while its frame has no bars, and then has no past.
-            if verdict.interval in part.view.bars:
-                part.enrich(strategy, verdict, await self._archive(part.events(strategy, verdict)))
+            deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
+            verdict, events = await self._crew.run(partial(_past, part), strategy, deadline, "evidence")
+            if events is not None:
+                part.enrich(strategy, verdict, await self._archive(events))
                 part.settle(strategy)
         deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
         await self._crew.run(lambda _: self.board.learn(part, speaking), None, deadline, "scoreboard")
@@ -118,6 +119,12 @@ class EvidenceKeeper:
         if longer != self._given_back:
             await asyncio.to_thread(give_back)
         return longer
+
+
+def _past(part: MarketPart, strategy: Strategy) -> tuple[Verdict, EventTable | None]:
+    """What a strategy says and said; a strategy of chains alone may speak while its frame has no bars, and has no past."""
+    verdict = part.verdict(strategy)
+    return verdict, part.events(strategy, verdict) if verdict.interval in part.view.bars else None
 
 
 def _first_frame(strategy: Strategy) -> Interval:
