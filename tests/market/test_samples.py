@@ -196,3 +196,16 @@ def test_samples_go_on_from_their_content() -> None:
         watched.change(9.5, [(99.0, 0.5)])
     assert second.samples.content() == first.samples.content()
     assert second.told() == pytest.approx(first.told(), nan_ok=True)
+
+
+def test_a_trade_whose_size_was_refilled_hides_no_later_withdrawal() -> None:
+    watched = Watched()
+    deep = [(10_000.0, 5.0), *((10_000.0 - step, 1.0) for step in range(1, 11))]
+    watched.whole(-0.5, deep, [(10_001.0 + step, 1.0) for step in range(11)])
+    watched.change(0.2, [(9_990.0, 2.0)])
+    watched.samples.trade(10_000.0, 2.0, -1)  # refilled before anybody saw it
+    for second in (1.5, 2.5, 3.5):
+        watched.change(second, [(9_990.0, 2.0 + second)])
+    watched.change(4.5, [(10_000.0, 2.0)])
+    watched.change(6.5, [(9_990.0, 3.0)])
+    assert watched.told()["bids_gone"] == pytest.approx(3.0 * 10_000.0)

@@ -57,6 +57,7 @@ class Samples:
         "_book",
         "_deep",
         "_done",
+        "_early",
         "_flow",
         "_last",
         "_levels",
@@ -81,6 +82,7 @@ class Samples:
         self._levels: list[_Side] = []
         self._pending: list[dict[int, tuple[float, float, bool]]] = []
         self._traded: list[dict[int, float]] = [{}, {}]
+        self._early: list[dict[int, float]] = [{}, {}]
         self._done: dict[int, tuple[float, ...]] = {}
 
     def before(self, event_ns: int) -> None:
@@ -150,18 +152,20 @@ class Samples:
             self._levels,
             [[(key, *rest) for key, rest in side.items()] for side in self._pending],
             [list(side.items()) for side in self._traded],
+            [list(side.items()) for side in self._early],
             list(self._done.items()),
         )
 
     def restore(self, content: Any) -> None:
         """Become the samples whose :meth:`content` it was."""
         self._next, self.next_ns, self._minute, self._last, *rest = content
-        near, deep, withdrawn, flow, levels, pending, traded, done = rest
+        near, deep, withdrawn, flow, levels, pending, traded, early, done = rest
         self._near, self._deep, self._withdrawn = list(near), list(deep), list(withdrawn)
         self._flow.restore(flow)
         self._levels = [(list(keys), list(sizes)) for keys, sizes in levels]
         self._pending = [{key: (before, gone, hit) for key, before, gone, hit in side} for side in pending]
         self._traded = [{int(key): size for key, size in side} for side in traded]
+        self._early = [{int(key): size for key, size in side} for side in early]
         self._done = {minute: tuple(values) for minute, values in done}
 
     def _roll(self, minute: int) -> None:
@@ -194,27 +198,31 @@ class Samples:
         if deep <= self._last:
             whole = _read(bids, READ_LEVELS), _read(asks, READ_LEVELS)
             _add(self._deep, deep_sample(*whole, bids.tick), 1 + (self._last - deep) // DEEP_S)
-        for _ in range(min(count, 2)):  # what nobody changed for a second is confirmed by then
+        self._withdraw(*near)
+        if count > 1 and any(self._pending):  # what nobody changed for a second is confirmed by then
             self._withdraw(*near)
 
     def _withdraw(self, bids: _Side, asks: _Side) -> None:
         """Compare the levels near the touch with those of the second before."""
         pending: list[dict[int, tuple[float, float, bool]]] = []
         for at, (side, levels) in enumerate(zip(self._book.sides, (bids, asks), strict=True)):
-            traded = self._traded[at]
+            fresh, traded = self._traded[at], self._traded[at]
+            if self._early[at]:
+                traded = {**fresh, **{key: x + fresh.get(key, 0.0) for key, x in self._early[at].items()}}
             if self._pending and self._pending[at]:
                 self._withdrawn[at] += _confirmed(self._pending[at], side, traded)
             if self._levels:
                 self._withdrawn[2] = 1.0
                 pending.append(_gone(self._levels[at], side.sizes, traded, levels[0][-1]))
             # What was traded before the book told that the size was gone counts for a second more.
-            early = dict(zip(*self._levels[at], strict=True)) if self._levels and traded else {}
+            before = dict(zip(*self._levels[at], strict=True)) if self._levels and fresh else {}
             sizes = side.sizes
-            self._traded[at] = {
+            self._early[at] = {
                 key: more
-                for key, size in traded.items()
-                if key in early and (more := min(size, size - early[key] + sizes.get(key, 0.0))) > 0
+                for key, size in fresh.items()
+                if key in before and (more := min(size, size - before[key] + sizes.get(key, 0.0))) > 0
             }
+            self._traded[at] = {}
         self._pending = pending
         self._levels = [_close_by(bids), _close_by(asks)]
 

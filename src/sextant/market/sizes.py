@@ -78,8 +78,8 @@ def bin_of(usd: float) -> int:
     (0, 1, 4)
     """
     mantissa, exponent = math.frexp(usd)
-    quarter = sum(mantissa >= edge for edge in _QUARTERS)
-    return 4 * (exponent - 1) + quarter
+    first, second, third = _QUARTERS
+    return 4 * (exponent - 1) + (mantissa >= first) + (mantissa >= second) + (mantissa >= third)
 
 
 def lower_edge(at: int) -> float:
