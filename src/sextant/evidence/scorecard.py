@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
-from sextant.evidence.calibrate import CELLS, Calibration, OutOfSample, Results, calibrate, walk_forward
+from sextant.evidence.calibrate import (
+    CELLS,
+    NOTHING_LASTS,
+    Calibration,
+    OutOfSample,
+    Results,
+    calibrate,
+    walk_forward,
+)
 from sextant.evidence.clusters import Z90, clustered, mean_interval, standard_error, wilson
 from sextant.evidence.events import EventTable
 from sextant.evidence.gross import EVERY, counts, figures, independent, members, widened, widenings
@@ -18,12 +27,20 @@ from sextant.evidence.live import LiveRecord
 from sextant.evidence.multiple import Tries, deflated_p, reality_p, shape_of
 from sextant.evidence.outcomes import BUCKET_EDGES, BUCKETS, cell_of
 from sextant.model.account import Grade
-from sextant.model.bar import Floats
+from sextant.model.bar import Floats, Integers
 from sextant.model.scorecard import Scorecard
 from sextant.model.view import Flags
 from sextant.strategies.proof import CAUTION, PROVEN_EVENTS, grade_of, proof_of
 
 _BPS: Final = 1e4
+
+
+class Predicted(NamedTuple):
+    """Events predicted out of sample: float64 (m,) stated, bool (m,) came true, int64 (m,) entered."""
+
+    stated: Floats
+    won: Flags
+    entry_ns: Integers
 
 
 class Scorer:
@@ -125,13 +142,24 @@ class Scorer:
     @cached_property
     def calibration(self) -> Calibration | None:
         """Hit fractions by cell and instrument at the user's costs; None with too few events."""
-        return calibrate(self._results, len(self.table.instruments))
+        known, held = calibrate(self._results, len(self.table.instruments)), self.out_of_sample
+        if known is None:
+            return None
+        return dataclasses.replace(known, lasting=NOTHING_LASTS if held is None else held.lasting)
 
     @cached_property
     def out_of_sample(self) -> OutOfSample | None:
         """How probabilities stated in the past have held; None where none could be stated."""
         table = self.table
         return walk_forward(self._results, len(table.instruments), table.rows, table.horizon_rows)
+
+    @property
+    def predicted(self) -> Predicted:
+        """Every event whose probability was stated before its outcome was known; none where none could be."""
+        held, table = self.out_of_sample, self.table
+        event = np.flatnonzero(self._priced)[np.empty(0, dtype=np.int64) if held is None else held.event]
+        stated = np.empty(0) if held is None else held.stated
+        return Predicted(stated, self._net[event] > 0, table.entry_ns[event])
 
     @cached_property
     def reality(self) -> float | None:
