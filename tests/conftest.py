@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does, before numpy is loaded
 
@@ -19,3 +21,14 @@ def data_dir() -> Path:
     if not (place / "README.md").is_file():
         pytest.skip(f"RECORDED MARKET DATA ABSENT at {place}: set SEXTANT_DATA to run this test")
     return place
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger that was used under one test's configuration would keep it, and later tests would capture nothing of it."""
+    configure = structlog.configure
+
+    def uncached(**facts: Any) -> None:
+        configure(**{**facts, "cache_logger_on_first_use": False})
+
+    monkeypatch.setattr(structlog, "configure", uncached)

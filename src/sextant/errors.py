@@ -13,6 +13,7 @@
     ├── ConfigError         the operator must change the configuration
     ├── RateLimited         the caller asked too often: again after ``retry_after_s``
     ├── BudgetExceeded      the deadline passed; carries the partial result
+    ├── StoreAway           the shared store did not do it: go on without it
     ├── MarketError
     │   ├── SequenceGap     an order book lost a message: rebuild it
     │   └── Stale           the newest fact is older than the caller allows
@@ -131,6 +132,18 @@ class BudgetExceeded(SextantError):
     """The deadline passed; ``facts["partial"]`` holds what was finished, if anything was."""
 
     code = "budget_exceeded"
+    retry = "after"
+
+
+class StoreAway(SextantError):
+    """The shared store did not do what was asked; whoever asked goes on without it.
+
+    Notes
+    -----
+    ``reason`` is ``resting`` (not asked at all), ``timeout``, ``unreachable``, or the first word of the store's refusal.
+    """
+
+    code = "store_away"
     retry = "after"
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from support.demo import Demo
+
+FUTURES: Final = 10  # perpetuals and dated futures that the simulated Deribit lists beside its options
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def test_a_scan_of_the_simulated_market_ends_with_results_that_say_so(demo: Demo
     assert status["status"] == "complete"
     assert status["progress"]["percentage"] == 100
     assert results.status == 200
-    assert results.body["asset_discovery"]["total_assets_scanned"] == demo.instruments
+    assert results.body["asset_discovery"]["total_assets_scanned"] == demo.instruments + FUTURES
     assert results.body["feed"] == "demo"
     assert results.body["simulated"] is True
     assert results.headers["sextant-feed"] == "demo"
@@ -61,8 +63,8 @@ def test_every_candidate_of_a_scan_has_its_reason(demo: Demo) -> None:
     for strategy in coverage.body["strategies"]:
         assert sum(strategy["dispositions"].values()) == strategy["candidates"]
     candidates = {strategy["strategy_id"]: strategy["candidates"] for strategy in coverage.body["strategies"]}
-    assert candidates["ai_spot_momentum_strategy"] == demo.instruments
-    # A sixth of the instruments are spot, and each is held against its perpetual.
+    assert candidates["ai_spot_momentum_strategy"] == demo.instruments + FUTURES
+    # A sixth of Bybit's instruments are spot, and each is held against its perpetual.
     assert candidates["ai_funding_arbitrage"] == demo.instruments // 6
 
 

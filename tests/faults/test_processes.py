@@ -211,7 +211,7 @@ async def test_a_full_pool_is_refused_within_its_wait_and_nothing_leaks(url: str
         held = [await place.db.connect() for _ in range(pool_size)]
         begun = asyncio.get_running_loop().time()
         with pytest.raises((sa.exc.TimeoutError, BudgetExceeded)):
-            await place.scans.status("user-1", "latest")
+            await place.scans.history("user-1", 10)
         assert asyncio.get_running_loop().time() - begun < 2
         for connection in held:
             await connection.close()

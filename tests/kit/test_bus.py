@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from sextant.errors import ConfigError
-from sextant.kit.bus import BUDGET_S, Away, Bus
+from sextant.errors import ConfigError, StoreAway
+from sextant.kit.bus import BUDGET_S, Bus
 from sextant.kit.clock import ManualClock
 from support.valkey import Valkey, answering, connected, valkey
 
@@ -50,7 +50,7 @@ async def test_a_store_that_hangs_costs_the_budget_a_few_times_and_then_nothing(
             client.execute_command("CLIENT", "PAUSE", 2000)
             reasons = []
             for _ in range(4):
-                with pytest.raises(Away) as refused:
+                with pytest.raises(StoreAway) as refused:
                     await bus.call("GET", "a")
                 reasons.append(refused.value.reason)
             assert reasons == ["timeout", "timeout", "timeout", "resting"]
@@ -72,7 +72,7 @@ async def test_a_store_that_is_not_there_is_told_once_and_found_again() -> None:
         server.kill()
         reasons = []
         for _ in range(4):
-            with pytest.raises(Away) as refused:
+            with pytest.raises(StoreAway) as refused:
                 await bus.call("PING")
             reasons.append(refused.value.reason)
         assert reasons[-1] == "resting"
@@ -87,7 +87,7 @@ async def test_a_store_that_is_not_there_is_told_once_and_found_again() -> None:
 async def test_a_refusal_is_told_by_its_word_and_no_reason_to_rest(bus: Bus) -> None:
     await bus.call("LPUSH", "list", "x")
     for _ in range(5):
-        with pytest.raises(Away) as refused:
+        with pytest.raises(StoreAway) as refused:
             await bus.call("GET", "list")
         assert refused.value.reason == "WRONGTYPE"
     assert not bus.away

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 import pytest
 
-from sextant.kit.bus import Away, Bus
+from sextant.errors import StoreAway
+from sextant.kit.bus import Bus
 from sextant.kit.clock import ManualClock
 from sextant.kit.shared_limits import PARTS, Allowance, SharedLimits, Spent
 from support.valkey import Valkey, connected, valkey
@@ -119,6 +120,6 @@ async def test_no_name_leaves_the_process_and_every_key_ends(bus: Bus) -> None:
 
 async def test_a_store_that_is_away_says_so() -> None:
     bus = Bus("redis://127.0.0.1:1/0", ManualClock())
-    with pytest.raises(Away):
+    with pytest.raises(StoreAway):
         await SharedLimits(bus).spend([WINDOW])
     await bus.close()

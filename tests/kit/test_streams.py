@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from sextant.errors import Conflict
-from sextant.kit.bus import Away, Bus
+from sextant.errors import Conflict, StoreAway
+from sextant.kit.bus import Bus
 from sextant.kit.clock import ManualClock
 from sextant.kit.streams import (
     BEGINNING,
@@ -156,7 +156,7 @@ async def test_a_refusal_for_memory_is_told_and_the_entry_can_be_tried_again(
     write = writer(bus)
     with server.client() as client:
         client.config_set("maxmemory", 1)
-        with pytest.raises(Away) as refused:
+        with pytest.raises(StoreAway) as refused:
             await write.append("k", b"one")
         assert refused.value.reason == "OOM"
         client.config_set("maxmemory", 0)

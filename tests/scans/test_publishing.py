@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from sextant.errors import Conflict
-from sextant.kit.bus import Away, Bus
+from sextant.errors import Conflict, StoreAway
+from sextant.kit.bus import Bus
 from sextant.kit.clock import ManualClock
 from sextant.kit.streams import Snapshots, StreamReader
 from sextant.scans import publishing
@@ -127,7 +127,7 @@ async def test_events_wait_while_the_store_is_away(clock: ManualClock) -> None:
             server.kill()
             for _ in range(5):
                 feeder.learn(list(market.more(100)))
-                with pytest.raises(Away):
+                with pytest.raises(StoreAway):
                     await feeder.tell()
             server.start()  # with an empty memory
             for _ in range(3):
@@ -143,7 +143,7 @@ async def tolerant(feeder: Feeder) -> None:
     try:
         await feeder.tell()
         await feeder.kept()
-    except Away:
+    except StoreAway:
         pass
 
 

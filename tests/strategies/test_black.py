@@ -164,7 +164,8 @@ def test_the_volatility_of_any_value_gives_the_value_back_as_a_root_finder_does(
     if not intrinsic + 2e-9 * forward < worth < ceiling - 2e-9 * forward:
         return
     back = value(forward, strike, found, years, right)
-    assert back == pytest.approx(worth, abs=4e-15 * max(forward, strike) + 1e-12 * worth)
+    # The search ends when a step changes nothing that counts: in the wings that is some 1e-11 of a small value.
+    assert back == pytest.approx(worth, abs=4e-15 * max(forward, strike) + 1e-10 * worth)
     root = brentq(lambda x: value(forward, strike, x, years, right) - worth, 1e-9, 20.0, xtol=1e-13)
     # As far apart as rounding of the value lets any two of them be.
     vega = 100.0 * float(greeks(one(forward), one(strike), one(iv), one(years), side(right)).vega[0])

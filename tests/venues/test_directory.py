@@ -59,7 +59,8 @@ def _read(client: RestClient, deadline: Deadline) -> Any:
 
 def _pages(query: dict[str, str]) -> dict[str, object]:
     category = query["category"]
-    bases = {"": ["BTC", "ETH"], "two": ["SOL"]}[query.get("cursor", "")] if category == "linear" else ["BTC"]
+    linear = {"": ["BTC", "ETH"], "two": ["SOL"]}[query.get("cursor", "")]
+    bases = {"linear": linear, "spot": ["BTC"]}.get(category, [])
     more = "two" if category == "linear" and "cursor" not in query else ""
     return {"category": category, "list": [_row(base, category) for base in bases], "nextPageCursor": more}
 
@@ -74,7 +75,7 @@ async def test_every_page_of_every_category_is_read() -> None:
         ("spot", "BTCUSDT"),
     ]
     assert [event.spec for event in found.events] == [listing.spec for listing in found.symbols]
-    assert (len(asked), found.left_out) == (3, ())
+    assert (len(asked), found.left_out) == (4, ())
 
 
 async def test_a_cursor_that_never_ends_is_refused() -> None:

@@ -13,8 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from sextant.api.problems import Refused
-from sextant.errors import RateLimited
-from sextant.kit.bus import Away
+from sextant.errors import RateLimited, StoreAway
 from sextant.kit.clock import Clock
 from sextant.kit.shared_limits import PARTS, Allowance, SharedLimits
 from sextant.model.times import SECOND_NS
@@ -110,7 +109,7 @@ class RateLimits:
         standing = self.take(policy, caller) if unknown else None
         try:
             spent = await self._shared.spend([allowance])
-        except Away:
+        except StoreAway:
             return standing or self.take(policy, caller)
         if spent.lost:
             self._unknown[key] = now_ns + policy.window_s * SECOND_NS

@@ -83,6 +83,7 @@ TITLES: Final[Mapping[str, tuple[HTTPStatus, Retry, str]]] = MappingProxyType(
         "stale": (HTTPStatus.SERVICE_UNAVAILABLE, "after", "The market data is too old"),
         "sequence_gap": (HTTPStatus.SERVICE_UNAVAILABLE, "after", "An order book is being rebuilt"),
         "budget_exceeded": (HTTPStatus.SERVICE_UNAVAILABLE, "after", "The time for an answer has passed"),
+        "store_away": (HTTPStatus.SERVICE_UNAVAILABLE, "after", "The shared store is away"),
         "config_error": (HTTPStatus.SERVICE_UNAVAILABLE, "no", "The feature is not configured"),
     }
 )

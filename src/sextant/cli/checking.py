@@ -117,7 +117,8 @@ async def _database(config: Config) -> Finding:
 
 
 async def _shared_store(config: Config) -> Finding:
-    from sextant.kit.bus import Away, Bus
+    from sextant.errors import StoreAway
+    from sextant.kit.bus import Bus
     from sextant.kit.clock import SystemClock
 
     if config.redis_url is None:
@@ -125,7 +126,7 @@ async def _shared_store(config: Config) -> Finding:
     bus = Bus(config.redis_url, SystemClock(), DOCTOR_S)
     try:
         await bus.call("PING")
-    except Away as error:
+    except StoreAway as error:
         return Finding(
             "shared store", "warning", f"it does not answer ({error.reason}); nothing waits for it"
         )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from sextant.cli.venue_feeds import OPTIONS, Following, feeds_of, places_of, wanted_of
 from sextant.config import Config
-from sextant.errors import InputError
+from sextant.errors import InputError, StoreAway
 from sextant.kit import log
-from sextant.kit.bus import Away, Bus
+from sextant.kit.bus import Bus
 from sextant.kit.clock import Clock
 from sextant.kit.metrics import Gauge
 from sextant.kit.shared_limits import SharedLimits
@@ -125,7 +125,7 @@ async def _read_patiently(bus: Bus) -> FeedCard | None:
         try:
             await bus.call("PING", wait_s=PATIENCE_S)
             return await read_card(bus)
-        except Away as error:
+        except StoreAway as error:
             reason = error.reason
     _LOG.warning("store.absent_at_start", reason=reason)
     return None

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sextant.errors import ConfigError, SextantError
+from sextant.errors import ConfigError, StoreAway
 from sextant.kit import log
 from sextant.kit.breaker import Breaker, BreakerRules
 from sextant.kit.clock import Clock
@@ -31,18 +31,6 @@ _CANNOT: Final = frozenset({"LOADING", "READONLY", "MASTERDOWN", "MISCONF", "NOA
 """First words of refusals that say nothing of the command."""
 
 _LOG: Final = log.get("bus")
-
-
-class Away(SextantError):
-    """The shared store did not do what was asked; whoever asked goes on without it.
-
-    Notes
-    -----
-    ``reason`` is ``resting`` (not asked at all), ``timeout``, ``unreachable``, or the first word of the store's refusal.
-    """
-
-    code = "store_away"
-    retry = "after"
 
 
 class Bus:
@@ -96,17 +84,17 @@ class Bus:
 
         Raises
         ------
-        Away
+        StoreAway
             If no good answer came within the budget, or the store rests.
         """
         if not self._breaker.enter():
             self._counts["skipped"] += 1
-            raise Away("The shared store rests after failures.", reason="resting")
+            raise StoreAway("The shared store rests after failures.", reason="resting")
         judged = False
         try:
             answer = await _not_swallowing(self._bounded(self._client.execute_command(*command), wait_s))
             judged = True
-        except Away as error:
+        except StoreAway as error:
             judged = True
             self._fail(error)
             raise
@@ -124,11 +112,11 @@ class Bus:
         return answer
 
     async def script(self, text: str, keys: Sequence[str], arguments: Sequence[Word]) -> Any:
-        """What a script answers that runs in the store as one step; raises :class:`Away`."""
+        """What a script answers that runs in the store as one step; raises :class:`StoreAway`."""
         return await self.call("EVAL", text, len(keys), *keys, *arguments)
 
     async def replace(self, key: str) -> None:
-        """Take away what lies under a key of ours and is not ours, and count it; raises :class:`Away`."""
+        """Take away what lies under a key of ours and is not ours, and count it; raises :class:`StoreAway`."""
         self._counts["replaced"] += 1
         _LOG.warning("store.key_replaced", key=key)
         await self.call("DEL", key)
@@ -152,7 +140,7 @@ class Bus:
         """Degraded while the store does not answer: nothing is lost, but limits are local and events stand still."""
         try:
             await self.call("PING")
-        except Away as error:
+        except StoreAway as error:
             return Reading("degraded", f"The shared store does not answer ({error.reason}).")
         return Reading("healthy")
 
@@ -165,17 +153,17 @@ class Bus:
             async with asyncio.timeout(self._budget_s + wait_s):
                 return await answer
         except TimeoutError:
-            raise Away(f"No answer within {self._budget_s + wait_s:g} s.", reason="timeout") from None
+            raise StoreAway(f"No answer within {self._budget_s + wait_s:g} s.", reason="timeout") from None
         except (self._errors.ConnectionError, self._errors.TimeoutError, OSError) as error:
-            raise Away(
+            raise StoreAway(
                 f"The shared store is unreachable ({type(error).__name__}).", reason="unreachable"
             ) from None
 
-    def _refused(self, error: Exception) -> Away:
+    def _refused(self, error: Exception) -> StoreAway:
         """A refusal: the store is there, but where it says that it cannot work just now it rests too."""
         first = str(error).partition(" ")[0]
         word = _WORDS.get(type(error).__name__) or (first if first.isupper() else "ERR")
-        away = Away(f"The shared store refused ({word}): {str(error)[:200]}", reason=word)
+        away = StoreAway(f"The shared store refused ({word}): {str(error)[:200]}", reason=word)
         if word in _CANNOT:
             self._fail(away)
         else:
@@ -183,7 +171,7 @@ class Bus:
             self._counts["refused"] += 1
         return away
 
-    def _fail(self, error: Away) -> None:
+    def _fail(self, error: StoreAway) -> None:
         self._counts["failed"] += 1
         self._breaker.fail(error.reason or error.code)
         if self._breaker.circuit == "open" and not self._told:

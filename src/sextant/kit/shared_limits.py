@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from sextant.kit.bus import Away, Bus, Word
+from sextant.errors import StoreAway
+from sextant.kit.bus import Bus, Word
 
 PARTS: Final = 20
 """Pieces of a window that are counted each: what was spent leaves at most a twentieth of the window late, never early."""
@@ -163,7 +164,7 @@ class SharedLimits:
 
         Raises
         ------
-        Away
+        StoreAway
             If the store did not answer; whoever asked goes by its own share.
         """
         keys = [f"sextant:limit:{_digest(one.name)}" for one in allowances]
@@ -180,7 +181,9 @@ class SharedLimits:
                 float(answer[3]),
             )
         except (TypeError, ValueError, IndexError):
-            raise Away("The shared store answered what no script of ours says.", reason="garbage") from None
+            raise StoreAway(
+                "The shared store answered what no script of ours says.", reason="garbage"
+            ) from None
         if replaced:
             self._bus.miss("limits")
         return Spent(wait_ms / 1000 if wait_ms < _NEVER_MS else float("inf"), used, lost)

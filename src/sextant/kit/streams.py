@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from sextant.errors import Conflict
-from sextant.kit.bus import Away, Bus
+from sextant.errors import Conflict, StoreAway
+from sextant.kit.bus import Bus
 
 BEGINNING: Final = "0-0"
 PIECE_BYTES: Final = 1024 * 1024  # written well within the budget of a call, even through a slow network
@@ -100,7 +100,7 @@ class StreamWriter:
 
         Raises
         ------
-        Away
+        StoreAway
             If the store did not confirm it; the same call may be made again.
         Conflict
             If another writer has gone further.
@@ -108,7 +108,7 @@ class StreamWriter:
         entry = Entry(f"{self.epoch}-{self._number + 1}", self.position, kind, body)
         try:
             await self._add(entry)
-        except Away as error:
+        except StoreAway as error:
             if error.reason == "WRONGTYPE":
                 await self._bus.replace(self._key)
                 await self._add(entry)
@@ -164,7 +164,7 @@ class StreamReader:
 
         Raises
         ------
-        Away
+        StoreAway
             If the store did not answer.
         """
         command: list[str | int] = ["XREAD", "COUNT", READ_AT_ONCE]
@@ -174,7 +174,7 @@ class StreamReader:
             longest_s = wait_s + LATE_S
         try:
             answer = await self._bus.call(*command, "STREAMS", self._key, self._at, wait_s=longest_s)
-        except Away as error:
+        except StoreAway as error:
             if error.reason != "WRONGTYPE":
                 raise
             self._bus.miss(self._key)
@@ -189,10 +189,10 @@ class StreamReader:
         return good
 
     async def newest(self) -> str | None:
-        """The id of the newest entry; None where there is none of ours; raises :class:`Away`."""
+        """The id of the newest entry; None where there is none of ours; raises :class:`StoreAway`."""
         try:
             answer = await self._bus.call("XREVRANGE", self._key, "+", "-", "COUNT", 1)
-        except Away as error:
+        except StoreAway as error:
             if error.reason != "WRONGTYPE":
                 raise
             return None
@@ -216,7 +216,7 @@ class Snapshots:
         self._key = f"{key}:snapshot"
 
     async def put(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot instead of the one before; raises :class:`Away`."""
+        """Keep a snapshot instead of the one before; raises :class:`StoreAway`."""
         body = snapshot.body
         held = await self._manifest()
         slot = 0 if held is None else 1 - held.slot
@@ -227,7 +227,7 @@ class Snapshots:
         await self._bus.call("SET", self._key, msgspec.msgpack.encode(manifest))
 
     async def get(self) -> Snapshot | None:
-        """The newest snapshot; None where there is none, or none that is whole; raises :class:`Away`."""
+        """The newest snapshot; None where there is none, or none that is whole; raises :class:`StoreAway`."""
         held = await self._manifest()
         if held is None:
             return None
@@ -244,7 +244,7 @@ class Snapshots:
         return Snapshot(held.position, body)
 
     async def position(self) -> str | None:
-        """Where the newest snapshot stands; None where there is none; raises :class:`Away`."""
+        """Where the newest snapshot stands; None where there is none; raises :class:`StoreAway`."""
         held = await self._manifest()
         return None if held is None else held.position
 
@@ -264,7 +264,7 @@ class Snapshots:
         """The bytes under a key; something of another kind is taken away."""
         try:
             raw = await self._bus.call("GET", key)
-        except Away as error:
+        except StoreAway as error:
             if error.reason != "WRONGTYPE":
                 raise
             await self._bus.replace(key)

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from sextant.errors import StoreAway
 from sextant.kit import log
-from sextant.kit.bus import Away, Bus
+from sextant.kit.bus import Bus
 from sextant.kit.clock import Clock
 from sextant.kit.conditions import Conditions
 from sextant.kit.streams import BEGINNING, Snapshot, Snapshots, StreamReader, StreamWriter, order
@@ -107,7 +108,7 @@ class Feeder:
             try:
                 position, newest = await self._resume()
                 break
-            except Away as error:
+            except StoreAway as error:
                 self._note(error)
                 await self._clock.sleep(PAUSE_S)
         self._note(None)
@@ -136,7 +137,7 @@ class Feeder:
             while True:
                 try:
                     await self.tell()
-                except Away as error:
+                except StoreAway as error:
                     self._note(error)
                     await self._clock.sleep(PAUSE_S)
                     continue
@@ -152,7 +153,7 @@ class Feeder:
 
         Raises
         ------
-        Away
+        StoreAway
             If the store is away; nothing is lost, and the call may be made again.
         Conflict
             If another process tells of the same shard.
@@ -239,7 +240,7 @@ class Feeder:
     async def _keep(self, position: str, make: Callable[[], bytes]) -> None:
         try:
             await self._snapshots.put(Snapshot(position, await asyncio.to_thread(make)))
-        except Away as error:
+        except StoreAway as error:
             _LOG.warning("feed.snapshot_not_kept", shard=str(self.shard), reason=error.reason)
             self._due["snapshot"] = self._clock.monotonic_ns() + round(LEAST_SNAPSHOT_S * 1e9)
 
@@ -251,7 +252,7 @@ class Feeder:
         self._due[what] = now_ns + round(every_s * 1e9)
         return True
 
-    def _note(self, error: Away | None) -> None:
+    def _note(self, error: StoreAway | None) -> None:
         facts = {} if error is None else {"reason": error.reason}
         self._conditions.note(
             "feed_not_told", str(self.shard), holds=error is not None, at_once=True, **facts

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from sextant.errors import StoreAway
 from sextant.kit import log
-from sextant.kit.bus import Away, Bus
+from sextant.kit.bus import Bus
 from sextant.kit.clock import Clock
 from sextant.kit.conditions import Conditions
 from sextant.model.shard import Shard
@@ -73,7 +74,7 @@ class Replica:
             await self._clock.sleep(CARD_S)
             try:
                 card = await read_card(self._bus)
-            except Away:
+            except StoreAway:
                 continue
             if card is None or card == self._card:
                 continue
@@ -96,7 +97,7 @@ class Replica:
                     said = follower.agreed
                     key = f"sextant:replica:{self._name}:{shard}"
                     await self._bus.call("SET", key, " ".join(said), "EX", SAID_S)
-            except Away as error:
+            except StoreAway as error:
                 trouble = error.reason or error.code
             self._conditions.note("replica_stands", shard, holds=bool(trouble), at_once=True, reason=trouble)
             if trouble:

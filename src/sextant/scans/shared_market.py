@@ -9,9 +9,9 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
-from sextant.errors import InputError
+from sextant.errors import InputError, StoreAway
 from sextant.kit import log
-from sextant.kit.bus import Away, Bus
+from sextant.kit.bus import Bus
 from sextant.kit.streams import BEGINNING, Entry, Snapshots, StreamReader
 from sextant.market.ingest import Met, ShardEntry, ShardIngest
 from sextant.market.state import MarketState
@@ -54,14 +54,14 @@ def wish_key(shard: Shard) -> str:
 
 
 async def read_card(bus: Bus) -> FeedCard | None:
-    """What feeds there are; None where none is known, or what lies there is no card; raises :class:`Away`."""
+    """What feeds there are; None where none is known, or what lies there is no card; raises :class:`StoreAway`."""
     try:
         raw = await bus.call("GET", CARD_KEY)
         card = None if raw is None else _CARD.decode(raw)
     except msgspec.DecodeError:
         bus.miss(CARD_KEY)
         return None
-    except Away as error:
+    except StoreAway as error:
         if error.reason != "WRONGTYPE":
             raise
         bus.miss(CARD_KEY)
@@ -70,7 +70,7 @@ async def read_card(bus: Bus) -> FeedCard | None:
 
 
 async def write_card(bus: Bus, card: FeedCard) -> None:
-    """Say what feeds there are, whatever lay there; raises :class:`Away`."""
+    """Say what feeds there are, whatever lay there; raises :class:`StoreAway`."""
     await bus.call("SET", CARD_KEY, msgspec.msgpack.encode(card), "EX", CARD_S)
 
 
@@ -125,7 +125,7 @@ class ShardFollower:
         return self._placed
 
     async def place(self) -> bool:
-        """Whether it knows a place from which it can go on; raises :class:`Away`."""
+        """Whether it knows a place from which it can go on; raises :class:`StoreAway`."""
         if self._placed:
             return True
         position = await self._snapshots.position()
@@ -151,7 +151,7 @@ class ShardFollower:
         return True
 
     async def step(self, wait_s: float) -> int:
-        """How many entries were taken, after waiting for some at most so long; raises :class:`Away`."""
+        """How many entries were taken, after waiting for some at most so long; raises :class:`StoreAway`."""
         taken = 0
         for entry in await self._reader.read(wait_s):
             if not self._take(entry):

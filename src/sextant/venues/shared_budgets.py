@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from sextant.kit.bus import Away
+from sextant.errors import StoreAway
 from sextant.kit.clock import Clock
 from sextant.kit.shared_limits import Allowance, SharedLimits
 from sextant.kit.spending import DrainingCounter, RollingWindow, Spending
@@ -80,7 +80,7 @@ class SharedBudgets:
         ]
         try:
             spent = await self._limits.spend(allowances)
-        except Away:
+        except StoreAway:
             return self._alone_s(wants)
         if spent.lost:
             self._unknown_ns = now_ns + round(max(want.window_s for want in wants) * _SECOND_NS)
