@@ -106,9 +106,9 @@ async def _killed_and_started_again(feeds: list[Member], replicas: list[Replica]
     feeds[0].kill()
     feeds[0].start()
     await until(lambda: reached.epoch(1) > before and bool(reached.shared(1, before + 1)))
+    await until(lambda: len(reached.shared(2)) >= 2)  # the other shard goes on meanwhile
     for known in reached.hashes.values():
         assert len(set(known.values())) == 1
-    assert len(reached.shared(2)) >= 2  # the other shard went on meanwhile
     restored = [replica.followers[0].counts["restored"] for replica in replicas]
     assert restored == [1] * REPLICAS  # nobody had to begin anew
 

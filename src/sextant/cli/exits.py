@@ -15,6 +15,7 @@ from sextant.errors import (
     NotFound,
     RateLimited,
     SextantError,
+    StoreAway,
     Unauthenticated,
     VenueError,
 )
@@ -46,6 +47,7 @@ _BY_ERROR: Final[tuple[tuple[type[SextantError], int], ...]] = (
     (MarketError, DATA),
     (VenueError, UNREACHABLE),
     (BudgetExceeded, UNREACHABLE),
+    (StoreAway, UNREACHABLE),
     (Unauthenticated, REFUSED),
     (Denied, REFUSED),
     (RateLimited, REFUSED),
