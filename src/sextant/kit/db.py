@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sqlite3
 import threading
 import weakref
 from typing import Any, Final
@@ -39,6 +40,7 @@ CONNECT_S: Final = 2.0  # a server that does not greet within this time is not t
 SILENT_S: Final = (
     STATEMENT_S + 1.0
 )  # the server ends a statement itself; one that stays silent longer is gone
+WAL_ATTEMPTS: Final = 500  # of a fraction of a millisecond each, while another switches
 MIGRATION_S: Final = 120.0  # a second process waits this long while the first migrates
 MIGRATIONS: Final = "sextant:migrations"  # the package that alembic reads; named, not imported
 
@@ -196,6 +198,20 @@ def _is_older(scripts: ScriptDirectory, revision: str, known: str | None) -> boo
 def _set_pragmas(connection: Any, _: Any) -> None:
     """WAL lets readers run beside the one writer; FULL makes each commit durable."""
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=2000"):
+    cursor.execute("PRAGMA busy_timeout=2000")
+    _write_ahead(cursor)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Switch a new file to WAL; two that do it at once refuse each other without waiting, and one of them succeeds."""
+    for attempt in range(WAL_ATTEMPTS):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if attempt == WAL_ATTEMPTS - 1:
+                raise
+        else:
+            return
