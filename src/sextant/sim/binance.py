@@ -26,18 +26,17 @@ from sextant.sim.binance_socket import BinanceHub
 from sextant.sim.binance_streams import Streams
 from sextant.sim.binance_wire import market_of
 from sextant.sim.books import Level
-from sextant.sim.bybit import Scene
 from sextant.sim.diff_books import Counting, DiffBook
-from sextant.sim.faults import Fault, FaultPlan, parse
-from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.faults import Fault, FaultPlan
+from sextant.sim.hosting import hosted
 from sextant.sim.limits import Counters
 from sextant.sim.live import Live
 from sextant.sim.market_model import MarketModel
+from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import spoilt
 from sextant.sim.universe import Category, Listing
 
 _BEAT_S: Final = 0.05
-_HISTORY_DAYS: Final = 8
 _MILLISECOND_NS: Final = 1_000_000
 _SPOT_SOCKETS: Final = ("/stream", "/ws")
 _USDM_SOCKETS: Final = ("/public/", "/market/", "/fstream/")
@@ -278,9 +277,5 @@ def made(clock: Clock, scene: Scene) -> BinanceSimulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    pace = scene.get("pace", 1.0)
-    check_pace(pace)
-    check_time(clock, _HISTORY_DAYS)
-    model = market_of(MarketModel(scene.get("seed", 7), scene.get("instruments", 240)))
-    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // _MILLISECOND_NS)
-    return BinanceSimulation(clock, model, pace, plan)
+    model, pace, plan = staged(clock, scene)
+    return BinanceSimulation(clock, market_of(model), pace, plan)

@@ -10,9 +10,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Unpack
 
 import orjson
 from aiohttp import web
@@ -23,17 +23,16 @@ from sextant.sim.books import Level
 from sextant.sim.bybit_account import AccountAnswers, key_of
 from sextant.sim.bybit_rest import Answers
 from sextant.sim.bybit_socket import STATUS, Hub
-from sextant.sim.faults import Fault, FaultPlan, parse
-from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.faults import Fault, FaultPlan
+from sextant.sim.hosting import hosted
 from sextant.sim.limits import REQUESTS_A_WINDOW, WINDOW_MS, Counters, Limits
 from sextant.sim.live import Live
 from sextant.sim.market_model import MarketModel
+from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import spoilt
 from sextant.sim.universe import Category
 
 _BEAT_S: Final = 0.05
-_HISTORY_DAYS: Final = 8
-"""Days that the 24 h summaries and the first weekly bar reach back, with room."""
 _MILLISECOND_NS: Final = 1_000_000
 _TOO_FREQUENT: Final = "access too frequent"
 _MONEY_PATHS: Final = ("/v5/order", "/v5/position", "/v5/asset/withdraw", "/v5/asset/transfer")
@@ -50,7 +49,7 @@ class Simulation:
         The market.
     pace
         Factor on how often each instrument trades.
-    faults
+    plan
         The script.
 
     Notes
@@ -58,14 +57,14 @@ class Simulation:
     ``account_key`` opens the one account there is; it can read and nothing else.
     """
 
-    def __init__(self, clock: Clock, model: MarketModel, pace: float, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, clock: Clock, model: MarketModel, pace: float, plan: FaultPlan) -> None:
         self._clock = clock
         self._skew_ms = 0
         self._away_until_ms = 0
         self.model = model
         self.counters = Counters()
         self._limits = Limits(self.counters)
-        self.plan = FaultPlan(faults, self._true_ms())
+        self.plan = plan
         self._live = Live(model, pace)
         self._answers = Answers(self._live)
         self.account_key = key_of(model.seed)
@@ -212,30 +211,6 @@ class Simulation:
         )
 
 
-class Scene(TypedDict, total=False):
-    """What a simulation shows; everything may be left out.
-
-    Parameters
-    ----------
-    seed
-        Seed of the market, 7 if unsaid; one seed is one world, past and present.
-    port
-        Port on 127.0.0.1; 0 or unsaid takes a free one.
-    instruments
-        Number of listings, 2..1200; all if unsaid.
-    pace
-        Factor on how often each instrument trades and its book moves, 0.05..4; 1 if unsaid.
-    faults
-        Script of what goes wrong (see ``faults``).
-    """
-
-    seed: int
-    port: int
-    instruments: int
-    pace: float
-    faults: Iterable[Mapping[str, Any]]
-
-
 @contextlib.asynccontextmanager
 async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[Simulation]:
     """A simulated venue that runs inside the caller's loop until the context ends.
@@ -265,8 +240,4 @@ def made(clock: Clock, scene: Scene) -> Simulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    pace = scene.get("pace", 1.0)
-    check_pace(pace)
-    check_time(clock, _HISTORY_DAYS)
-    model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
-    return Simulation(clock, model, pace, parse(scene.get("faults", ())))
+    return Simulation(clock, *staged(clock, scene))

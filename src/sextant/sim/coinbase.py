@@ -19,16 +19,16 @@ from aiohttp import web
 
 from sextant.errors import Rejected
 from sextant.kit.clock import Clock
-from sextant.sim.bybit import Scene
 from sextant.sim.coinbase_rest import Answers
 from sextant.sim.coinbase_socket import CoinbaseHub
 from sextant.sim.coinbase_wire import market_of
-from sextant.sim.faults import FaultPlan, parse
-from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.faults import FaultPlan
+from sextant.sim.hosting import hosted
 from sextant.sim.limits import within
 from sextant.sim.market_model import MarketModel
+from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import page, spoilt
-from sextant.sim.spot_venue import HISTORY_DAYS, MILLISECOND_NS, SpotVenue
+from sextant.sim.spot_venue import SpotVenue
 
 READS_A_SECOND: Final = 10
 CONNECTS_A_SECOND: Final = 750
@@ -142,9 +142,5 @@ def made(clock: Clock, scene: Scene) -> CoinbaseSimulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    pace = scene.get("pace", 1.0)
-    check_pace(pace)
-    check_time(clock, HISTORY_DAYS)
-    model = market_of(MarketModel(scene.get("seed", 7), scene.get("instruments", 240)))
-    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // MILLISECOND_NS)
-    return CoinbaseSimulation(clock, model, pace, plan)
+    model, pace, plan = staged(clock, scene)
+    return CoinbaseSimulation(clock, market_of(model), pace, plan)

@@ -25,15 +25,15 @@ from aiohttp import web
 
 from sextant.errors import Rejected
 from sextant.kit.clock import Clock
-from sextant.sim.bybit import Scene
 from sextant.sim.coingecko_assets import Asset, Quote, assets, quote
-from sextant.sim.faults import FaultPlan, parse
-from sextant.sim.hosting import Below, check_time, hosted
+from sextant.sim.faults import FaultPlan
+from sextant.sim.hosting import Below, hosted
 from sextant.sim.limits import Counters, within
 from sextant.sim.market_model import MarketModel
 from sextant.sim.noise import mix
+from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import page, spoilt
-from sextant.sim.spot_venue import HISTORY_DAYS, MILLISECOND_NS
+from sextant.sim.spot_venue import MILLISECOND_NS
 
 API: Final = "/api/v3"
 PRO: Final = "/pro"
@@ -400,7 +400,5 @@ def made(clock: Clock, scene: Scene) -> CoinGeckoSimulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    check_time(clock, HISTORY_DAYS)
-    model = MarketModel(scene.get("seed", 7), scene.get("instruments", 240))
-    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // MILLISECOND_NS)
+    model, _, plan = staged(clock, scene)
     return CoinGeckoSimulation(clock, model, plan)

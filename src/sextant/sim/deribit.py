@@ -18,16 +18,15 @@ from aiohttp import web
 
 from sextant.errors import Rejected
 from sextant.kit.clock import Clock
-from sextant.sim.bybit import Scene
 from sextant.sim.bybit_account import Key, key_of
 from sextant.sim.deribit_account import AccountAnswers
 from sextant.sim.deribit_market import DerivativesModel
 from sextant.sim.deribit_rest import METHOD_NOT_FOUND, TOO_MANY, refused
 from sextant.sim.deribit_socket import CREDITS_A_MS, DeribitHub, envelope, error_body
-from sextant.sim.faults import FaultPlan, parse
-from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.faults import FaultPlan
+from sextant.sim.hosting import hosted
 from sextant.sim.limits import Counters
-from sextant.sim.market_model import MarketModel
+from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import spoilt
 
 _BEAT_S: Final = 0.05
@@ -180,10 +179,5 @@ def made(clock: Clock, scene: Scene) -> DeribitSimulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    pace = scene.get("pace", 1.0)
-    check_pace(pace)
-    check_time(clock, _HISTORY_DAYS)
-    seed = scene.get("seed", 7)
-    model = MarketModel(seed, scene.get("instruments", 240))
-    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // _MILLISECOND_NS)
-    return DeribitSimulation(clock, DerivativesModel(model, pace), plan, key_of(seed))
+    model, pace, plan = staged(clock, scene, _HISTORY_DAYS)
+    return DeribitSimulation(clock, DerivativesModel(model, pace), plan, key_of(model.seed))

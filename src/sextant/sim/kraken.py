@@ -19,16 +19,16 @@ from aiohttp import web
 
 from sextant.errors import Rejected
 from sextant.kit.clock import Clock
-from sextant.sim.bybit import Scene
-from sextant.sim.faults import FaultPlan, parse
-from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.faults import FaultPlan
+from sextant.sim.hosting import hosted
 from sextant.sim.kraken_rest import Answers, refused, status_of
 from sextant.sim.kraken_socket import KrakenHub
 from sextant.sim.kraken_wire import market_of
 from sextant.sim.limits import Counters, within
 from sextant.sim.market_model import MarketModel
+from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import spoilt
-from sextant.sim.spot_venue import HISTORY_DAYS, MILLISECOND_NS, SpotVenue
+from sextant.sim.spot_venue import SpotVenue
 
 _SOCKET: Final = "/v2"
 _PUBLIC: Final = "/0/public/"
@@ -198,9 +198,5 @@ def made(clock: Clock, scene: Scene) -> KrakenSimulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    pace = scene.get("pace", 1.0)
-    check_pace(pace)
-    check_time(clock, HISTORY_DAYS)
-    model = market_of(MarketModel(scene.get("seed", 7), scene.get("instruments", 240)))
-    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // MILLISECOND_NS)
-    return KrakenSimulation(clock, model, pace, plan)
+    model, pace, plan = staged(clock, scene)
+    return KrakenSimulation(clock, market_of(model), pace, plan)

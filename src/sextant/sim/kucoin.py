@@ -21,10 +21,9 @@ from aiohttp import web
 from sextant.errors import InputError, Rejected
 from sextant.kit.clock import Clock
 from sextant.sim.books import Level
-from sextant.sim.bybit import Scene
 from sextant.sim.diff_books import Counting, DiffBook
-from sextant.sim.faults import Fault, FaultPlan, parse
-from sextant.sim.hosting import check_pace, check_time, hosted
+from sextant.sim.faults import Fault, FaultPlan
+from sextant.sim.hosting import hosted
 from sextant.sim.kucoin_limits import CONNECTS, CONNECTS_MS, PoolLimits, weight_of
 from sextant.sim.kucoin_rest import Answers
 from sextant.sim.kucoin_socket import PING_MS, PONG_MS, KucoinHub
@@ -32,11 +31,11 @@ from sextant.sim.kucoin_wire import market_of
 from sextant.sim.limits import Counters, within
 from sextant.sim.live import Live
 from sextant.sim.market_model import MarketModel
+from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import spoilt
 from sextant.sim.universe import Listing
 
 _BEAT_S: Final = 0.05
-_HISTORY_DAYS: Final = 8
 _MILLISECOND_NS: Final = 1_000_000
 _SOCKET: Final = "/endpoint"
 _DOOR: Final = "/api/v1/bullet-public"
@@ -245,9 +244,5 @@ def made(clock: Clock, scene: Scene) -> KucoinSimulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    pace = scene.get("pace", 1.0)
-    check_pace(pace)
-    check_time(clock, _HISTORY_DAYS)
-    model = market_of(MarketModel(scene.get("seed", 7), scene.get("instruments", 240)))
-    plan = FaultPlan(parse(scene.get("faults", ())), clock.now_ns() // _MILLISECOND_NS)
-    return KucoinSimulation(clock, model, pace, plan)
+    model, pace, plan = staged(clock, scene)
+    return KucoinSimulation(clock, market_of(model), pace, plan)

@@ -18,7 +18,6 @@ from sextant.sim.market_model import MarketModel
 from sextant.sim.spot_hub import SpotHub
 
 BEAT_S: Final = 0.05
-HISTORY_DAYS: Final = 8
 MILLISECOND_NS: Final = 1_000_000
 
 

@@ -8,8 +8,8 @@ from typing import Unpack
 
 from sextant.kit.clock import Clock
 from sextant.sim import binance, bybit, coinbase, coincap, coingecko, deribit, kraken, kucoin
-from sextant.sim.bybit import Scene
 from sextant.sim.hosting import Below, Hosted, hosted
+from sextant.sim.scene import Scene
 
 
 @contextlib.asynccontextmanager
