@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+
+from support.valkey import Valkey, valkey
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does, before numpy is loaded
 
@@ -21,6 +24,13 @@ def data_dir() -> Path:
     if not (place / "README.md").is_file():
         pytest.skip(f"RECORDED MARKET DATA ABSENT at {place}: set SEXTANT_DATA to run this test")
     return place
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Valkey]:
+    """A shared store of the tests of one module."""
+    with valkey() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from sextant.api.limits import POLICIES, Policy, RateLimits
@@ -110,12 +108,6 @@ def test_each_process_allows_its_share_and_always_one() -> None:
 # -- several processes ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
-
-
 async def admitted(processes: list[RateLimits], times: int) -> int:
     """How many requests of one caller pass, asked at each process in turn."""
     passed = 0
@@ -131,9 +123,9 @@ async def admitted(processes: list[RateLimits], times: int) -> int:
 TEN = Policy("ten", 10, 60)
 
 
-async def test_processes_allow_a_quota_together_wherever_a_caller_asks(server: Valkey) -> None:
+async def test_processes_allow_a_quota_together_wherever_a_caller_asks(store: Valkey) -> None:
     clock = ManualClock()
-    async with connected(server, clock) as bus:
+    async with connected(store, clock) as bus:
         processes = [RateLimits(clock, 4, SharedLimits(bus)) for _ in range(4)]
         assert [(await processes[0].admit(TEN, "ada")).remaining for _ in range(8)] == [
             9,
@@ -152,7 +144,7 @@ async def test_processes_allow_a_quota_together_wherever_a_caller_asks(server: V
         assert (await processes[3].admit(TEN, "bob")).remaining == 9
 
 
-async def test_a_store_that_is_away_leaves_each_process_its_share(server: Valkey) -> None:
+async def test_a_store_that_is_away_leaves_each_process_its_share(store: Valkey) -> None:
     """faults.md R1: strict local budgets, never open."""
     clock = ManualClock()
     bus = Bus("redis://127.0.0.1:1/0", clock)
@@ -163,21 +155,21 @@ async def test_a_store_that_is_away_leaves_each_process_its_share(server: Valkey
 
 async def test_what_passed_before_the_store_went_away_counts() -> None:
     clock = ManualClock()
-    with valkey() as server:
-        async with connected(server, clock) as bus:
+    with valkey() as store:
+        async with connected(store, clock) as bus:
             limits = RateLimits(clock, 4, SharedLimits(bus))
             assert await admitted([limits], 6) == 6
-            server.kill()
+            store.kill()
             clock.advance(30)
             assert await admitted([limits], 20) == 0  # six passed; a share is two
             clock.advance(30)
             assert await admitted([limits], 20) == 2
 
 
-async def test_evicted_counts_leave_each_process_its_share(server: Valkey) -> None:
+async def test_evicted_counts_leave_each_process_its_share(store: Valkey) -> None:
     """faults.md R3: the limiter falls to in-process buckets, not open."""
     clock = ManualClock()
-    async with connected(server, clock) as bus:
+    async with connected(store, clock) as bus:
         limits = RateLimits(clock, 4, SharedLimits(bus))
         assert await admitted([limits], 6) == 6
         await bus.call("FLUSHALL")

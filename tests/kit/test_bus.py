@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,20 +13,14 @@ from sextant.kit.clock import ManualClock
 from support.valkey import Valkey, answering, connected, valkey
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
 
 
 @pytest.fixture
-async def bus(server: Valkey, clock: ManualClock) -> AsyncIterator[Bus]:
-    async with connected(server, clock) as made:
+async def bus(store: Valkey, clock: ManualClock) -> AsyncIterator[Bus]:
+    async with connected(store, clock) as made:
         yield made
 
 
@@ -42,11 +36,11 @@ async def test_a_script_runs_as_one_step(bus: Bus) -> None:
 
 
 async def test_a_store_that_hangs_costs_the_budget_a_few_times_and_then_nothing(
-    server: Valkey, clock: ManualClock
+    store: Valkey, clock: ManualClock
 ) -> None:
     """faults.md R2."""
-    async with connected(server, clock, BUDGET_S) as bus:
-        with server.client() as client:
+    async with connected(store, clock, BUDGET_S) as bus:
+        with store.client() as client:
             client.execute_command("CLIENT", "PAUSE", 2000)
             reasons = []
             for _ in range(4):
@@ -66,10 +60,10 @@ async def test_a_store_that_hangs_costs_the_budget_a_few_times_and_then_nothing(
 
 async def test_a_store_that_is_not_there_is_told_once_and_found_again() -> None:
     clock = ManualClock()
-    with valkey() as server:
-        bus = Bus(server.url, clock)
+    with valkey() as store:
+        bus = Bus(store.url, clock)
         await answering(bus)
-        server.kill()
+        store.kill()
         reasons = []
         for _ in range(4):
             with pytest.raises(StoreAway) as refused:
@@ -77,7 +71,7 @@ async def test_a_store_that_is_not_there_is_told_once_and_found_again() -> None:
             reasons.append(refused.value.reason)
         assert reasons[-1] == "resting"
         assert set(reasons[:-1]) <= {"unreachable", "timeout"}
-        server.start()
+        store.start()
         clock.advance(2.0)
         await answering(bus)
         assert not bus.away

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
@@ -13,21 +13,15 @@ from sextant.errors import StoreAway
 from sextant.kit.bus import Bus
 from sextant.kit.clock import ManualClock
 from sextant.kit.shared_limits import PARTS, Allowance, SharedLimits, Spent
-from support.valkey import Valkey, connected, valkey
+from support.valkey import Valkey, connected
 
 WINDOW = Allowance("window", 1.0, 10.0, 60.0, 0.0)
 COUNTER = Allowance("counter", 1.0, 10.0, 20.0, 0.0, drain_per_s=0.5)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
-
-
 @pytest.fixture
-async def bus(server: Valkey) -> AsyncIterator[Bus]:
-    async with connected(server, ManualClock()) as made:
+async def bus(store: Valkey) -> AsyncIterator[Bus]:
+    async with connected(store, ManualClock()) as made:
         yield made
 
 
@@ -35,8 +29,8 @@ async def keys(bus: Bus) -> list[str]:
     return [key.decode() for key in await bus.call("KEYS", "sextant:limit:*")]
 
 
-async def test_many_processes_spend_no_more_than_one_may(server: Valkey, bus: Bus) -> None:
-    others = [Bus(server.url, ManualClock()) for _ in range(3)]
+async def test_many_processes_spend_no_more_than_one_may(store: Valkey, bus: Bus) -> None:
+    others = [Bus(store.url, ManualClock()) for _ in range(3)]
     limits = [SharedLimits(one) for one in (bus, *others)]
     spent: list[Spent] = []
     for _ in range(5):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -19,20 +19,14 @@ from sextant.kit.streams import (
     StreamWriter,
     order,
 )
-from support.valkey import Valkey, connected, valkey
+from support.valkey import Valkey, connected
 
 KEY = "stream"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
-
-
 @pytest.fixture
-async def bus(server: Valkey) -> AsyncIterator[Bus]:
-    async with connected(server, ManualClock()) as made:
+async def bus(store: Valkey) -> AsyncIterator[Bus]:
+    async with connected(store, ManualClock()) as made:
         yield made
 
 
@@ -52,12 +46,12 @@ async def test_entries_are_read_in_order_and_each_names_the_one_it_continues(bus
     assert await read.newest() == "7-2"
 
 
-async def test_an_entry_whose_confirmation_was_lost_lies_there_once(bus: Bus, server: Valkey) -> None:
+async def test_an_entry_whose_confirmation_was_lost_lies_there_once(bus: Bus, store: Valkey) -> None:
     write, again = writer(bus), writer(bus)
     await write.append("k", b"one")
     assert await again.append("k", b"one") == "7-1"  # the same call, made by one that heard no answer
     assert again.position == "7-1"
-    with server.client() as client:
+    with store.client() as client:
         assert client.xlen(KEY) == 1
 
 
@@ -150,11 +144,9 @@ async def test_garbage_under_our_keys_is_a_miss_counted_and_replaced(bus: Bus) -
     assert bus.counts["replaced"] >= 2
 
 
-async def test_a_refusal_for_memory_is_told_and_the_entry_can_be_tried_again(
-    bus: Bus, server: Valkey
-) -> None:
+async def test_a_refusal_for_memory_is_told_and_the_entry_can_be_tried_again(bus: Bus, store: Valkey) -> None:
     write = writer(bus)
-    with server.client() as client:
+    with store.client() as client:
         client.config_set("maxmemory", 1)
         with pytest.raises(StoreAway) as refused:
             await write.append("k", b"one")

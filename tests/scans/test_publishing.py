@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,20 +20,14 @@ from support.valkey import Valkey, connected, valkey
 KEY = stream_key(WHOLE)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
-
-
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock(START_NS)
 
 
 @pytest.fixture
-async def bus(server: Valkey, clock: ManualClock) -> AsyncIterator[Bus]:
-    async with connected(server, clock) as made:
+async def bus(store: Valkey, clock: ManualClock) -> AsyncIterator[Bus]:
+    async with connected(store, clock) as made:
         yield made
 
 
@@ -117,19 +111,19 @@ async def test_a_feeder_finds_its_own_past_only_if_it_is_whole(bus: Bus, clock: 
 
 async def test_events_wait_while_the_store_is_away(clock: ManualClock) -> None:
     """faults.md R1."""
-    with valkey() as server:
-        async with connected(server, clock) as bus:
+    with valkey() as store:
+        async with connected(store, clock) as bus:
             feeder, market, owner = await begun(bus, clock), Told(6), Owner()
             feeder.learn(market.first())
             await told(feeder, clock)
             follower = ShardFollower(owner, bus, WHOLE)
             await read(follower)
-            server.kill()
+            store.kill()
             for _ in range(5):
                 feeder.learn(list(market.more(100)))
                 with pytest.raises(StoreAway):
                     await feeder.tell()
-            server.start()  # with an empty memory
+            store.start()  # with an empty memory
             for _ in range(3):
                 clock.advance(5.0)
                 await tolerant(feeder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -23,20 +23,14 @@ from sextant.scans.source import MarketSource
 from sextant.strategies.prices import CostAssumptions
 from support.shared import CARD, WHOLE, digest_of
 from support.told import Told
-from support.valkey import Valkey, connected, valkey
+from support.valkey import Valkey, connected
 
 PATIENCE_S = 60.0
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
-
-
 @pytest.fixture
-async def bus(server: Valkey) -> AsyncIterator[Bus]:
-    async with connected(server, SystemClock()) as made:
+async def bus(store: Valkey) -> AsyncIterator[Bus]:
+    async with connected(store, SystemClock()) as made:
         yield made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -21,15 +21,9 @@ from sextant.scans.shared_market import (
 )
 from support.shared import CARD, WHOLE, Owner, begun, digest_of, read, told
 from support.told import START_NS, Told
-from support.valkey import Valkey, connected, valkey
+from support.valkey import Valkey, connected
 
 KEY = stream_key(WHOLE)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
 
 
 @pytest.fixture
@@ -38,8 +32,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def bus(server: Valkey, clock: ManualClock) -> AsyncIterator[Bus]:
-    async with connected(server, clock) as made:
+async def bus(store: Valkey, clock: ManualClock) -> AsyncIterator[Bus]:
+    async with connected(store, clock) as made:
         yield made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -16,21 +16,15 @@ from sextant.kit.shared_limits import SharedLimits
 from sextant.kit.silences import Silences
 from sextant.venues.broker import Broker, Call, Limit, Policy
 from sextant.venues.shared_budgets import SharedBudgets, Want
-from support.valkey import Valkey, connected, valkey
+from support.valkey import Valkey, connected
 
 WINDOW = Want("venue|weight|", 1.0, 10.0, 1.0, 60.0, draining=False)
 COUNTER = Want("venue|counter|key", 1.0, 10.0, 1.0, 20.0, draining=True)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Valkey]:
-    with valkey() as running:
-        yield running
-
-
 @pytest.fixture
-async def bus(server: Valkey) -> AsyncIterator[Bus]:
-    async with connected(server, ManualClock()) as made:
+async def bus(store: Valkey) -> AsyncIterator[Bus]:
+    async with connected(store, ManualClock()) as made:
         yield made
 
 
