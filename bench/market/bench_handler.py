@@ -3,7 +3,7 @@
 A process of its own sends the frames of 200 instruments on an even beat; the feed is a socket, a parser and a market state in
 one process, as in `sextant serve`. ``wait`` is from the moment a frame was due to be sent until its state is known,
 ``handler`` the time in the parser and the state alone; both on the wall clock, so other work on the machine counts.
-Scans run one after another in a second thread over another market of 500 instruments.
+Scans run one after another in a second thread over another market of 1,000 instruments.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import uvloop
 from harness import tell
 from market.bench_w1 import generated
 from scans.bench_w3 import made_view
+from sextant.cli.looping import SWITCH_S
 from sextant.kit.clock import Deadline, SystemClock
 from sextant.kit.websocket import connect
 from sextant.market.state import MarketState
@@ -151,6 +152,7 @@ def measured(*, busy: bool) -> dict[str, float]:
 
 
 def main() -> None:
+    sys.setswitchinterval(SWITCH_S)  # as the server does
     tell("market.handler", {"frames_per_s": float(PER_S), **measured(busy=False), **measured(busy=True)})
 
 
