@@ -96,7 +96,7 @@ class Lines:
 
     async def ask(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body."""
-        line = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        line = self._kept() or await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = line
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
@@ -107,6 +107,15 @@ class Lines:
         body = await reader.readexactly(length) if length and status != 304 else b""
         self._idle.append(line)
         return status, headers, body
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A connection that the server has not closed for being idle; None where there is none."""
+        while self._idle:
+            line = self._idle.pop()
+            if not line[0].at_eof():
+                return line
+            line[1].close()
+        return None
 
 
 @get("/", sync_to_thread=False)
