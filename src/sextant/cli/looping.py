@@ -10,6 +10,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
+from sextant.kit.clock import SystemClock
+from sextant.kit.survivors import Survivors
 from sextant.scans.crew import COMPUTING
 
 T = TypeVar("T")
@@ -21,12 +23,22 @@ and with eight such threads the loop turned a ninth as often. It costs some hund
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """The result of the work, in an event loop of its own, which threads that compute let have its turn soon."""
+    """The result of the work, in an event loop of its own.
+
+    Notes
+    -----
+    Threads that compute let it have its turn soon, and no full collection of garbage stops it for long.
+    """
     sys.setswitchinterval(SWITCH_S)
-    if sys.platform == "win32":
-        return asyncio.run(work)
-    with asyncio.Runner(loop_factory=importlib.import_module(QUICK).new_event_loop) as runner:
-        return runner.run(work)
+    survivors = Survivors(SystemClock())
+    survivors.watch()
+    try:
+        if sys.platform == "win32":
+            return asyncio.run(work)
+        with asyncio.Runner(loop_factory=importlib.import_module(QUICK).new_event_loop) as runner:
+            return runner.run(work)
+    finally:
+        survivors.leave()
 
 
 def leave() -> None:
