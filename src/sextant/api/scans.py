@@ -37,10 +37,10 @@ from sextant.errors import InputError, NotFound, SextantError
 from sextant.kit.clock import Clock
 from sextant.kit.ids import is_id
 from sextant.kit.sse import StreamEnd, frame, stream
-from sextant.model.opportunity import Disposition
 from sextant.model.times import iso_ms
+from sextant.scans.coverage_pages import CoveragePage, Wanted
 from sextant.scans.lifecycle import Scans
-from sextant.scans.records import Coverage, ScanEvent, ScanResults, ScanStatus
+from sextant.scans.records import ScanEvent, ScanResults, ScanStatus
 from sextant.scans.store import HistoryFilter
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
@@ -116,11 +116,9 @@ class ScanRoutes:
         scan_id, query = scan_id_of(call), call.query
         bound = (call.user_id, scan_id, query.strategy_id, query.instrument, query.disposition)
         start = 0 if query.cursor is None else int(self._cursors.read(query.cursor, *bound)[0])
-        found = await self._scans.coverage(call.user_id, scan_id)
+        wanted = Wanted(strategy_id=query.strategy_id, instrument=query.instrument, kind=query.disposition)
+        found = await self._scans.coverage_page(call.user_id, scan_id, wanted, start, query.limit)
         _check_strategy(found, query.strategy_id)
-        chosen = [pair for pair in found.candidates if _wanted(pair, query)]
-        page = chosen[start : start + query.limit]
-        further = start + query.limit < len(chosen)
         status = found.status
         return CoverageAnswer(
             scan_id=scan_id,
@@ -131,8 +129,8 @@ class ScanRoutes:
                 for report in found.strategies
                 if query.strategy_id in (None, report.strategy_id)
             ],
-            candidates=[candidate(strategy_id, item) for strategy_id, item in page],
-            next_cursor=self._cursors.make((start + query.limit,), *bound) if further else None,
+            candidates=[candidate(strategy_id, item) for strategy_id, item in found.candidates],
+            next_cursor=self._cursors.make((start + query.limit,), *bound) if found.further else None,
             feed=status.feed,
             simulated=status.simulated,
             **stamps(status, self._clock.now_ns()),
@@ -269,17 +267,7 @@ def _scan_row(status: ScanStatus) -> ScanRow:
     )
 
 
-def _wanted(pair: tuple[str, Disposition], query: CoverageQuery) -> bool:
-    strategy_id, item = pair
-    if query.strategy_id not in (None, strategy_id) or query.disposition not in (None, item.kind):
-        return False
-    if query.instrument is None:
-        return True
-    wanted = query.instrument.upper()
-    return wanted == item.unit.upper() or wanted in {str(one).upper() for one in item.instruments}
-
-
-def _check_strategy(found: Coverage, strategy_id: str | None) -> None:
+def _check_strategy(found: CoveragePage, strategy_id: str | None) -> None:
     if strategy_id is not None and strategy_id not in {report.strategy_id for report in found.strategies}:
         raise InputError("The scan has no strategy of that id.", reason="not_a_choice", field="strategy_id")
 

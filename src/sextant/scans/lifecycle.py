@@ -16,6 +16,7 @@ from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.view import Feed
 from sextant.scans.budget import Planned, plan, planned_steps
+from sextant.scans.coverage_pages import CoveragePage, Wanted, page_of
 from sextant.scans.diff import ScanDiff, Side, diff
 from sextant.scans.ledger import Ledger
 from sextant.scans.records import (
@@ -225,6 +226,22 @@ class Scans:
             strategies=tuple(report for report, _ in rows),
             candidates=tuple((report.strategy_id, item) for report, items in rows for item in items),
         )
+
+    async def coverage_page(
+        self, user_id: str, scan_id: str, wanted: Wanted, start: int, limit: int
+    ) -> CoveragePage:
+        """The wanted candidates from ``start`` on, at most ``limit``, with the reports of all strategies.
+
+        Raises
+        ------
+        NotFound
+            If there is no such scan of this user.
+        """
+        status = await self.status(user_id, scan_id)
+        rows = await self._details.packed_coverage(status.scan_id)
+        candidates, further = await page_of(rows, wanted, start, limit)
+        strategies = tuple(report for report, _ in rows)
+        return CoveragePage(status=status, strategies=strategies, candidates=candidates, further=further)
 
     async def diff(self, user_id: str, first: str, second: str) -> ScanDiff:
         """What changed from one ended scan of a user to another, and why.

@@ -20,6 +20,7 @@ from sextant.kit.db import DatabaseNow
 from sextant.kit.hot_reads import HotQuery, HotReads, column
 from sextant.kit.queue import WorkQueue
 from sextant.model.opportunity import Disposition, Opportunity
+from sextant.scans.coverage_pages import Stored
 from sextant.scans.records import (
     LEASE_NS,
     Found,
@@ -431,6 +432,13 @@ class ScanDetails:
 
     async def coverage(self, scan_id: str) -> list[tuple[StrategyReport, tuple[Disposition, ...]]]:
         """Each strategy with the dispositions of its candidates; empty while it has not ended."""
+        return [
+            (report, unpack(blob, tuple[Disposition, ...]) if blob else ())
+            for report, blob in await self.packed_coverage(scan_id)
+        ]
+
+    async def packed_coverage(self, scan_id: str) -> list[Stored]:
+        """Each strategy with the dispositions of its candidates as they are stored."""
         query = (
             sa.select(STRATEGIES.c.report, STRATEGIES.c.coverage)
             .where(STRATEGIES.c.scan_id == scan_id)
@@ -438,13 +446,7 @@ class ScanDetails:
         )
         async with self._db.connect() as connection:
             rows = (await connection.execute(query)).all()
-        return [
-            (
-                unpack(row.report, StrategyReport),
-                unpack(row.coverage, tuple[Disposition, ...]) if row.coverage else (),
-            )
-            for row in rows
-        ]
+        return [(unpack(row.report, StrategyReport), row.coverage) for row in rows]
 
     async def found(self, scan_id: str) -> tuple[Found, ...]:
         """Opportunities of a scan: ranked first, then in the order they were found."""
