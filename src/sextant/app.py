@@ -55,7 +55,7 @@ from sextant.scans.replaying import Replayer
 from sextant.scans.roster import SIGN_S, Listing, Roster, Signature
 from sextant.scans.scoring import Scoring
 from sextant.scans.signals import CHANNEL
-from sextant.scans.source import MarketSource
+from sextant.scans.source import KEEP_ROWS, MarketSource
 from sextant.scans.store import ScanRows
 from sextant.scans.strategy_runs import StrategyRuns
 from sextant.scans.stream_ages import StreamAges
@@ -236,7 +236,7 @@ async def assemble(
             await base.prepare()
         runner = run_scans(base, Origin(feed, simulated, code_version))
         rooms = _rooms(base, runner.worker, lambda: runner.origin, runner.source.probe)
-        scoring, ages = Scoring(runner.source.read, clock), StreamAges(runner.source, clock)
+        scoring, ages = Scoring(runner.source.whole, clock), StreamAges(runner.source, clock)
         add_stream_gauges(base.metrics, lambda: ages.sums()[1])
         rooms = replace(rooms, scoring=scoring, streams=ages, board=runner.worker.keeper.board)
         yield Server(base, rooms, runner, (scoring.serve,))
@@ -260,7 +260,8 @@ async def assemble_api(config: Config, clock: Clock, code_version: str) -> Async
 
 def run_scans(base: Base, origin: Origin) -> Runner:
     """What a process needs to run scans; its market is empty until a feed teaches its source."""
-    source = MarketSource(MarketState(origin.feed, simulated=origin.simulated), base.clock, CostAssumptions())
+    state = MarketState(origin.feed, simulated=origin.simulated, keep_rows=KEEP_ROWS)
+    source = MarketSource(state, base.clock, CostAssumptions())
     worker = ScanWorker(
         base.ledger, base.clock, strategies(), source.read, _archive(base.db, base.conditions)
     )

@@ -159,7 +159,7 @@ async def test_cursor_of_another_list_is_refused(api: Api) -> None:
 
 async def test_server_without_a_market_or_scores_says_so(api: Api) -> None:
     clock = ManualClock(START_NS)
-    for scoring in (None, Scoring(scored_market, clock)):
+    for scoring in (None, Scoring(lambda: scored_market().view, clock)):
         routes = ConfluenceRoutes(scoring, Cursors(KEY), clock)
         with pytest.raises(Stale):
             routes._newest()

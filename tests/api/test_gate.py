@@ -277,3 +277,12 @@ async def test_a_suspended_person_is_401_and_told_why_only_at_login(api: Api) ->
     assert (await api.client.get(ME, headers=bearer)).status_code == 401
     login = await api.client.post(LOGIN, json={"email": "ada@example.org", "password": PASSWORD})
     assert (login.status_code, login.json()["reason"]) == (403, "suspended")
+
+
+async def test_a_colon_may_be_escaped(api: Api) -> None:
+    """Most clients escape it in what they put into a path; ids of instruments are full of them."""
+    _, bearer = await api.session()
+    plain = await api.client.get("/api/v1/confluence/bybit:BTC-USDT:perpetual", headers=bearer)
+    escaped = await api.client.get("/api/v1/confluence/bybit%3ABTC-USDT%3aperpetual", headers=bearer)
+    assert plain.status_code == escaped.status_code
+    assert plain.json()["detail"] == escaped.json()["detail"] != "There is no such path."

@@ -105,3 +105,32 @@ def test_a_stream_that_stopped_is_told_once_and_again_when_it_is_back() -> None:
     assert ("opened", "bars") in told
     assert ("closed", "bars") in told
     assert len(told) == len(set(told))
+
+
+def test_conditions_move_with_their_instruments_and_others_begin_anew() -> None:
+    book = ConditionBook()
+    for at in range(2):
+        book.update([reading(0.5, 0.9, 0.4)], at)
+    book.move(np.array([2, -1, 0]))
+    [moved] = book.held().of(0)
+    assert (moved.have, moved.count, moved.since_ns) == (0.4, 2, 0)
+    assert book.held().of(1) == ()
+    assert [one.have for one in book.held().of(2)] == [0.5]
+    assert words(book.update([reading(0.4, 0.5, 0.5)], 2)) == []
+    assert words(book.update([reading(0.4, 0.5, 0.5)], 3)) == [("opened", 1)]
+
+
+def test_a_repaired_bar_ends_no_condition() -> None:
+    """Every row is computed anew then; what was wrong with the data is not forgotten."""
+    scorer, view = Scorer(), walked(300, 3)
+    for at in range(2):
+        scorer.update(replace(view, as_of_ns=view.as_of_ns + at * 10 * SECOND_NS))
+    before = scorer.update(replace(view, as_of_ns=view.as_of_ns + 20 * SECOND_NS)).conditions.of(1)
+    repaired = walked(300, 3, seed=6)
+    after = scorer.update(replace(repaired, as_of_ns=view.as_of_ns + 30 * SECOND_NS))
+    assert after.turns == ()
+    assert [(one.kind, one.since_ns) for one in after.conditions.of(1)] == [
+        (one.kind, one.since_ns) for one in before
+    ]
+    fewer = replace(view, as_of_ns=view.as_of_ns + 40 * SECOND_NS)
+    assert Scorer().update(fewer).conditions.of(1) == ()

@@ -7,7 +7,7 @@ import pytest
 
 from sextant.confluence.inputs import apart_bps, blocks, closes, grid
 from sextant.model.times import MINUTE_NS, SECOND_NS
-from sextant.model.view import Quotes, Series, View, no_quotes
+from sextant.model.view import MINUTE_FIELDS, MinuteFrame, Quotes, Series, View, no_quotes
 from support import minutes
 from support.views import spec
 
@@ -91,3 +91,21 @@ def test_too_few_or_too_old_quotes_are_not_checked() -> None:
     assert np.isnan(two).all()
     assert np.isnan(late).all()
     assert np.isnan(apart_bps(replace(minutes.walked(3, 2), quotes=no_quotes(2)))).all()
+
+
+def told(view: View, value: float) -> View:
+    """The view with minutes beside its bars whose fields all have one value."""
+    frame = view.bars["1m"]
+    part = np.full((len(MINUTE_FIELDS), frame.rows, view.size), value, dtype=np.float32)
+    return replace(view, minutes=MinuteFrame(frame.open_ns, (part,), bytes(16 * frame.rows)))
+
+
+def test_no_further_rows_have_the_same_columns_as_many() -> None:
+    """Which columns there are says whether a run can go on: none must vanish while no minute closes."""
+    view = told(minutes.walked(6, 2), 3.0)
+    whole = blocks(view)["1m"].columns
+    none = blocks(view, after_ns={"1m": int(view.bars["1m"].open_ns[-1])})["1m"].columns
+    assert whole.keys() == none.keys()
+    assert {len(x) for name, x in none.items()} == {0}
+    two = blocks(view, after_ns={"1m": int(view.bars["1m"].open_ns[-3])})["1m"].columns
+    assert two["book_samples"].tolist() == [[3.0, 3.0]] * 2

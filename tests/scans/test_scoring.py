@@ -12,8 +12,7 @@ from sextant.market.state import MarketState
 from sextant.model.bar import BarBlock
 from sextant.model.events import Unfollowed
 from sextant.model.times import MINUTE_NS, SECOND_NS
-from sextant.model.view import View
-from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.model.view import View, bar_frame
 from sextant.scans.scoring import KEEP, LOOK_S, Scoring, column_named
 from sextant.scans.source import MarketSource
 from sextant.strategies.prices import CostAssumptions
@@ -40,10 +39,10 @@ class Market:
         self.view = minutes.upto(self.whole, self.rows)
         return self.view.as_of_ns
 
-    def read(self) -> MarketPart:
+    def read(self) -> View:
         if not self.view.size:
             raise Stale("No instrument is known yet.", reason="feed_stale")
-        return MarketPart(self.view, CostAssumptions(), EvidenceShelf())
+        return self.view
 
 
 def scoring(market: Market) -> tuple[Scoring, ManualClock]:
@@ -77,7 +76,7 @@ async def test_no_view_is_taken_while_nothing_can_be_due() -> None:
     market = Market()
     taken: list[int] = []
 
-    def read() -> MarketPart:
+    def read() -> View:
         taken.append(1)
         return market.read()
 
@@ -121,6 +120,28 @@ async def test_market_that_is_not_there_yet_is_waited_for() -> None:
     assert not await one.look()
     with pytest.raises(Stale, match="No minute"):
         one.newest()
+
+
+async def test_a_minute_waits_two_seconds_for_the_bars_that_are_not_there_yet() -> None:
+    """Scored too early, it would be scored again with every row before it."""
+    market = Market()
+    one, clock = scoring(market)
+    await one.look()
+    market.move(1)
+    frame = market.view.bars["1m"]
+    columns = {name: getattr(frame, name).copy() for name in minutes.FIELDS}
+    for column in columns.values():
+        column[-1, 1] = np.nan
+    late = replace(market.view, bars={**market.view.bars, "1m": bar_frame("1m", frame.open_ns, columns)})
+    whole, market.view = market.view, late
+    clock.set_now_ns(late.as_of_ns)
+    assert not await one.look()
+    market.view = replace(late, as_of_ns=late.as_of_ns + SECOND_NS)
+    clock.set_now_ns(market.view.as_of_ns)
+    assert await one.look()
+    market.view = whole
+    other, _ = scoring(market)
+    assert await other.look()
 
 
 class Pacing(ManualClock):
@@ -174,7 +195,7 @@ async def test_scores_go_on_when_one_instrument_leaves_and_another_comes() -> No
     source = MarketSource(MarketState("demo", simulated=True), clock, CostAssumptions())
     source.learn([listed(base) for base in ("BTC", "ETH", "SOL")])
     source.learn([walk_of(base, 80) for base in ("BTC", "ETH", "SOL")])
-    one = Scoring(source.read, clock)
+    one = Scoring(source.whole, clock)
     assert await one.look()
     alone = one.newest().evaluation
     now_ns = clock.now_ns()

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from sextant.errors import Stale
 from sextant.kit.clock import ManualClock
 from sextant.market.state import MarketState
-from sextant.scans.source import QUIET_S, SHARED_FOR_S, MarketSource
+from sextant.model.times import MINUTE_NS
+from sextant.scans.source import KEEP_ROWS, QUIET_S, SCANNED_MINUTES, SHARED_FOR_S, MarketSource, scanned
 from sextant.strategies.prices import CostAssumptions
-from support.market import bar_update, delta, listed, snapshot
+from support import minutes
+from support.market import bar_update, block, delta, listed, snapshot
 
 
 def _source() -> tuple[MarketSource, ManualClock]:
@@ -48,3 +51,30 @@ async def test_health_says_when_nothing_arrives() -> None:
     reading = await source.probe()
     assert reading.state == "degraded"
     assert reading.detail == "No event for 31 s; 30 s are allowed."
+
+
+def test_scores_see_all_minutes_and_scans_the_newest_day() -> None:
+    clock = ManualClock(now_ns=3_000 * MINUTE_NS)
+    prices = np.arange(1.0, 3_001.0)[:, None]
+    state = MarketState("live", simulated=False, keep_rows=KEEP_ROWS)
+    source = MarketSource(state, clock, CostAssumptions())
+    source.learn(
+        [
+            listed(),
+            block(
+                "1m", ["BTC"], range(3_000), dict.fromkeys(("open", "high", "low", "close", "volume"), prices)
+            ),
+        ]
+    )
+    whole, part = source.whole().bars["1m"], source.read().view.bars["1m"]
+    assert (whole.rows, part.rows) == (KEEP_ROWS["1m"], SCANNED_MINUTES)
+    assert part.close[0, 0] == 1_561.0
+    assert part.open_ns[-1] == whole.open_ns[-1]
+    assert part.row_digests == whole.row_digests[-16 * SCANNED_MINUTES :]
+    assert np.shares_memory(part.close, whole.close)
+    assert source.read().view.as_of_ns == source.whole().as_of_ns
+
+
+def test_a_view_of_a_day_is_seen_as_it_is() -> None:
+    view = minutes.walked(30, 1)
+    assert scanned(view) is view

@@ -187,7 +187,7 @@ async def api_on(
     ledger = open_ledger(db)
     rows, details = ledger.rows, ledger.details
     worker = ScanWorker(ledger, vault.clock, strategies(), shown)
-    scoring = Scoring(scored_market, vault.clock)
+    scoring = Scoring(lambda: scored_market().view, vault.clock)
     scoring._kept.append(scored())
     health = Health(vault.clock, {"database": database_probe(db), "shared_store": in_process})
     health.stage = "serving"

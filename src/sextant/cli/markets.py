@@ -32,10 +32,10 @@ LIVE: Final = "bybit"
 OPTIONS_VENUE: Final = "deribit"
 SIMULATED_MOST: Final = 300  # instruments of one simulated venue
 DEMO_HISTORY: Final = Plan(
-    bars={"4h": 1000, "1h": 1000, "1m": 1500, "5m": 1000, "30m": 1000, "1d": 1000},
+    bars={"4h": 1000, "1h": 1000, "1m": 3000, "5m": 1000, "30m": 1000, "1d": 1000},
     funding=200,
     open_interest=300,
-    account_ratio=0,
+    account_ratio=300,
 )
 
 _LOG: Final = log.get("app")

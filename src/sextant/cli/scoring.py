@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -14,10 +14,7 @@ from rich.table import Table
 
 from sextant.cli.render import UNKNOWN, number
 from sextant.errors import InputError, Unauthenticated
-from sextant.model.times import Interval, parse_time_ns
-
-KEEP_ROWS: Final[dict[Interval, int]] = {"1m": 3_000}
-"""Two days of minutes: the references of a day, and a day before them."""
+from sextant.model.times import parse_time_ns
 
 
 def tell_replay(path: Path, as_of: str | None, instrument: str, *, as_json: bool) -> None:
@@ -39,6 +36,7 @@ def replay_body(path: Path, as_of: str | None, instrument: str) -> tuple[bytes, 
     from sextant.market.ingest import ingest
     from sextant.market.state import MarketState
     from sextant.scans.scoring import column_named
+    from sextant.scans.source import KEEP_ROWS
     from sextant.venues.packs import bar_pack_events
 
     until_ns = None if as_of is None else parse_time_ns(as_of)
@@ -64,7 +62,9 @@ async def tell_server(server: str, instrument: str, *, as_json: bool) -> None:
             "SEXTANT_TOKEN is not set; log in with POST /api/v1/auth/login and export its access_token."
         )
     async with Client(server, token) as client:
-        answer = await client.get(f"/api/v1/confluence/{quote(instrument, safe='')}")
+        # A slash would be a further part of the path; BTC/USDT is BTC-USDT.
+        name = quote(instrument.strip().replace("/", "-"), safe=":")
+        answer = await client.get(f"/api/v1/confluence/{name}")
     _tell(msgspec.json.encode(answer), (), as_json=as_json)
 
 

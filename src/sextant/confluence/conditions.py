@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -129,6 +129,16 @@ class Track:
         self.since_ns: Integers = np.zeros(size, dtype=np.int64)
         self.last_ns: Integers = np.zeros(size, dtype=np.int64)
 
+    def move(self, before: Integers) -> None:
+        """Become the track of other columns; ``before`` is where each was, -1 for one that was nowhere, (S,)."""
+        known = before >= 0
+        at = np.where(known, before, 0)
+        for name in ("count", "clear", "since_ns", "last_ns"):
+            setattr(self, name, np.where(known, getattr(self, name)[at], 0))
+        self.is_open = self.is_open[at] & known
+        have = np.where(known, self.gauge.have[at], np.nan)
+        self.gauge = replace(self.gauge, have=have, opens=self.gauge.opens[at], closes=self.gauge.closes[at])
+
     def take(self, gauge: Gauge, now_ns: int) -> list[Turn]:
         """What a reading changed."""
         self.gauge = gauge
@@ -183,6 +193,11 @@ class ConditionBook:
                 track = self._tracks[key] = Track(gauge)
             turns += track.take(gauge, now_ns)
         return tuple(turns)
+
+    def move(self, before: Integers) -> None:
+        """Go on with other columns; ``before`` is where each was, -1 for one that was nowhere, (S,)."""
+        for track in self._tracks.values():
+            track.move(before)
 
     def held(self) -> OpenConditions:
         """The conditions as they are now; later readings do not change what was handed out."""

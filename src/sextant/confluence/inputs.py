@@ -152,11 +152,16 @@ def _eligible(specs: tuple[InstrumentSpec, ...]) -> Floats:
 
 
 def _beside(view: View, open_ns: Integers) -> dict[str, Floats]:
-    """What the minutes say beside some 1m rows, (R, S); nothing where the view holds no minutes."""
+    """What the minutes say beside some 1m rows, (R, S); nothing where the view holds no minutes.
+
+    Notes
+    -----
+    No rows have the same columns as many: which columns there are says whether a run can go on.
+    """
     frame = view.minutes
-    if frame is None or not frame.rows or not len(open_ns):
+    if frame is None or not frame.rows:
         return {}
-    first = int((open_ns[0] - frame.open_ns[0]) // MINUTE_NS)
+    first = int((open_ns[0] - frame.open_ns[0]) // MINUTE_NS) if len(open_ns) else frame.rows
     skip, start = max(0, -first), max(0, first)
     found = {}
     for name in _MINUTES:

@@ -132,6 +132,9 @@ class Scorer:
     def __init__(self, lines: decision.Lines = decision.SYMMETRIC) -> None:
         self._lines = lines
         self._run: _Run | None = None
+        # What is wrong with the data outlives a run: a repaired bar makes all rows new, but ends no condition.
+        self._conditions = ConditionBook()
+        self._columns: tuple[InstrumentSpec, ...] = ()
 
     def update(self, view: View, extra: Extra = NOTHING_MORE) -> Evaluation:
         """What is said as of a view.
@@ -152,7 +155,16 @@ class Scorer:
         self._run = None
         run.advance(view, found)
         self._run = run
-        return run.evaluation(view)
+        if view.instruments != self._columns:
+            self._conditions.move(_moved(self._columns, view.instruments))
+            self._columns = view.instruments
+        return run.evaluation(view, self._conditions)
+
+
+def _moved(before: tuple[InstrumentSpec, ...], after: tuple[InstrumentSpec, ...]) -> Integers:
+    """Where each of some instruments was, int64; -1 for one that was not there."""
+    columns = {spec.instrument: column for column, spec in enumerate(before)}
+    return np.array([columns.get(spec.instrument, -1) for spec in after], dtype=np.int64)
 
 
 def evaluate(view: View, extra: Extra = NOTHING_MORE) -> Evaluation:
@@ -178,7 +190,6 @@ class _Run:
         self._labels = regime.label_state(view.size)
         self._seen: dict[Frame, tuple[Integers, bytes]] = {}
         self._rows: Rows | None = None
-        self._conditions = ConditionBook()
 
     @property
     def done_ns(self) -> dict[Frame, int]:
@@ -216,8 +227,8 @@ class _Run:
         )
         self._rows = rows.last()
 
-    def evaluation(self, view: View) -> Evaluation:
-        """What is said as of the view."""
+    def evaluation(self, view: View, conditions: ConditionBook) -> Evaluation:
+        """What is said as of the view; ``conditions`` take their readings."""
         assert self._rows is not None  # noqa: S101  # a view without minutes was refused
         history = self._ledger.history()
         late_s = (view.as_of_ns - int(history.close_ns[-1])) / SECOND_NS
@@ -228,7 +239,7 @@ class _Run:
             self._at(view, machine, minute * 60.0, apart)
         standing = self._at(view, machine.copy(), late_s, apart)
         values = self._tape.values()
-        turns = self._conditions.update(gauges(self._facts(standing, values["1m"])), view.as_of_ns)
+        turns = conditions.update(gauges(self._facts(standing, values["1m"])), view.as_of_ns)
         return Evaluation(
             as_of_ns=view.as_of_ns,
             instruments=self._specs,
@@ -239,7 +250,7 @@ class _Run:
             given=self._tape.given,
             lines=self._lines,
             minutes=view.bars["1m"],
-            conditions=self._conditions.held(),
+            conditions=conditions.held(),
             turns=turns,
         )
 

@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from sextant.confluence.changes import changes, is_repeat
 from sextant.confluence.detectors import Fact, FactBook, readings
 from sextant.confluence.market_wide import Held
-from sextant.confluence.scorer import Evaluation, Scorer
+from sextant.confluence.scorer import GRACE_S, Evaluation, Scorer
 from sextant.errors import Expired, InputError, NotFound, Stale
 from sextant.kit.clock import Clock
 from sextant.kit.health import Reading
 from sextant.model.instrument import Instrument, matches
-from sextant.model.times import MINUTE_NS, iso_ms
-from sextant.model.view import Feed, View
+from sextant.model.times import MINUTE_NS, SECOND_NS, iso_ms
+from sextant.model.view import BarFrame, Feed, View
 from sextant.scans.entries import Entry, entry_of, recent_whales
 from sextant.scans.overview import Overview, overview
-from sextant.scans.run import MarketPart
 
 LOOK_S: Final = 1.0
 """How often the market is looked at; a closed minute is scored within two seconds."""
@@ -54,7 +55,7 @@ class Scoring:
         Paces the loop and gives ages.
     """
 
-    def __init__(self, read: Callable[[], MarketPart], clock: Clock) -> None:
+    def __init__(self, read: Callable[[], View], clock: Clock) -> None:
         self._read = read
         self._clock = clock
         self._scorer = Scorer()
@@ -77,7 +78,7 @@ class Scoring:
         if self._kept and not self._may_be_due(self._clock.now_ns()):
             return False
         try:
-            view = self._read().view
+            view = self._read()
         except Stale as error:
             self._lacking = error.message
             return False
@@ -85,7 +86,7 @@ class Scoring:
         if minutes is None or not minutes.rows:
             self._lacking = "No minute of any instrument has closed yet."
             return False
-        if self._kept and not self._is_due(view.as_of_ns, int(minutes.open_ns[-1]) + MINUTE_NS):
+        if self._kept and not self._is_due(view.as_of_ns, minutes):
             return False
         found = await asyncio.to_thread(self._scorer.update, view)
         await asyncio.to_thread(self._detect, view, found)
@@ -174,14 +175,25 @@ class Scoring:
         closes_ns = int(newest.history.close_ns[-1]) + MINUTE_NS
         return now_ns >= min(closes_ns, newest.as_of_ns + int(AGAIN_S * 1e9))
 
-    def _is_due(self, as_of_ns: int, close_ns: int) -> bool:
+    def _is_due(self, as_of_ns: int, minutes: BarFrame) -> bool:
         newest = self._kept[-1].evaluation
-        further = close_ns > int(newest.history.close_ns[-1])
-        return further or as_of_ns - newest.as_of_ns >= AGAIN_S * 1e9
+        close_ns = int(minutes.open_ns[-1]) + MINUTE_NS
+        if close_ns > int(newest.history.close_ns[-1]):
+            # Scored too early, the minute would be scored again with all rows before it once the others have come.
+            return as_of_ns - close_ns >= GRACE_S * SECOND_NS or not _awaited(minutes)
+        return as_of_ns - newest.as_of_ns >= AGAIN_S * 1e9
+
+
+def _awaited(minutes: BarFrame) -> bool:
+    """Whether an instrument that had the minute before has not the newest one yet."""
+    if minutes.rows < 2:
+        return False
+    newest, before = minutes.close[-1], minutes.close[-2]
+    return bool(np.any(np.isnan(newest) & ~np.isnan(before)))
 
 
 def column_named(text: str, instruments: Sequence[Instrument]) -> int:
-    """The position of the one instrument that an id, ``BTC`` or ``BTC-USDT`` names.
+    """The position of the one instrument that an id, ``BTC``, ``BTC-USDT`` or ``BTCUSDT`` names.
 
     Raises
     ------
@@ -192,12 +204,20 @@ def column_named(text: str, instruments: Sequence[Instrument]) -> int:
     """
     found = [at for at, one in enumerate(instruments) if matches(text, one)]
     if not found:
-        raise NotFound(f"There is no instrument '{text}'.")
+        joined = text.strip().upper()
+        found = [at for at, one in enumerate(instruments) if joined == one.base + one.quote]
+    if not found:
+        raise NotFound(f"There is no instrument '{text}'; ids are spelled as {_spelled(instruments)}.")
     if len(found) > 1:
         names = ", ".join(str(instruments[at]) for at in found[:SHOWN])
+        further = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise InputError(
-            f"'{text}' names {len(found)} instruments: {names}. Say which.",
+            f"'{text}' names {len(found)} instruments: {names}{further}. Say which.",
             reason="not_a_choice",
             field="instrument",
         )
     return found[0]
+
+
+def _spelled(instruments: Sequence[Instrument]) -> str:
+    return str(instruments[0]) if instruments else "bybit:BTC-USDT:perpetual"

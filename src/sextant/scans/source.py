@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from sextant.errors import Stale
@@ -11,13 +12,20 @@ from sextant.kit.clock import Clock
 from sextant.kit.health import Reading
 from sextant.market.ingest import learn
 from sextant.market.state import MarketState
+from sextant.model.bar import BAR_FIELDS
 from sextant.model.events import Event
 from sextant.model.instrument import Instrument
+from sextant.model.times import Interval
+from sextant.model.view import BarFrame, View
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.prices import CostAssumptions
 
 T = TypeVar("T")
 
+KEEP_ROWS: Final[Mapping[Interval, int]] = {"1m": 3_000}
+"""Minutes kept for scores: a day of them, the hourly references of a day before it, and one whole UTC day."""
+SCANNED_MINUTES: Final = 1_440
+"""Minutes that scans see of those."""
 QUIET_S: Final = 30.0  # faults.md N2: a connection without a word for this long is dead
 SHARED_FOR_S: Final = 1.0  # callers within this time share one view and all that was computed from it
 
@@ -42,6 +50,7 @@ class MarketSource:
         self._shelf = EvidenceShelf()
         self._lock = threading.Lock()
         self._part: MarketPart | None = None
+        self._whole: View | None = None
         self._taken_ns = 0
         self._heard_ns: int | None = None
 
@@ -83,14 +92,48 @@ class MarketSource:
             If no instrument is known yet.
         """
         with self._lock:
-            now_ns = self._clock.monotonic_ns()
-            if self._part is None or now_ns - self._taken_ns > SHARED_FOR_S * 1e9:
-                view = self._state.view(self._clock.now_ns())
-                if not view.size:
-                    raise Stale(
-                        "No instrument is known yet; the feed is starting or unreachable.",
-                        reason="feed_stale",
-                    )
-                self._part = MarketPart(view, self._assumptions, self._shelf)
-                self._taken_ns = now_ns
-            return self._part
+            return self._newest()[0]
+
+    def whole(self) -> View:
+        """The same moment as :meth:`read` with all minutes that are kept, for scores.
+
+        Raises
+        ------
+        Stale
+            If no instrument is known yet.
+        """
+        with self._lock:
+            return self._newest()[1]
+
+    def _newest(self) -> tuple[MarketPart, View]:
+        now_ns = self._clock.monotonic_ns()
+        if self._part is None or self._whole is None or now_ns - self._taken_ns > SHARED_FOR_S * 1e9:
+            view = self._state.view(self._clock.now_ns())
+            if not view.size:
+                raise Stale(
+                    "No instrument is known yet; the feed is starting or unreachable.",
+                    reason="feed_stale",
+                )
+            self._part = MarketPart(scanned(view), self._assumptions, self._shelf)
+            self._whole = view
+            self._taken_ns = now_ns
+        return self._part, self._whole
+
+
+def scanned(view: View) -> View:
+    """What scans see of a view: of its minutes the newest 1,440; nothing is copied."""
+    minutes = view.bars.get("1m")
+    if minutes is None or minutes.rows <= SCANNED_MINUTES:
+        return view
+    return replace(view, bars={**view.bars, "1m": newest_rows(minutes, SCANNED_MINUTES)})
+
+
+def newest_rows(frame: BarFrame, rows: int) -> BarFrame:
+    """The newest rows of a frame that has more, sharing its memory."""
+    width = len(frame.row_digests) // frame.rows
+    return BarFrame(
+        interval=frame.interval,
+        open_ns=frame.open_ns[-rows:],
+        row_digests=frame.row_digests[-rows * width :],
+        **{name: getattr(frame, name)[-rows:] for name in BAR_FIELDS},
+    )
