@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -60,6 +61,7 @@ async def another(venue: Simulation, clock: ManualClock, folder: Path) -> AsyncI
     moved = at(VENUE, venue.base_url, venue.base_url.replace("http", "ws", 1))
     feed = Feed(moved, clock, lambda _: [], Wanted(most=4, history=None))
     feed.within(broker_of(VENUE, clock, folder))
+    feed.draw(random.Random(8).random)  # noqa: S311  # a repeatable run, no secret
     running = asyncio.ensure_future(feed.run())
     try:
         yield feed

@@ -91,7 +91,7 @@ def script(seed: int, minutes: float) -> list[Mapping[str, Any]]:
 async def test_no_fault_leaves_a_false_book_or_breaks_a_ban(seed: int, tmp_path: Path) -> None:
     lines = script(seed, MINUTES)
     compared, silent_s = 0, 0.0
-    async with plane(lines, tmp_path) as p:
+    async with plane(lines, tmp_path, seed=seed) as p:
         await p.until(lambda: p.valid(BTC) and p.valid(ETH), 60)
         for _ in range(int(MINUTES * 60 / STEP_S)):
             await p.step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,12 +35,13 @@ class Simulated(Protocol):
 
 @dataclass
 class Listening:
-    """What a test looks at and drives."""
+    """What a test looks at and drives; the feed's jitter follows from ``seed``."""
 
     clock: ManualClock
     there: Simulated
     state: MarketState
     feed: Feed = field(init=False)
+    seed: int = field(default=7, kw_only=True)
     events: list[Event] = field(default_factory=list)
     filled: list[object] = field(default_factory=list)
 
@@ -93,6 +95,7 @@ async def fed(
     heard.feed = Feed(
         at(venue, address, address.replace("http", "ws", 1)), heard.clock, heard.learn, wanted, watcher
     )
+    heard.feed.draw(random.Random(heard.seed).random)  # noqa: S311  # a repeatable run, no secret
     if folder is not None:
         heard.feed.within(broker_of(venue, heard.clock, folder))
     running = asyncio.ensure_future(heard.feed.run())

@@ -119,11 +119,12 @@ async def plane(
     *,
     instruments: int = 4,
     wanted: Wanted | None = None,
+    seed: int = 7,
 ) -> AsyncIterator[Plane]:
-    """A running plane of a few instruments, no history; with a folder through a broker whose bans lie there."""
+    """A running plane of a few instruments, no history; with a folder through a broker whose bans lie there; ``seed`` is of its jitter."""
     clock = ManualClock(START_NS)
     async with start(clock, seed=7, instruments=instruments, faults=faults) as venue:
-        made = Plane(clock, venue, MarketState("demo", simulated=True), venue=venue)
+        made = Plane(clock, venue, MarketState("demo", simulated=True), venue=venue, seed=seed)
         watcher = Watcher(called=lambda operation, end, _: made.calls.append((operation, end)))
         # Spot shares its topics' names with perpetuals, and a script names topics.
         only = Wanted(most=instruments, history=None, kinds=frozenset({"perpetual"}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,6 +26,7 @@ from sextant.venues.library.kraken import VENUE as KRAKEN
 from support.loopback import advance_until
 
 START_NS = 1_790_000_010_000_000_000
+JITTER_SEED = 7
 BASES = ("BTC", "ETH", "SOL")
 DEPTH = {"kraken": 25, "coinbase": 1_000}
 JOINT = {"kraken": "/", "coinbase": "-"}
@@ -109,6 +111,7 @@ async def fed(
     moved = at(venue, simulation.base_url, simulation.base_url.replace("http", "ws", 1))
     wanted = Wanted(bases=frozenset(BASES), quotes=frozenset({"USD"}), history=history)
     heard.feed = Feed(moved, heard.clock, heard.learn, wanted)
+    heard.feed.draw(random.Random(JITTER_SEED).random)  # noqa: S311  # a repeatable run, no secret
     running = asyncio.ensure_future(heard.feed.run())
     try:
         yield heard

@@ -114,6 +114,28 @@ async def test_a_book_that_the_learner_lost_is_asked_for_anew() -> None:
         assert [message["args"] for message in socket.asked[asked:]] == [["orderbook.50.SOLUSDT"]] * 2
 
 
+@pytest.mark.parametrize(("drawn", "wait_s"), [(0.0, 0.0), (0.5, 0.25), (0.98, 0.49)])
+async def test_waits_are_drawn_from_the_source_that_was_given(drawn: float, wait_s: float) -> None:
+    """A connection that was lost is opened again after the drawn part of half a second (full jitter)."""
+    whole, clock = Whole(), ManualClock(NOW_NS)
+    async with serving(whole.serve) as host:
+        stage = Stage(whole, clock)
+        venue = at(VENUE, f"http://{host}", f"ws://{host}")
+        stage.feed = Feed(venue, clock, stage.learn, Wanted(most=1, history=None))
+        stage.feed.draw(lambda: drawn)
+        running = asyncio.ensure_future(stage.feed.run())
+        await advance_until(clock, 0.1, lambda: stage.count(StreamAlive) > 0)
+        (socket,) = whole.spoken.open
+        lost_ns = clock.now_ns()
+        socket.reset()
+        await settle(lambda: stage.count(StreamDown) > 0)
+        await advance_until(clock, 0.01, lambda: stage.feed.states()[0].counts.attempts == 2)
+        assert (clock.now_ns() - lost_ns) / 1e9 == pytest.approx(wait_s, abs=0.011)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
 async def test_a_feed_within_a_broker_asks_nothing_while_the_venue_rests(tmp_path: Path) -> None:
     whole, clock = Whole(), ManualClock(NOW_NS)
     silences = Silences(tmp_path / "silences.json", clock)

@@ -11,6 +11,8 @@ from typing import Final
 from sextant.config import Config
 from sextant.errors import ConfigError, NotFound
 from sextant.kit.clock import Clock
+from sextant.kit.ids import new_fraction
+from sextant.kit.retry import Fraction
 from sextant.scans.universe import TIER_FLOORS_USD
 from sextant.venues.asking import broker_of
 from sextant.venues.catalog import venue
@@ -52,6 +54,8 @@ class Following:
         What is wanted of the options of a venue that lists them; None for nothing.
     shared
         Where budgets are spent together with other processes; None where each spends its own.
+    fraction
+        Source of the jitter of every wait.
     """
 
     places: Sequence[Venue]
@@ -59,6 +63,7 @@ class Following:
     folder: Path | None = None
     options: Wanted | None = field(default_factory=lambda: OPTIONS)
     shared: SharedBudgets | None = None
+    fraction: Fraction = new_fraction
 
 
 def wanted_of(config: Config) -> Wanted:
@@ -135,5 +140,6 @@ def feeds_of(
         for part in parts:
             feed = Feed(place, clock, learn, part, watcher_of(place.name))
             feed.within(broker)
+            feed.draw(following.fraction)
             feeds.setdefault(place.name, []).append(feed)
     return feeds

@@ -15,7 +15,7 @@ from sextant.kit.conditions import Conditions
 from sextant.kit.http import Answer, HttpSettings, Observe, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.rate_limit import CallBudget, Silence
-from sextant.kit.retry import Backoff, Retrying
+from sextant.kit.retry import Backoff, Fraction, Retrying
 from sextant.model.events import Event, Listed, Stream, Unfollowed
 from sextant.model.instrument import Instrument, Kind
 from sextant.model.times import DAY_NS
@@ -26,6 +26,7 @@ from sextant.venues.directory import Directory, changes, read_directory, read_qu
 from sextant.venues.link import Ask, LinkState, Outlet, Subscription, Tap
 from sextant.venues.maintenance import Maintenance
 from sextant.venues.port import Listing, Request, SymbolTable, Venue
+from sextant.venues.ratios import AccountRatios
 from sextant.venues.session import Session, runtime
 from sextant.venues.universe import Change, Terms, Universe
 
@@ -175,6 +176,11 @@ class Feed:
         self._away: Away | None = None
         self._silence = Silence(clock)
         self._broker: Broker | None = None
+        self._fraction: Fraction = new_fraction
+
+    def draw(self, fraction: Fraction) -> None:
+        """Draw the jitter of every wait from a source of one's own, such as a seeded one; before ``run``."""
+        self._fraction = fraction
 
     def within(self, broker: Broker | None) -> None:
         """Ask only what a broker lets pass, and keep its silences on sockets too, where there is one; before ``run``."""
@@ -184,7 +190,7 @@ class Feed:
 
     async def run(self) -> None:
         """Read the instruments, hold the sockets, fetch the past, look again; while the venue is away, go on asking."""
-        retrying = Retrying(clock=self._clock, fraction=new_fraction)
+        retrying = Retrying(clock=self._clock, fraction=self._fraction)
         settings = HttpSettings(
             refusal=self._venue.refusal,
             silence=self._silence,
@@ -214,7 +220,7 @@ class Feed:
     async def _follow(self, client: RestClient) -> None:
         first = await self._first(self._asks(client, "scan"))
         shared = replace(
-            runtime(self._venue, self._clock, new_fraction, self._silence),
+            runtime(self._venue, self._clock, self._fraction, self._silence),
             ask=self._asker(self._asks(client, "book")),
             label=self._wanted.label,
         )
@@ -226,6 +232,9 @@ class Feed:
         async with asyncio.TaskGroup() as group:
             group.create_task(session.run())
             self._begin_filling(group, past, first.entered)
+            if self._wanted.history is not None and self._wanted.history.account_ratio:
+                ratios = AccountRatios(self._venue, past, self._clock, self._emit)
+                group.create_task(ratios.run(lambda: tuple(self._held.values())))
             async for change in self._changes(self._asks(client, "scan")):
                 session.change(_wanting(change.entered), change.left)
                 self._forget(change.left)
@@ -296,7 +305,7 @@ class Feed:
                     _LOG.warning(
                         "venue.unavailable", venue=self._venue.name, code=error.code, detail=error.message
                     )
-                await self._clock.sleep(START_AGAIN.wait_s(attempt, new_fraction))
+                await self._clock.sleep(START_AGAIN.wait_s(attempt, self._fraction))
                 attempt += 1
             else:
                 self._away = None

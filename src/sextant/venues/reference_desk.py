@@ -15,7 +15,7 @@ from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline, within
 from sextant.kit.http import Answer, HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
-from sextant.kit.retry import Backoff, Retrying
+from sextant.kit.retry import Backoff, Fraction, Retrying
 from sextant.kit.silences import Silences
 from sextant.venues.asking import SILENCES
 from sextant.venues.broker import Broker, Call, VenueState
@@ -285,7 +285,11 @@ def tier_of(source: PriceSource, keys: Mapping[str, str]) -> Tier | None:
 
 @contextlib.asynccontextmanager
 async def opened(
-    sources: Sequence[PriceSource], keys: Mapping[str, str], clock: Clock, folder: Path
+    sources: Sequence[PriceSource],
+    keys: Mapping[str, str],
+    clock: Clock,
+    folder: Path,
+    fraction: Fraction = new_fraction,
 ) -> AsyncIterator[PriceDesk]:
     """A desk that asks the sources, in their order, until the context ends.
 
@@ -299,6 +303,8 @@ async def opened(
         Of ages, waits and deadlines.
     folder
         Where bans are kept for all processes of the machine.
+    fraction
+        Source of the jitter of repeated reads.
     """
     silences = _silences(folder, clock)
     doors: list[Door] = []
@@ -318,7 +324,7 @@ async def opened(
                 continue
             asking = HttpSettings(refusal=source.refusal)
             client = await stack.enter_async_context(
-                RestClient(tier.url, Retrying(clock=clock, fraction=new_fraction), asking)
+                RestClient(tier.url, Retrying(clock=clock, fraction=fraction), asking)
             )
             key = keys.get(tier.setting, "")
             doors.append(Door(source, tier, key, client, Broker(tier.policy, clock, silences)))
