@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sextant.errors import MarketError
-from sextant.market.books import KNOWN_PRICES, Book, BookSide
+from sextant.market.books import Book, BookSide
 from sextant.model.events import BookDelta, Level
 from support.market import delta, snapshot
 
@@ -218,13 +218,6 @@ def test_price_off_by_more_than_a_millionth_of_a_tick_is_refused() -> None:
     assert side.key(100.00000005) == 1000
     with pytest.raises(MarketError, match=r"1000\.0000[0-9]+ ticks"):
         side.key(100.000001)
-
-
-def test_remembered_prices_are_bounded() -> None:
-    side = BookSide(Decimal(1), 1)
-    for price in range(1, KNOWN_PRICES + 10):
-        side.key(float(price))
-    assert len(side._key_of) == 9
 
 
 def test_cleared_and_invalidated_books_say_why() -> None:

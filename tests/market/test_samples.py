@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -9,16 +11,48 @@ import pytest
 from sextant.indicators.catalog import indicator
 from sextant.indicators.contract import batch
 from sextant.market.books import Book
-from sextant.market.samples import NO_SAMPLES, Samples, deep_sample, near_sample
+from sextant.market.cells import Cells
+from sextant.market.samples import NO_SAMPLES, Samples
+from sextant.market.sampling import deep, near
 from sextant.model.events import Level
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from support.market import delta, snapshot
+from support.sampled import PlainSamples
 
 MINUTE = 29_000_000
 START_NS = MINUTE * MINUTE_NS
 
 BIDS = [(100.0 - step, 1.0) for step in range(12)]
 ASKS = [(101.0 + step, 1.0) for step in range(12)]
+
+
+Side = tuple[list[int], list[float]]
+"""Keys and sizes, best first."""
+
+
+def _read(bids: Side, asks: Side, tick: str) -> tuple[Cells, int, int, Book]:
+    """Cells for sums, the addresses of the sides, and the book that holds them."""
+    book = Book(Decimal(tick))
+    for side, (keys, sizes) in zip(book.sides, (bids, asks), strict=True):
+        side.restore(sorted(zip(keys, sizes, strict=True)))
+    return Cells(8), book.sides[0].cells.at, book.sides[1].cells.at, book
+
+
+def near_sample(bids: Side, asks: Side) -> Sequence[float]:
+    """Of sides that may have fewer than five levels: the rest have no size."""
+    keys = [
+        [*side[0], *(side[0][-1] - at for at in range(1, 5))][: max(5, len(side[0]))] for side in (bids, asks)
+    ]
+    sizes = [[*side[1], *([0.0] * 4)][: max(5, len(side[1]))] for side in (bids, asks)]
+    cells, bid, ask, _ = _read((keys[0], sizes[0]), (keys[1], sizes[1]), "1")
+    near(bid, ask, cells.at, 1)
+    return cells.reals[:4].tolist()
+
+
+def deep_sample(bids: Side, asks: Side, tick: str) -> Sequence[float]:
+    cells, bid, ask, _ = _read(bids, asks, tick)
+    deep(bid, ask, cells.at, 1)
+    return cells.reals[:5].tolist()
 
 
 class Watched:
@@ -51,7 +85,7 @@ class Watched:
 
 
 def test_imbalance_and_micro_price_are_those_worked_by_hand() -> None:
-    faded = deep_sample(([100, 99, 98], [4.0, 3.0, 2.0]), ([-101, -102, -103], [2.0, 2.0, 2.0]), 1.0)
+    faded = deep_sample(([100, 99, 98], [4.0, 3.0, 2.0]), ([-101, -102, -103], [2.0, 2.0, 2.0]), "1")
     assert faded[0] == pytest.approx(0.2054317549, abs=1e-10)
     micro = near_sample(([100], [5.0]), ([-101], [4.0]))
     assert micro[3] == pytest.approx(0.055556, abs=1e-6)
@@ -61,13 +95,13 @@ def test_imbalance_and_micro_price_are_those_worked_by_hand() -> None:
 def test_bands_hold_the_notional_within_bps_of_the_middle() -> None:
     bids = ([10_000, 9_985, 9_975, 9_900], [1.0, 2.0, 4.0, 8.0])
     asks = ([-10_000 - 2, -10_030, -10_060, -10_100], [1.0, 2.0, 4.0, 8.0])
-    told = deep_sample(bids, asks, 0.01)
+    told = deep_sample(bids, asks, "0.01")
     # Middle 100.01: 25 bps reach 99.76 and 100.26, 50 bps 99.51 and 100.51.
     assert told[1] == pytest.approx(100.0 + 2 * 99.85)
     assert told[2] == pytest.approx(100.02)
     far_bid, far_ask = 100.0 + 2 * 99.85 + 4 * 99.75, 100.02 + 2 * 100.30
     assert told[3] == pytest.approx((far_bid - far_ask) / (far_bid + far_ask))
-    assert math.isnan(deep_sample(([10_000], [1.0]), asks, 0.01)[3])
+    assert math.isnan(deep_sample(([10_000], [1.0]), asks, "0.01")[3])
 
 
 def test_walk_tells_the_thinner_side() -> None:
@@ -76,7 +110,7 @@ def test_walk_tells_the_thinner_side() -> None:
     mid, notional = 100.5, 202.0
     sell = 1.0 - notional / (2.0 + 2.0 / 99.0) / mid
     buy = 101.0 / mid - 1.0
-    assert deep_sample(bids, asks, 1.0)[4] == pytest.approx((buy - sell) / (buy + sell))
+    assert deep_sample(bids, asks, "1")[4] == pytest.approx((buy - sell) / (buy + sell))
 
 
 def test_a_sample_equals_the_indicators_of_the_same_row() -> None:
@@ -84,7 +118,7 @@ def test_a_sample_equals_the_indicators_of_the_same_row() -> None:
     sizes = rng.uniform(0.1, 9.0, (2, 30))
     keys = [list(range(2_000, 1_970, -1)), [-key for key in range(2_001, 2_031)]]
     sides = (keys[0], sizes[0].tolist()), (keys[1], sizes[1].tolist())
-    told = (*near_sample(*sides), *deep_sample(*sides, 0.5))
+    told = (*near_sample(*sides), *deep_sample(*sides, "0.5"))
     row = {
         f"{side}_size_{at}": np.full((1, 1), sizes[k, at])
         for k, side in enumerate(("bid", "ask"))
@@ -209,3 +243,48 @@ def test_a_trade_whose_size_was_refilled_hides_no_later_withdrawal() -> None:
     watched.change(4.5, [(10_000.0, 2.0)])
     watched.change(6.5, [(9_990.0, 3.0)])
     assert watched.told()["bids_gone"] == pytest.approx(3.0 * 10_000.0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_samples_equal_those_of_lists_and_dictionaries(seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  # seeded, not secret
+    watched = Watched()
+    plain = PlainSamples(watched.book)
+    second = -5.0
+    watched.whole(second, _some(chance, 20_000, -1), _some(chance, 20_001, 1))
+    plain.before(START_NS + int(second * SECOND_NS))
+    plain.begin()
+    for _ in range(900):
+        second += chance.choice((0.05, 0.2, 0.4, 1.1, 1.1, 7.0 if chance.random() < 0.02 else 0.3))
+        if chance.random() < 0.4:
+            price, size, sign = (
+                20_000.0 + chance.randrange(-4, 6),
+                chance.choice((0.5, 1.0, 2.5)),
+                chance.choice((-1, 1)),
+            )
+            for samples in (watched.samples, plain):
+                samples.trade(price, size, sign)
+            continue
+        plain.before(START_NS + int(second * SECOND_NS))
+        if chance.random() < 0.01:
+            watched.sequence += 1
+            watched.whole(second, _some(chance, 20_000, -1), _some(chance, 20_001, 1))
+            plain.begin()
+        else:
+            watched.change(second, _some(chance, 20_000, -1, 3), _some(chance, 20_001, 1, 3))
+    rows = [watched.samples.minute(minute) for minute in range(MINUTE - 1, MINUTE + int(second) // 60 + 1)]
+    plain_rows = [plain.minute(minute) for minute in range(MINUTE - 1, MINUTE + int(second) // 60 + 1)]
+    for row, plain_row in zip(rows, plain_rows, strict=True):
+        assert row == pytest.approx(plain_row, rel=0, abs=0, nan_ok=True)
+    assert np.nansum([row[0] for row in rows]) > 200
+    assert min(np.nansum([row[13:] for row in rows], axis=0)) > 0
+
+
+def _some(chance: random.Random, best: int, step: int, most: int = 0) -> list[Level]:
+    """A whole side, or changes of it."""
+    if not most:
+        return [(float(best + step * at), chance.choice((0.5, 1.0, 3.0))) for at in range(40)]
+    return [
+        (float(best + step * int(chance.expovariate(0.3))), chance.choice((0.5, 1.0, 2.0, 3.0, 0.0)))
+        for _ in range(chance.randrange(most + 1))
+    ]

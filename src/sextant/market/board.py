@@ -94,7 +94,7 @@ class Board:
         self._valid[column] = book.valid
         self._levels[:, column] = np.nan
         if book.valid:
-            for side, levels in enumerate(book.best(BOOK_LEVELS)):
+            for side, levels in enumerate(one.best(BOOK_LEVELS) for one in book.sides):
                 self._levels[2 * side : 2 * side + 2, column, : len(levels)] = np.array(levels).T
 
     def _read_quote(self, column: int, desk: Desk) -> None:

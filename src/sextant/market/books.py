@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from array import array
 from decimal import Decimal
+from itertools import chain
 from typing import Any, Final, Literal
 
 import msgspec
 
 from sextant.errors import MarketError
+from sextant.market import levels as kernels
+from sextant.market.cells import Cells
+from sextant.market.levels import (
+    ASKS,
+    BIDS,
+    BOOK_CELLS,
+    COUNT,
+    DONE,
+    EVENT_NS,
+    FLOAT_TOLERANCE,
+    FULL,
+    KEYS,
+    LEVELS,
+    MOST_TICKS,
+    PLAIN,
+    ROOM,
+    SEQUENCE,
+    SIGN,
+    TICK,
+    TICK_TOLERANCE,
+)
 from sextant.model.events import BookDelta, BookSnapshot, Level
 
 BookTrouble = Literal["duplicate", "waiting", "gap", "crossed", "crossed_again", "refused"]
 """What was wrong with a message: repeated or older; no snapshot yet; a message is missing before it; it left
 the book crossed or locked, once or twice in a row; it carries a price or size no book can have."""
 
-TICK_TOLERANCE: Final = 1e-6
-FLOAT_TOLERANCE: Final = 4e-16
-"""Relative error of a price divided by its tick, both correctly rounded, with room for one more rounding."""
-
-KNOWN_PRICES: Final = 1_024
-"""Prices per side whose tick is remembered; beyond it all are forgotten: each takes some 120 bytes, of every instrument."""
+SPARE_LEVELS: Final = 16
+"""Room beside the levels a side holds, so that a change rarely needs more."""
 
 _INFINITY: Final = float("inf")
 
@@ -54,21 +72,19 @@ class BookState(msgspec.Struct, frozen=True):
 
 
 class BookSide:
-    """One side of a book: sizes by key, keys sorted with the best last.
+    """One side of a book: keys and sizes in cells, sorted with the best last.
 
     A key is the price in ticks for bids and its negative for asks, so that the greatest key is the
     best price of either side.
     """
 
-    __slots__ = ("_key_of", "_sign", "_tick", "_tick_float", "keys", "sizes")
+    __slots__ = ("_tick", "cells")
 
     def __init__(self, tick: Decimal, sign: Literal[-1, 1]) -> None:
-        self.sizes: dict[int, float] = {}
-        self.keys: list[int] = []
-        self._key_of: dict[float, int] = {}
-        self._sign = sign
         self._tick = tick.as_integer_ratio()
-        self._tick_float = float(tick)
+        self.cells = Cells(KEYS + 2 * SPARE_LEVELS)
+        self.cells.ints[ROOM], self.cells.ints[SIGN] = SPARE_LEVELS, sign
+        self.cells.reals[TICK] = float(tick)
 
     def key(self, price: float) -> int:
         """The key of a price.
@@ -81,36 +97,49 @@ class BookSide:
         """
         if not 0 < price < _INFINITY:
             raise MarketError(f"A price of {price} is not above 0 and finite.", reason="bad_level")
-        ratio = price / self._tick_float
-        ticks = round(ratio)
-        if ticks < 1 or abs(ratio - ticks) > TICK_TOLERANCE + FLOAT_TOLERANCE * ratio:
-            raise MarketError(
-                f"A price of {price} is {ratio} ticks of {self._tick_float}.", reason="off_tick"
-            )
-        if len(self._key_of) >= KNOWN_PRICES:
-            self._key_of.clear()
-        key = self._key_of[price] = self._sign * ticks
-        return key
+        ratio = price / self.tick
+        if not ratio < MOST_TICKS or abs(ratio - round(ratio)) > TICK_TOLERANCE + FLOAT_TOLERANCE * ratio:
+            raise MarketError(f"A price of {price} is {ratio} ticks of {self.tick}.", reason="off_tick")
+        if not round(ratio):
+            raise MarketError(f"A price of {price} is below the tick {self.tick}.", reason="off_tick")
+        return self.cells.ints[SIGN] * round(ratio)
+
+    def __len__(self) -> int:
+        """How many levels there are."""
+        return self.cells.ints[COUNT]
 
     @property
     def tick(self) -> float:
         """Smallest step of price, quote units."""
-        return self._tick_float
+        return self.cells.reals[TICK]
 
     def price(self, key: int) -> float:
         """The float64 nearest to the price of a key."""
         numerator, denominator = self._tick
-        return self._sign * key * numerator / denominator
+        return self.cells.ints[SIGN] * key * numerator / denominator
+
+    def content(self) -> list[tuple[int, float]]:
+        """Keys and sizes, the best last."""
+        count, room = len(self), self.cells.ints[ROOM]
+        keys = self.cells.ints[KEYS : KEYS + count].tolist()
+        return list(zip(keys, self.cells.reals[KEYS + room : KEYS + room + count].tolist(), strict=True))
 
     def best(self, levels: int) -> list[Level]:
         """Up to ``levels`` prices and sizes, best first."""
-        sizes = self.sizes
-        return [(self.price(key), sizes[key]) for key in self.keys[: -levels - 1 : -1]]
+        numerator, denominator = self._tick
+        numerator *= self.cells.ints[SIGN]
+        first, last = KEYS + max(0, len(self) - levels), KEYS + len(self)
+        keys = self.cells.ints[first:last].tolist()
+        room = self.cells.ints[ROOM]
+        sizes = self.cells.reals[first + room : last + room].tolist()
+        return [
+            (key * numerator / denominator, size)
+            for key, size in zip(reversed(keys), reversed(sizes), strict=True)
+        ]
 
     def clear(self) -> None:
         """Forget every level."""
-        self.sizes.clear()
-        self.keys.clear()
+        self.cells.ints[COUNT] = 0
 
     def replace(self, levels: list[Level], most: int) -> None:
         """Take the given levels for the whole side, at most the best ``most`` of them.
@@ -121,13 +150,12 @@ class BookSide:
             If a price is as :meth:`key` refuses, or a size is not above 0 and finite.
         """
         self.clear()
+        sizes: dict[int, float] = {}
         for price, size in levels:
             if not 0 < size < _INFINITY:
                 raise MarketError(f"A size of {size} at {price} in a snapshot.", reason="bad_level")
-            key = self._key_of.get(price)
-            self.sizes[self.key(price) if key is None else key] = size
-        self.keys.extend(sorted(self.sizes))
-        self.cut(most)
+            sizes[self.key(price)] = size
+        self.restore(sorted(sizes.items())[max(0, len(sizes) - most) :])
 
     def merge(self, levels: list[Level]) -> None:
         """Set the sizes of the given prices, deleting those of size 0.
@@ -137,36 +165,35 @@ class BookSide:
         MarketError
             If a price is as :meth:`key` refuses, or a size is negative or not finite.
         """
-        sizes, keys, known, infinity = self.sizes, self.keys, self._key_of, _INFINITY
-        for price, size in levels:
-            try:
-                key = known[price]
-            except KeyError:
-                key = self.key(price)
-            if 0.0 < size < infinity:
-                if key not in sizes:
-                    insort(keys, key)
-                sizes[key] = size
-            elif size == 0.0:
-                # A venue deletes levels below the visible ones too: nothing to do for those.
-                if key in sizes:
-                    del sizes[key]
-                    del keys[bisect_left(keys, key)]
-            else:
-                raise MarketError(f"A size of {size} at {price}.", reason="bad_level")
+        told = array("d", chain.from_iterable(levels))
+        found = kernels.merge(self.cells.at, told.buffer_info()[0], len(levels))
+        if found == FULL:
+            # What is set already is set again.
+            self._take(self.content(), len(self) + len(levels) + SPARE_LEVELS)
+            found = kernels.merge(self.cells.at, told.buffer_info()[0], len(levels))
+        if found != DONE:
+            price, size = levels[found - 1]
+            self.key(price)
+            raise MarketError(f"A size of {size} at {price}.", reason="bad_level")
 
     def restore(self, levels: list[tuple[int, float]]) -> None:
-        """Take keys and sizes as :meth:`Book.content` gives them, the best last."""
-        self.sizes = dict(levels)
-        self.keys = list(self.sizes)
+        """Take keys and sizes as :meth:`content` gives them, the best last."""
+        room = self.cells.ints[ROOM]
+        self._take(levels, room if len(levels) <= room else len(levels) + SPARE_LEVELS)
 
     def cut(self, most: int) -> None:
         """Drop the levels beyond the best ``most``."""
-        excess = len(self.keys) - most
-        if excess > 0:
-            for key in self.keys[:excess]:
-                del self.sizes[key]
-            del self.keys[:excess]
+        kernels.cut(self.cells.at, most)
+
+    def _take(self, levels: list[tuple[int, float]], room: int) -> None:
+        """Hold these levels in cells with so much room."""
+        if room != self.cells.ints[ROOM]:
+            before, self.cells = self.cells, Cells(KEYS + 2 * room)
+            self.cells.ints[SIGN], self.cells.reals[TICK] = before.ints[SIGN], before.reals[TICK]
+            self.cells.ints[ROOM] = room
+        self.cells.ints[COUNT] = len(levels)
+        self.cells.put_ints(KEYS, [key for key, _ in levels])
+        self.cells.put_reals(KEYS + room, [size for _, size in levels])
 
 
 class Book:
@@ -185,40 +212,32 @@ class Book:
     the connection took it away; until then changes are not applied.
     """
 
-    __slots__ = (
-        "_asks",
-        "_bids",
-        "_first_after_snapshot",
-        "_levels",
-        "_tick",
-        "_waiting",
-        "event_ns",
-        "reason",
-        "sequence",
-        "since_ns",
-    )
+    __slots__ = ("_first_after_snapshot", "_tick", "_waiting", "cells", "reason", "sides", "since_ns")
 
     def __init__(self, tick: Decimal) -> None:
+        self.cells = Cells(BOOK_CELLS)
         self._tick = tick
-        self._bids = BookSide(tick, 1)
-        self._asks = BookSide(tick, -1)
-        self._levels = 0
+        self.sides = (BookSide(tick, 1), BookSide(tick, -1))
         self._waiting = True
         self._first_after_snapshot = False
-        self.sequence = 0
-        self.event_ns = 0
         self.reason = "no_snapshot"
         self.since_ns = 0
+        self._settle()
+
+    @property
+    def sequence(self) -> int:
+        """The venue's number of the last message applied; 0 before any."""
+        return self.cells.ints[SEQUENCE]
+
+    @property
+    def event_ns(self) -> int:
+        """Event time of the last message applied; 0 before any."""
+        return self.cells.ints[EVENT_NS]
 
     @property
     def valid(self) -> bool:
         """Whether the sequence is unbroken, both sides have a level and bid < ask."""
         return not self.reason
-
-    @property
-    def sides(self) -> tuple[BookSide, BookSide]:
-        """Bids and asks; to be read, not changed."""
-        return self._bids, self._asks
 
     def lacks(self, reason: str) -> bool:
         """Whether only a snapshot can make it valid again, and for that reason."""
@@ -226,8 +245,10 @@ class Book:
 
     def snapshot(self, event: BookSnapshot) -> BookTrouble | None:
         """What was wrong with a snapshot, which replaces whatever was known."""
-        self._levels = event.levels
-        return self._replace(event, event.bids, event.asks)
+        self.cells.ints[LEVELS] = event.levels
+        trouble = self._replace(event, event.bids, event.asks)
+        self._settle()
+        return trouble
 
     def delta(self, event: BookDelta) -> BookTrouble | None:
         """What was wrong with a change; None when it was applied and left a book that is not crossed.
@@ -238,83 +259,99 @@ class Book:
         none, when the numbers it folds hold the book's + 1. The first change after a snapshot may
         reach back before it. Sizes are absolute, so an overlap loses nothing.
         """
-        if (
-            self._waiting
-            or event.first_sequence != self.sequence + 1
-            or event.previous_sequence is not None
-            or self._first_after_snapshot
-        ):
-            if event.sequence == 1 and self.sequence > 1:
-                return self._restart(event)
-            trouble = self._out_of_turn(event)
-            if trouble is not None:
-                return trouble
-        self.sequence = event.sequence
-        self.event_ns = event.event_ns
-        try:
-            if event.bids:
-                self._bids.merge(event.bids)
-            if event.asks:
-                self._asks.merge(event.asks)
-        except MarketError as refused:
-            return self._refuse(refused, event.event_ns)
-        bids, asks = self._bids.keys, self._asks.keys
-        if bids and asks and bids[-1] + asks[-1] < 0:
-            # A level that crosses is taken back by the next message: what it pushed out is cut only after that.
-            if len(bids) > self._levels:
-                self._bids.cut(self._levels)
-            if len(asks) > self._levels:
-                self._asks.cut(self._levels)
-            if self.reason:
-                self.reason, self.since_ns = "", event.event_ns
-            return None
-        return self._hold(event.event_ns)
+        ints = self.cells.ints
+        if ints[PLAIN] and event.first_sequence == ints[SEQUENCE] + 1 and event.previous_sequence is None:
+            bids, asks = event.bids, event.asks
+            told = array("d", chain.from_iterable(chain(bids, asks)))
+            at = told.buffer_info()[0]
+            if kernels.change(self.cells.at, event.sequence, event.event_ns, at, len(bids), len(asks)):
+                return None
+        trouble = self._delta_with_care(event)
+        self._settle()
+        return trouble
 
     def clear(self, reason: str, event_ns: int) -> None:
         """Forget every level and wait for a snapshot."""
-        self._bids.clear()
-        self._asks.clear()
+        for side in self.sides:
+            side.clear()
         self._wait(reason, event_ns)
+        self._settle()
 
     def invalidate(self, reason: str, event_ns: int) -> None:
         """Keep what was known, but not as true, and wait for a snapshot."""
         self._wait(reason, event_ns)
+        self._settle()
 
     def change_tick(self, tick: Decimal, event_ns: int) -> bool:
         """Whether the tick is another one; then the book is forgotten and waits for a snapshot."""
         if tick == self._tick:
             return False
-        known = self._levels
+        known = self.cells.ints[LEVELS]
         self._tick = tick
-        self._bids, self._asks = BookSide(tick, 1), BookSide(tick, -1)
+        self.sides = (BookSide(tick, 1), BookSide(tick, -1))
         self._wait("tick_changed" if known else "no_snapshot", event_ns)
+        self._settle()
         return bool(known)
-
-    def best(self, levels: int) -> tuple[list[Level], list[Level]]:
-        """Up to ``levels`` bids and asks, best first, whether valid or not."""
-        return self._bids.best(levels), self._asks.best(levels)
 
     def now(self, levels: int | None = None) -> BookState:
         """The book as it is now, with up to ``levels`` levels per side, or all."""
-        bids, asks = self.best(self._levels if levels is None else levels)
+        most = self.cells.ints[LEVELS] if levels is None else levels
+        bids, asks = (side.best(most) for side in self.sides)
         return BookState(
             self.valid, self.reason, self.since_ns, self.sequence, self.event_ns, tuple(bids), tuple(asks)
         )
 
     def content(self) -> tuple[object, ...]:
         """Everything the book will act on, in canonical order, for hashing."""
-        sides = [[(key, side.sizes[key]) for key in side.keys] for side in (self._bids, self._asks)]
-        flags = (self._waiting, self._first_after_snapshot, self._levels, str(self._tick))
+        flags = (self._waiting, self._first_after_snapshot, self.cells.ints[LEVELS], str(self._tick))
+        sides = [side.content() for side in self.sides]
         return (self.sequence, self.event_ns, self.reason, self.since_ns, flags, sides)
 
     def restore(self, content: Any) -> None:
         """Become the book whose :meth:`content` it was."""
-        self.sequence, self.event_ns, self.reason, self.since_ns, flags, sides = content
-        self._waiting, self._first_after_snapshot, self._levels, tick = flags
+        ints = self.cells.ints
+        ints[SEQUENCE], ints[EVENT_NS], self.reason, self.since_ns, flags, sides = content
+        self._waiting, self._first_after_snapshot, ints[LEVELS], tick = flags
         self._tick = Decimal(tick)
-        self._bids, self._asks = BookSide(self._tick, 1), BookSide(self._tick, -1)
-        for side, levels in zip((self._bids, self._asks), sides, strict=True):
+        self.sides = (BookSide(self._tick, 1), BookSide(self._tick, -1))
+        for side, levels in zip(self.sides, sides, strict=True):
             side.restore(levels)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Tell kernels where the sides are, and whether the next change needs no second look."""
+        ints = self.cells.ints
+        ints[BIDS], ints[ASKS] = (side.cells.at for side in self.sides)
+        ints[PLAIN] = not (self._waiting or self._first_after_snapshot or self.reason)
+
+    def _delta_with_care(self, event: BookDelta) -> BookTrouble | None:
+        ints = self.cells.ints
+        if (
+            self._waiting
+            or event.first_sequence != ints[SEQUENCE] + 1
+            or event.previous_sequence is not None
+            or self._first_after_snapshot
+        ):
+            if event.sequence == 1 and ints[SEQUENCE] > 1:
+                return self._restart(event)
+            trouble = self._out_of_turn(event)
+            if trouble is not None:
+                return trouble
+        ints[SEQUENCE], ints[EVENT_NS] = event.sequence, event.event_ns
+        bids, asks = self.sides
+        try:
+            bids.merge(event.bids)
+            asks.merge(event.asks)
+        except MarketError as refused:
+            return self._refuse(refused, event.event_ns)
+        if kernels.uncrossed(*(side.cells.at for side in self.sides)):
+            # A level that crosses is taken back by the next message: what it pushed out is cut only after that.
+            for side in self.sides:
+                side.cut(ints[LEVELS])
+            if self.reason:
+                self.reason, self.since_ns = "", event.event_ns
+            return None
+        return self._hold(event.event_ns)
 
     def _out_of_turn(self, event: BookDelta) -> BookTrouble | None:
         """Why a change that does not obviously continue the book cannot be applied; None where it can."""
@@ -343,16 +380,16 @@ class Book:
     def _replace(
         self, event: BookSnapshot | BookDelta, bids: list[Level], asks: list[Level]
     ) -> BookTrouble | None:
-        self.sequence = event.sequence
-        self.event_ns = event.event_ns
+        ints = self.cells.ints
+        ints[SEQUENCE], ints[EVENT_NS] = event.sequence, event.event_ns
         self._waiting = False
         self._first_after_snapshot = True
         try:
-            self._bids.replace(bids, self._levels)
-            self._asks.replace(asks, self._levels)
+            for side, levels in zip(self.sides, (bids, asks), strict=True):
+                side.replace(levels, ints[LEVELS])
         except MarketError as refused:
             return self._refuse(refused, event.event_ns)
-        if self._bids.keys and self._asks.keys and self._bids.keys[-1] + self._asks.keys[-1] < 0:
+        if kernels.uncrossed(*(side.cells.at for side in self.sides)):
             self._set("", event.event_ns)
             return None
         self.reason = ""
@@ -360,7 +397,7 @@ class Book:
 
     def _hold(self, event_ns: int) -> BookTrouble | None:
         """Hold back a book that is one-sided, crossed or locked; the second crossed message ends the wait for repair."""
-        if not self._bids.keys or not self._asks.keys:
+        if not all(map(len, self.sides)):
             self._set("one_sided", event_ns)
             return None
         if self.reason == "crossed":
