@@ -86,8 +86,9 @@ def mean_n(x: Floats, rows: int) -> Floats:
 
 def std_n(x: Floats, rows: int) -> Floats:
     """The sample standard deviation (divisor ``rows - 1``) over the last ``rows`` rows, this one included."""
-    _, _, variance, _, _ = moments(x, x, rows)
-    return np.sqrt(variance * (rows / (rows - 1)))
+    out = np.empty(x.shape)
+    _std(_readable(x), rows, rows / (rows - 1), out)
+    return out
 
 
 def max_n(x: Floats, rows: int) -> Floats:
@@ -309,26 +310,36 @@ def _ewstd(x: Floats, fade: float, out: Floats) -> None:
 
 
 @compiled
+def _count(here: Floats, run: Floats) -> None:
+    # One branch for all columns: what it chooses between is computed for each, several of them at a time.
+    for s in range(len(run)):
+        run[s] = 0.0 if np.isnan(here[s]) else run[s] + 1.0
+
+
+@compiled
 def _sum(x: Floats, n: int, least: int, out: Floats) -> None:
     rows, columns = x.shape
-    run = np.zeros(columns, np.int64)
-    total = np.zeros(columns)
+    run, total, fresh = np.zeros(columns), np.zeros(columns), np.zeros(columns)
     for t in range(rows):
-        refresh = t % REFRESH_ROWS == 0
+        here = x[t]
+        _count(here, run)
+        if t >= n:
+            gone = x[t - n]
+            for s in range(columns):
+                change = here[s] - gone[s] if run[s] > n else here[s]
+                total[s] = 0.0 if run[s] == 0.0 else total[s] + change
+        else:
+            for s in range(columns):
+                total[s] = 0.0 if run[s] == 0.0 else total[s] + here[s]
+        if t >= n and t % REFRESH_ROWS == 0:
+            fresh[:] = 0.0
+            for j in range(t - n + 1, t + 1):
+                row = x[j]
+                for s in range(columns):
+                    fresh[s] += row[s]
+            for s in range(columns):
+                total[s] = fresh[s] if run[s] > n else total[s]
         for s in range(columns):
-            value = x[t, s]
-            if np.isnan(value):
-                run[s], total[s] = 0, 0.0
-            else:
-                run[s] += 1
-                if run[s] > n and refresh:
-                    total[s] = 0.0
-                    for j in range(t - n + 1, t + 1):
-                        total[s] += x[j, s]
-                elif run[s] > n:
-                    total[s] += value - x[t - n, s]
-                else:
-                    total[s] += value
             out[t, s] = total[s] if run[s] >= least else np.nan
 
 
@@ -357,6 +368,42 @@ def _extreme(x: Floats, n: int, sign: float, out: Floats) -> None:
             if k < n - 1 and tail[k + 1, s] > best:
                 best = tail[k + 1, s]
             out[t, s] = sign * best if run[s] >= n else np.nan
+
+
+@compiled
+def _std(x: Floats, n: int, factor: float, out: Floats) -> None:
+    # As _moments of a column with itself, at a fraction of its cost.
+    rows, columns = x.shape
+    run, base = np.zeros(columns), np.zeros(columns)
+    one, two = np.zeros(columns), np.zeros(columns)
+    for t in range(rows):
+        here, gone = x[t], x[max(t - n, 0)]
+        _count(here, run)
+        for s in range(columns):
+            first, full = run[s] == 1.0, run[s] > n
+            base[s] = here[s] if first else base[s]
+            away = gone[s] - base[s]
+            rest, squares = 0.0 if first else one[s], 0.0 if first else two[s]
+            rest = rest - away if full else rest
+            squares = squares - away * away if full else squares
+            away = here[s] - base[s]
+            one[s], two[s] = rest + away, squares + away * away
+        if t >= n and t % REFRESH_ROWS == 0:
+            for s in range(columns):
+                full = run[s] > n
+                base[s] = here[s] if full else base[s]
+                one[s], two[s] = 0.0 if full else one[s], 0.0 if full else two[s]
+            for j in range(t - n + 1, t + 1):
+                row = x[j]
+                for s in range(columns):
+                    away = row[s] - base[s]
+                    one[s] = one[s] + away if run[s] > n else one[s]
+                    two[s] = two[s] + away * away if run[s] > n else two[s]
+        for s in range(columns):
+            mean = one[s] / n
+            variance = two[s] / n - mean * mean
+            variance = max(variance, 0.0) * factor
+            out[t, s] = np.nan if run[s] < n else np.sqrt(variance)
 
 
 @compiled
