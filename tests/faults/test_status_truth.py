@@ -26,7 +26,8 @@ KILLED = int(os.environ.get("KILLED", "2"))  # at least so many processes die du
 DISCOVER: Final = "/api/v1/opportunities/discover"
 BODY: Final = b'{"force_refresh": true, "strategy_ids": ["ai_spot_momentum_strategy"]}'
 FAILED_REASONS: Final = {"worker_lost", "superseded", "budget_exceeded", "view_unavailable"}
-PAUSE_S: Final = 0.05  # between polls of one person: api.md 1.7 allows 600 a minute in each process
+PAUSE_S: Final = 0.1  # between polls of one person at one process: api.md 1.7 allows 600 a minute there
+ROUNDS: Final = 60  # of polls at every process before a scan that still runs is given up for the next
 SETTLE_S: Final = 70.0  # api.md 2.3 rule 4: the hard stop of a scan, and 10 s for whoever takes it over
 
 
@@ -42,7 +43,6 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
     kills: int = 0
     lies: list[str] = field(default_factory=list)
-    slowest_first_s: float = 0.0
 
     def told(self) -> str:
         return (
@@ -52,9 +52,9 @@ class Tally:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Seen:
-    """The newest state of a scan as this person was told it."""
+    """The newest state of a scan as a person was told it."""
 
     version: int = 0
     percentage: int = 0
@@ -62,16 +62,25 @@ class Seen:
     status: str = "scanning"
 
     def lies_in(self, body: Any) -> list[str]:
-        """What in an answer contradicts what was told before."""
-        progress = body["progress"]
-        before = (self.version, self.percentage, self.found)
-        after = (body["version"], progress["percentage"], progress["opportunities_found_so_far"])
-        lies = [f"{a} after {b}" for a, b in zip(after, before, strict=True) if a < b]
-        if self.status != "scanning" and body["status"] != self.status:
-            lies.append(f"{body['status']} after {self.status}")
-        self.version, self.percentage, self.found = after
-        self.status = body["status"]
+        """What in an answer contradicts what was known when it was asked for."""
+        after = told_in(body)
+        pairs = (
+            (after.version, self.version),
+            (after.percentage, self.percentage),
+            (after.found, self.found),
+        )
+        lies = [f"{a} after {b}" for a, b in pairs if a < b]
+        if self.status not in ("scanning", after.status):
+            lies.append(f"{after.status} after {self.status}")
         return lies
+
+
+def told_in(body: Any) -> Seen:
+    """The state that an answer tells."""
+    progress = body["progress"]
+    return Seen(
+        body["version"], progress["percentage"], progress["opportunities_found_so_far"], body["status"]
+    )
 
 
 @dataclass
@@ -88,13 +97,17 @@ class Person:
         """Scan and poll until enough was polled."""
         while self.tally.polls < POLLS:
             scan_id = await self.start()
-            await self.poll(scan_id, first=True)
-            for _ in range(20):
+            await self.poll_everywhere(scan_id, first=True)
+            for _ in range(ROUNDS):
                 await asyncio.sleep(PAUSE_S)
                 if self.seen[scan_id].status != "scanning":
                     break
-                await self.poll(scan_id)
-            await self.poll(self.dice.choice(list(self.seen)[-200:]))
+                await self.poll_everywhere(scan_id)
+            await self.poll_everywhere(self.dice.choice(list(self.seen)[-200:]))
+
+    async def poll_everywhere(self, scan_id: str, *, first: bool = False) -> None:
+        """Ask every process in the same moment."""
+        await asyncio.gather(*(self.poll(scan_id, line, first=first) for line in self.lines))
 
     async def start(self) -> str:
         """The id of a new scan; the same key is sent again until some process has answered."""
@@ -113,14 +126,19 @@ class Person:
             self._busy(status, body)
             await asyncio.sleep(0.5)
 
-    async def poll(self, scan_id: str, *, first: bool = False) -> None:
-        """Ask for the state until a process answers; every answer must be a state that fits the ones before."""
+    async def poll(self, scan_id: str, line: Line | None = None, *, first: bool = False) -> None:
+        """Ask for the state until a process answers; every answer must fit what was known when it was asked for.
+
+        While the process of the line is away, another is asked.
+        """
         while True:
+            line = line or self.dice.choice(self.lines)
+            known = self.seen[scan_id]
             try:
-                line = self.dice.choice(self.lines)
                 status, body = await line.ask("GET", f"/api/v1/opportunities/status/{scan_id}")
             except Gone:
                 self.tally.gone += 1
+                line = None
                 await asyncio.sleep(PAUSE_S)
                 continue
             if status in (429, 503):
@@ -133,7 +151,9 @@ class Person:
         if status != 200:
             self.tally.lies.append(f"{scan_id}: {status} {body}")
             return
-        self.tally.lies += [f"{scan_id}: {lie}" for lie in self.seen[scan_id].lies_in(body)]
+        self.tally.lies += [f"{scan_id}: {lie}" for lie in known.lies_in(body)]
+        if body["version"] >= self.seen[scan_id].version:
+            self.seen[scan_id] = told_in(body)
         self.tally.states[body["status"]] += 1
         if body["status"] == "failed":
             self.tally.reasons[body["error"]["reason"]] += 1
@@ -178,8 +198,8 @@ async def settled(people: list[Person]) -> float:
     """Seconds until every scan that was ever acknowledged has ended."""
     begun = time.monotonic()
     for person in people:
-        for scan_id, seen in person.seen.items():
-            while seen.status == "scanning" and time.monotonic() - begun < SETTLE_S:
+        for scan_id in person.seen:
+            while person.seen[scan_id].status == "scanning" and time.monotonic() - begun < SETTLE_S:
                 await person.poll(scan_id)
                 await asyncio.sleep(PAUSE_S)
     for person in people:

@@ -191,6 +191,7 @@ class Line:
     key: str
     reader: asyncio.StreamReader | None = None
     writer: asyncio.StreamWriter | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def ask(self, method: str, path: str, body: bytes = b"", *headers: str) -> tuple[int, Any]:
         """Status and JSON of an answer.
@@ -201,7 +202,7 @@ class Line:
             If none came.
         """
         try:
-            async with asyncio.timeout(20):
+            async with self.turn, asyncio.timeout(20):
                 if self.writer is None or self.reader is None:
                     self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
                 head = [f"{method} {path} HTTP/1.1", "Host: sextant", f"Authorization: Bearer {self.key}"]
