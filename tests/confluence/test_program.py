@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from sextant.confluence.nodes import Column, Rolled, Seen, mapped, read
 from sextant.confluence.normalise import Per
 from sextant.confluence.program import Block, Program
 from sextant.indicators.catalog import compute
+from sextant.indicators.contract import Indicator, fold
+from sextant.model.bar import Floats
 from sextant.model.times import MINUTE_NS
 from support.indicators import walk
 
@@ -51,3 +56,38 @@ def test_last_row_is_a_copy() -> None:
     assert last[LAG].shape == (1, 2)
     last[LAG][0, 0] = -1.0
     assert told.nodes[LAG][-1, 0] != -1.0
+
+
+def test_a_part_that_raises_is_unknown_begins_anew_and_everything_else_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, broken = block(200, 3), [True]
+
+    def fold_or_fail(chosen: Indicator, *given: Any) -> dict[str, Floats]:
+        if chosen.name == "rsi" and broken[0]:
+            raise ZeroDivisionError
+        return fold(chosen, *given)
+
+    monkeypatch.setattr("sextant.confluence.program.fold", fold_or_fail)
+    program = Program("1m", (RSI, LAG), 3, {})
+    told = program.fold(whole.rows(0, 100), {}).wanted()
+    assert np.isnan(told[RSI]).all()
+    assert np.array_equal(told[LAG][5:], whole.columns["close"][:95])
+    assert program.failed == {"rsi": "ZeroDivisionError"}
+    broken[0] = False
+    later = program.fold(whole.rows(100, 200), {}).wanted()
+    anew = Program("1m", (RSI,), 3, {}).fold(whole.rows(100, 200), {}).wanted()
+    assert np.array_equal(later[RSI], anew[RSI], equal_nan=True)
+    assert program.failed == {"rsi": ""}
+    for _ in range(3):
+        program.fold(whole.rows(199, 200), {})
+    assert program.failed == {}
+
+
+def test_a_map_that_raises_is_named() -> None:
+    def askew(close: Floats) -> Floats:
+        raise LookupError(close.shape)
+
+    program = Program("1m", (mapped(askew, Column("close")), LAG), 3, {})
+    program.fold(block(20, 3), {})
+    assert program.failed == {"askew": "LookupError"}

@@ -246,6 +246,10 @@ def _quality(one: Breakdown) -> QualityBody:
         for line in one.passport
         if line.quality < WHOLE
     ]
+    if one.book_trust < WHOLE:
+        causes.append(
+            f"spoof_suspected: levels are shown and withdrawn; the quality of the order book is times {one.book_trust:g}"
+        )
     causes += [f"{name}: {why.text}" for name, why in one.missing]
     return QualityBody(
         points_lost=one.points_lost,

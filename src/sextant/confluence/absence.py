@@ -6,7 +6,7 @@ import numpy as np
 
 from sextant.confluence.catalog import Voice, voices
 from sextant.confluence.contract import Need
-from sextant.confluence.nodes import Frame, Node, Seen, columns_of, walk
+from sextant.confluence.nodes import Frame, Node, Reading, Seen, columns_of, walk
 from sextant.confluence.passport import (
     GAP_ZERO,
     STREAMS,
@@ -80,7 +80,16 @@ def _of_rows(found: Evaluation, voice: Voice, frame: Frame, column: int) -> Abse
     if last_of(found, frame, voice.sub.signal, column) is not None:
         return None
     seen = any(isinstance(part, Seen) for part in walk(voice.sub.signal))
-    return absent("WARMING") if seen else absent("FAILED")
+    return absent("WARMING") if seen else _failed(found, voice)
+
+
+def _failed(found: Evaluation, voice: Voice) -> Absent:
+    """Which part of a voice raised, where one did."""
+    parts = {part.indicator for part in walk(voice.sub.signal) if isinstance(part, Reading)}
+    for name, code in sorted(found.failed.items()):
+        if code and name.partition("@")[0] in parts:
+            return Absent("FAILED", f"The calculation gave no number: {name} raised {code}.")
+    return absent("FAILED")
 
 
 def _short(found: Evaluation, need: Need, frame: Frame, column: int) -> Absent | None:

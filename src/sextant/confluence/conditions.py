@@ -9,23 +9,26 @@ from typing import Final, Literal
 
 import numpy as np
 
-from sextant.confluence.catalog import voices
-from sextant.confluence.contract import Reason, Stream
-from sextant.confluence.nodes import Node
-from sextant.confluence.passport import STREAMS
-from sextant.confluence.score import Folded
 from sextant.model.bar import Floats, Integers
 from sextant.model.view import Flags
 
 ConditionKind = Literal[
     "oi_history_short",
     "liquidation_feed_down",
+    "liquidation_quiet",
+    "levels_none",
     "trades_short",
     "trades_unreconciled",
     "book_shallow",
+    "book_gap",
     "window_short_1440",
+    "bars_short",
+    "bars_hole",
     "stream_stale",
     "venue_dispute",
+    "not_applicable",
+    "slow_calculation",
+    "part_failed",
     "mixed_signals",
     "coverage_low",
 ]
@@ -37,22 +40,27 @@ CLOSE_AFTER: Final = 3
 EFFECTS: Final[Mapping[ConditionKind, str]] = {
     "oi_history_short": "orderflow.open_interest is absent",
     "liquidation_feed_down": "sentiment.liquidations fades, then is absent",
+    "liquidation_quiet": "none: a measured 0",
+    "levels_none": "none: a measured 0",
     "trades_short": "the quality of this sub-score falls",
     "trades_unreconciled": "the quality of what uses trades falls",
     "book_shallow": "what uses the book fades, then is absent",
-    "window_short_1440": "volume.adl and volume.obv are absent",
+    "book_gap": "what uses the book fades until the book is whole again",
+    "window_short_1440": "volume.adl and volume.obv are absent, then weak",
+    "bars_short": "the quality of what is read on this interval falls",
+    "bars_hole": "what is read on minutes begins anew after the hole",
     "stream_stale": "the quality of what uses the stream falls",
     "venue_dispute": "the quality of everything falls",
+    "not_applicable": "this sub-score counts as not covered",
+    "slow_calculation": "none on the score; far beyond its budget the part is left out for a minute",
+    "part_failed": "what is computed from this part is absent",
     "mixed_signals": "none beyond the consensus",
     "coverage_low": "the score shrinks towards neutral",
 }
 """What a condition does to the score."""
 
-_DISPUTE_BPS: Final = (15.0, 10.0)
-_UNRECONCILED: Final = (0.005, 0.003)
-_MIXED: Final = (0.15, 0.10)
-_COVERAGE: Final = (0.60, 0.65)
-_COUNTED: Final[Mapping[Reason, ConditionKind]] = {"FEW_TRADES": "trades_short"}
+UNLOGGED: Final[frozenset[ConditionKind]] = frozenset({"liquidation_quiet", "levels_none", "not_applicable"})
+"""States that are told beside a score and make no event: nothing is wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,72 +221,3 @@ class OpenConditions:
     def of(self, column: int) -> tuple[Condition, ...]:
         """Those of an instrument, by kind and subject."""
         return tuple(track.condition(column) for track in self._tracks if track.is_open[column])
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """What gauges are read from; arrays are (S,), those of ``values`` (1, S) or (1, 1).
-
-    Parameters
-    ----------
-    values
-        The newest 1m row of every node.
-    applies
-        Of each voice.
-    """
-
-    folded: Folded
-    apart_bps: Floats
-    ages: Mapping[Stream, Floats]
-    gaps: Mapping[Stream, Floats]
-    values: Mapping[Node, Floats]
-    applies: Sequence[Flags]
-
-
-def gauges(facts: Facts) -> list[Gauge]:
-    """Every reading of an evaluation."""
-    size = len(facts.apart_bps)
-    found = [
-        _above("mixed_signals", "", facts.folded.dissent[0], _MIXED),
-        _above("venue_dispute", "", facts.apart_bps, _DISPUTE_BPS),
-        _below("coverage_low", "", facts.folded.coverage[0], _COVERAGE),
-    ]
-    for stream, age in facts.ages.items():
-        kind: ConditionKind = "liquidation_feed_down" if stream == "liquidations" else "stream_stale"
-        full = STREAMS[stream].full_s
-        found.append(_above(kind, stream, age, (full, full)))
-    if "trades" in facts.gaps:
-        found.append(_above("trades_unreconciled", "trades", _row(facts.gaps["trades"], size), _UNRECONCILED))
-    for voice, applies in zip(voices(), facts.applies, strict=True):
-        for need in voice.sub.needs:
-            short = _COUNTED.get(need.reason)
-            if voice.name == "orderflow.open_interest":
-                short = "oi_history_short"
-            elif voice.name == "orderbook.touch_imbalance":
-                short = "book_shallow"
-            if short is not None and need.count in facts.values:
-                have = np.where(applies, _row(facts.values[need.count], size), np.nan)
-                found.append(_below(short, voice.name, have, (need.need, need.need)))
-        if voice.name == "volume.adl" and voice.sub.settled in facts.values:
-            have = np.where(applies, _row(facts.values[voice.sub.settled], size), np.nan)
-            rows = float(voice.sub.rows)
-            found.append(_below("window_short_1440", "", have, (rows, rows)))
-    return found
-
-
-def _row(x: Floats, size: int) -> Floats:
-    out: Floats = np.broadcast_to(x[-1:], (1, size))[0]
-    return out
-
-
-def _above(kind: ConditionKind, subject: str, have: Floats, lines: tuple[float, float]) -> Gauge:
-    """Opens above the first line, closes below the second, or at it where they are one."""
-    with np.errstate(invalid="ignore"):
-        closes = have <= lines[1] if lines[0] == lines[1] else have < lines[1]
-        return Gauge(kind, subject, have, have > lines[0], closes, lines[0])
-
-
-def _below(kind: ConditionKind, subject: str, have: Floats, lines: tuple[float, float]) -> Gauge:
-    """Opens below the first line, closes from the second on."""
-    with np.errstate(invalid="ignore"):
-        return Gauge(kind, subject, have, have < lines[0], have >= lines[1], lines[0])

@@ -144,6 +144,8 @@ class Breakdown:
         By stream.
     venue_quality, apart_bps
         Agreement with other venues; ``apart_bps`` is None where it was not checked.
+    book_trust
+        The factor on the quality of the order book; below 1 while levels are suspected to be shown and not meant.
     missing
         Names of the absent sub-scores with the reason, heaviest first.
     flips
@@ -169,6 +171,7 @@ class Breakdown:
     dimensions: tuple[Part, ...]
     passport: tuple[StreamPart, ...]
     venue_quality: float
+    book_trust: float
     apart_bps: float | None
     missing: tuple[tuple[str, Absent], ...]
     flips: tuple[Flip, ...]
@@ -214,6 +217,7 @@ def breakdown(found: Evaluation, column: int) -> Breakdown:
         dimensions=parts,
         passport=_passport(found, column),
         venue_quality=float(found.now.venue_quality[column]),
+        book_trust=float(found.now.book_trust[column]),
         apart_bps=number(float(found.now.apart_bps[column])),
         missing=tuple((name, why) for _, name, why in sorted(absences, key=lambda one: -one[0])),
         flips=_flips(found, tree, column) if known else (),
@@ -392,6 +396,8 @@ def _binding(found: Evaluation, voice: Voice, at: int, column: int) -> str:
     """The factor that lowers the quality most."""
     now = found.now
     factors = {"rows": float(now.rows.intervals[at][0, column]), "venue": float(now.venue_quality[column])}
+    if voice.dimension.name == "orderbook":
+        factors["spoof_suspected"] = float(now.book_trust[column])
     factors |= {
         stream: float(now.stream_quality[stream][column]) if stream in now.stream_quality else 0.0
         for stream in voice.sub.streams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,7 +15,7 @@ from sextant.errors import Insufficient
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import STABLE_ASSETS, Instrument, InstrumentSpec
 from sextant.model.times import DAY_NS, INTERVAL_NS, MINUTE_NS, SECOND_NS
-from sextant.model.view import Series, View
+from sextant.model.view import Flags, Series, View
 
 BAR_FRAMES: Final[tuple[Frame, ...]] = ("4h", "30m", "5m", "1m")
 """Longest first: a row of 1m sees rows of the others."""
@@ -55,7 +55,7 @@ _BARS: Final = ("open", "high", "low", "close", "volume", "quote_volume", "taker
 
 @dataclass(frozen=True, eq=False)
 class Extra:
-    """Columns of 1m and of the grid in place of those that the view holds.
+    """Columns of 1m and of the grid in place of those that the view holds, and what a view does not say.
 
     Parameters
     ----------
@@ -63,10 +63,16 @@ class Extra:
         float64 (T, S) by name, on the rows of the view's 1m frame.
     grid
         ``long_share`` by instrument.
+    book_reasons
+        Why the book of each instrument is not believed, empty where it is; nothing where nobody says.
+    spoofed
+        bool (S,): whether levels of its book are suspected to be shown and not meant; None where nobody looks.
     """
 
     minutes: Mapping[str, Floats] = field(default_factory=dict)
     grid: Mapping[str, Mapping[Instrument, Series]] = field(default_factory=dict)
+    book_reasons: Sequence[str] = ()
+    spoofed: Flags | None = None
 
 
 NOTHING_MORE: Final = Extra()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,10 +21,24 @@ from sextant.confluence.nodes import (
     walk,
 )
 from sextant.confluence.rolls import advance, roll_state
+from sextant.errors import SextantError
 from sextant.indicators.catalog import indicator
 from sextant.indicators.contract import State, begin, fold
 from sextant.model.bar import Floats, Integers
 from sextant.model.times import DAY_NS, INTERVAL_NS
+
+FAILURES: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    SextantError,
+)
+"""What a broken kernel or map can raise; its values are then unknown and everything else goes on."""
+CLEAN_AFTER: Final = 3
+"""Runs without a failure after which a part is told as clean no longer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,6 +120,8 @@ class Program:
         self._below = tuple(tuple(at[part] for part in _read_by(node)) for node in self._order)
         self._values: dict[tuple[str, tuple[Any, ...]], dict[str, Any]] = {}
         self._states: dict[Any, State] = {}
+        self._constants = constants
+        self._failed: dict[str, tuple[str, int]] = {}
         for node in self._order:
             if isinstance(node, Reading) and self._key(node) not in self._states:
                 self._begin(node, constants)
@@ -124,28 +140,60 @@ class Program:
         """
         rows = len(block.open_ns)
         shape = (rows, self._size)
-        bar_index = int(block.open_ns[0]) // self.interval_ns if rows else 0
+        self._failed = {part: ("", n + 1) for part, (_, n) in self._failed.items() if n < CLEAN_AFTER}
         found: list[Floats] = []
         told: dict[Any, dict[str, Floats]] = {}
         for node, parts in zip(self._order, self._below, strict=True):
-            match node:
-                case Column():
-                    value = block.columns[node.name]
-                case Seen():
-                    value = other[node]
-                case Reading():
-                    key = self._key(node)
-                    if key not in told:
-                        told[key] = self._read(node, bar_index, block)
-                    value = told[key][node.output]
-                case Rolled():
-                    value = np.empty(shape)
-                    place = (bar_index, self._bars_per_day)
-                    advance(node, self._states[node], place, _wide(found[parts[0]], shape), value)
-                case Mapped():
-                    value = node.function(*(found[part] for part in parts))
+            try:
+                value = self._value(node, [found[part] for part in parts], (block, other), told)
+            except FAILURES as error:
+                value = np.full(shape, np.nan)
+                self._fail(node, error)
             found.append(value)
         return Told(dict(zip(self._order, found, strict=True)), self._roots, shape)
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Parts that raised in the last rows, with the kind of error; an empty one for those that are clean again."""
+        return {part: code for part, (code, _) in self._failed.items()}
+
+    def _value(
+        self,
+        node: Node,
+        parts: Sequence[Floats],
+        given: tuple[Block, Mapping[Seen, Floats]],
+        told: dict[Any, dict[str, Floats]],
+    ) -> Floats:
+        """One node on the rows, from what it is computed from; ``told`` keeps what an indicator tells at once."""
+        block, other = given
+        rows = len(block.open_ns)
+        bar_index = int(block.open_ns[0]) // self.interval_ns if rows else 0
+        match node:
+            case Column():
+                return block.columns[node.name]
+            case Seen():
+                return other[node]
+            case Reading():
+                key = self._key(node)
+                if key not in told:
+                    told[key] = self._read(node, bar_index, block)
+                return told[key][node.output]
+            case Rolled():
+                shape = (rows, self._size)
+                value = np.empty(shape)
+                place = (bar_index, self._bars_per_day)
+                advance(node, self._states[node], place, _wide(parts[0], shape), value)
+                return value
+            case Mapped():
+                return node.function(*parts)
+
+    def _fail(self, node: Node, error: Exception) -> None:
+        """Note a failure; what has a state begins anew, because it may stand between two rows."""
+        self._failed[_part_of(node)] = (type(error).__name__, 0)
+        if isinstance(node, Reading):
+            self._begin(node, self._constants)
+        elif isinstance(node, Rolled):
+            self._states[node] = roll_state(node, self._size)
 
     def _key(self, node: Reading) -> tuple[str, tuple[Any, ...]]:
         return node.indicator, node.params
@@ -162,6 +210,21 @@ class Program:
     def _read(self, node: Reading, bar_index: int, block: Block) -> dict[str, Floats]:
         key = self._key(node)
         return fold(indicator(node.indicator), self._states[key], bar_index, block.columns, self._values[key])
+
+
+def _part_of(node: Node) -> str:
+    """What a node is called where it failed."""
+    match node:
+        case Reading():
+            return node.indicator
+        case Rolled():
+            return node.how
+        case Mapped():
+            return str(getattr(node.function, "__name__", type(node.function).__name__)).strip("_")
+        case Column():
+            return node.name
+        case Seen():
+            return node.frame
 
 
 def _read_by(node: Node) -> tuple[Node, ...]:

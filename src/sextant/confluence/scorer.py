@@ -6,16 +6,17 @@ of a view changed (a bar was repaired, an instrument listed) everything is compu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from sextant.confluence import decision, regime
-from sextant.confluence.catalog import dimensions
-from sextant.confluence.conditions import ConditionBook, Facts, OpenConditions, Turn, gauges
+from sextant.confluence.catalog import dimensions, voices
+from sextant.confluence.conditions import ConditionBook, OpenConditions, Turn
 from sextant.confluence.contract import Stream
+from sextant.confluence.gauges import Facts, book_facts, gauges
 from sextant.confluence.inputs import NOTHING_MORE, Extra, apart_bps, blocks, closes
 from sextant.confluence.ledger import History, Ledger
 from sextant.confluence.nodes import Frame, Node
@@ -34,6 +35,7 @@ CHUNK_CELLS: Final = 16_384
 LEAST_CHUNK_ROWS: Final = 8
 GRACE_S: Final = 2.0
 """How long after its close a minute may still come in before it counts as missing."""
+SPOOFED_TRUST: Final = 0.8
 LATE_ROWS: Final = 5
 """Minutes without bars that are still evaluated one by one; by then every stream counts for nothing."""
 
@@ -50,8 +52,8 @@ class Standing:
         q of each voice at the view's time, all factors together, (J, S).
     ages
         Of each stream that some feed gives, seconds, (S,).
-    stream_quality, venue_quality
-        The factors of q, (S,).
+    stream_quality, venue_quality, book_trust
+        The factors of q, (S,); the last one of sub-scores of the order book, below 1 where levels are suspected not to be meant.
     apart_bps
         Distance from the other venues, (S,); NaN where not checked.
     folded
@@ -67,6 +69,7 @@ class Standing:
     ages: Mapping[Stream, Floats]
     stream_quality: Mapping[Stream, Floats]
     venue_quality: Floats
+    book_trust: Floats
     apart_bps: Floats
     folded: Folded
     machine: decision.Machine
@@ -101,6 +104,8 @@ class Evaluation:
         What is wrong with the data of each instrument.
     turns
         Which of it opened or closed with this evaluation.
+    failed
+        Parts that raised, with the kind of error; an empty one for those that are clean again.
     """
 
     as_of_ns: int
@@ -114,6 +119,7 @@ class Evaluation:
     minutes: BarFrame
     conditions: OpenConditions
     turns: tuple[Turn, ...]
+    failed: Mapping[str, str]
 
 
 class Scorer:
@@ -158,7 +164,7 @@ class Scorer:
         if view.instruments != self._columns:
             self._conditions.move(_moved(self._columns, view.instruments))
             self._columns = view.instruments
-        return run.evaluation(view, self._conditions)
+        return run.evaluation(view, extra, self._conditions)
 
 
 def _moved(before: tuple[InstrumentSpec, ...], after: tuple[InstrumentSpec, ...]) -> Integers:
@@ -227,46 +233,61 @@ class _Run:
         )
         self._rows = rows.last()
 
-    def evaluation(self, view: View, conditions: ConditionBook) -> Evaluation:
+    def evaluation(self, view: View, extra: Extra, conditions: ConditionBook) -> Evaluation:
         """What is said as of the view; ``conditions`` take their readings."""
         assert self._rows is not None  # noqa: S101  # a view without minutes was refused
         history = self._ledger.history()
         late_s = (view.as_of_ns - int(history.close_ns[-1])) / SECOND_NS
-        apart = apart_bps(view)
+        apart, trust = apart_bps(view), book_trust(extra, view.size)
         machine = self._machine.copy()
         whole = int(max(0.0, late_s - GRACE_S) * SECOND_NS // MINUTE_NS)
         for minute in range(1, min(whole, LATE_ROWS) + 1):
-            self._at(view, machine, minute * 60.0, apart)
-        standing = self._at(view, machine.copy(), late_s, apart)
-        values = self._tape.values()
-        turns = conditions.update(gauges(self._facts(standing, values["1m"])), view.as_of_ns)
+            self._at(view, machine, minute * 60.0, (apart, trust))
+        standing = self._at(view, machine.copy(), late_s, (apart, trust))
+        facts = self._facts(standing, view, extra)
+        turns = conditions.update(gauges(facts), view.as_of_ns)
         return Evaluation(
             as_of_ns=view.as_of_ns,
             instruments=self._specs,
             history=history,
             now=replace(standing, machine=machine),
-            values=values,
+            values=self._tape.values(),
             closes_ns=self._tape.closes(),
             given=self._tape.given,
             lines=self._lines,
             minutes=view.bars["1m"],
             conditions=conditions.held(),
             turns=turns,
+            failed=self._tape.failed,
         )
 
-    @staticmethod
-    def _facts(standing: Standing, values: Mapping[Node, Floats]) -> Facts:
+    def _facts(self, standing: Standing, view: View, extra: Extra) -> Facts:
         rows = standing.rows
-        return Facts(standing.folded, standing.apart_bps, standing.ages, rows.gaps, values, rows.applies)
+        return Facts(
+            folded=standing.folded,
+            apart_bps=standing.apart_bps,
+            ages=standing.ages,
+            gaps=rows.gaps,
+            values=self._tape.values(),
+            applies=rows.applies,
+            books=book_facts(view.books, extra.book_reasons),
+            failed=self._tape.failed,
+        )
 
-    def _at(self, view: View, machine: decision.Machine, late_s: float, apart: Floats) -> Standing:
-        """The newest row seen ``late_s`` after its close; ``machine`` moves by one evaluation."""
+    def _at(
+        self, view: View, machine: decision.Machine, late_s: float, known: tuple[Floats, Floats]
+    ) -> Standing:
+        """The newest row seen ``late_s`` after its close; ``machine`` moves by one evaluation.
+
+        ``known`` is how far other venues are apart, and the trust in the book.
+        """
+        apart, trust = known
         rows = self._rows
         assert rows is not None  # noqa: S101  # as above
         ages = ages_at(rows, late_s, _told_since(view, rows, late_s))
         streams = stream_qualities(rows, ages)
         venue = q_venue(apart)
-        quality = rows.quality(streams, venue[None, :])
+        quality = _trusted(rows.quality(streams, venue[None, :]), trust)
         folded = fold(dimensions(), rows.signals, quality, regime.multipliers(**rows.weather))
         stress = decision.entry(rows.weather["hv"], rows.weather["ll"])
         decision.decide(machine, folded.confluence, folded.coverage, stress, self._lines)
@@ -276,11 +297,29 @@ class _Run:
             ages={name: np.broadcast_to(x, (1, view.size))[0] for name, x in ages.items()},
             stream_quality={name: np.broadcast_to(q, (1, view.size))[0] for name, q in streams.items()},
             venue_quality=venue,
+            book_trust=trust,
             apart_bps=apart,
             folded=folded,
             machine=machine,
             late_s=late_s,
         )
+
+
+def book_trust(extra: Extra, size: int) -> Floats:
+    """The factor on the quality of the order book, (S,): .8 where levels are suspected to be shown and not meant."""
+    if extra.spoofed is None:
+        return np.ones(size)
+    return np.where(extra.spoofed, SPOOFED_TRUST, 1.0)
+
+
+def _trusted(quality: Sequence[Floats], trust: Floats) -> list[Floats]:
+    """The qualities with the trust in the book on the sub-scores of the order book."""
+    if np.all(trust == 1.0):
+        return list(quality)
+    return [
+        q * trust[None, :] if voice.dimension.name == "orderbook" else q
+        for voice, q in zip(voices(), quality, strict=True)
+    ]
 
 
 def _told_since(view: View, rows: Rows, late_s: float) -> dict[Stream, Floats]:

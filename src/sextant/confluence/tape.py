@@ -11,6 +11,7 @@ import numpy as np
 from sextant.confluence import regime
 from sextant.confluence.catalog import Voice, voices
 from sextant.confluence.contract import INTERVAL_WEIGHTS, Need, Stream
+from sextant.confluence.gauges import GAUGED
 from sextant.confluence.inputs import closes
 from sextant.confluence.levels import LEVELS
 from sextant.confluence.nodes import INTERVAL_OF, Frame, Node, Seen, columns_of, walk
@@ -180,6 +181,15 @@ class Tape:
             found["grid"] = int(closes(self._grid[0], "grid")[self._grid_at])
         return found
 
+    @property
+    def failed(self) -> dict[str, str]:
+        """Parts that raised, ``indicator@frame`` with the kind of error; an empty one for those that are clean again."""
+        return {
+            f"{part}@{frame}": code
+            for frame, program in self._programs.items()
+            for part, code in program.failed.items()
+        }
+
     def values(self) -> dict[Frame, dict[Node, Floats]]:
         """The newest row of every node by frame, (1, S)."""
         found = {frame: told.last() for frame, told in self._told.items()}
@@ -304,6 +314,8 @@ class Tape:
         self._ask(asked, "1m", regime.PARTS.values())
         for frame, nodes in LEVELS.items():
             self._ask(asked, frame, nodes.values())
+        for frame, gauged in GAUGED.items():
+            self._ask(asked, frame, gauged)
         return {frame: tuple(nodes) for frame, nodes in asked.items()}
 
     def _ask(self, asked: dict[Frame, dict[Node, None]], frame: Frame, nodes: Iterable[Node]) -> None:
