@@ -269,6 +269,11 @@ class Series:
     time_ns: Integers
     value: Floats
 
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What was made of it for whatever view holds it, by name; most views share nearly all histories."""
+        return {}
+
 
 @dataclass(frozen=True, eq=False)
 class TradeTape:
@@ -288,6 +293,14 @@ class LiquidationTape:
     price: Floats
     size: Floats
     side: Floats
+
+
+def columns_of(history: Series | TradeTape | LiquidationTape) -> tuple[Integers | Floats, ...]:
+    """The arrays of a history, in their order."""
+    if isinstance(history, Series):
+        return history.time_ns, history.value
+    sides = history.aggressor if isinstance(history, TradeTape) else history.side
+    return history.event_ns, history.price, history.size, sides
 
 
 MINUTE_FIELDS: Final = (
@@ -456,7 +469,7 @@ class View:
                 digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
         if self.minutes is not None:
             digest.update(self.minutes.row_digests)
-        histories = (
+        histories: tuple[Mapping[Instrument, Series | TradeTape | LiquidationTape], ...] = (
             self.funding_history,
             self.open_interest_history,
             self.trades,
@@ -466,8 +479,8 @@ class View:
         for place, history in enumerate(histories):
             for instrument in sorted(history):
                 digest.update(f"{place}{instrument}".encode())
-                for column in vars(history[instrument]).values():
-                    digest.update(np.ascontiguousarray(column).tobytes())
+                for column in columns_of(history[instrument]):
+                    digest.update(np.ascontiguousarray(column).data)
         for name, chain in sorted(self.chains.items()):
             digest.update(msgspec.json.encode((name, chain.style, chain.instruments)))
             digest.update(chain.event_ns.tobytes() + np.ascontiguousarray(chain.values).tobytes())

@@ -15,7 +15,7 @@ from sextant.model.view import Flags
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Gate, Need, Signals, Verdict
 from sextant.strategies.couples import SIDES, CoupleSet
-from sextant.strategies.gates import KIND_GATE, Admission, first_gates
+from sextant.strategies.gates import KIND_GATE, Admission, first_gates, lean, spread_gate
 from sextant.strategies.inputs import Missing, missing_inputs
 
 NO_CLOCK: Final[Missing] = ("funding.clock", 0.0, 1.0, "times of settlement")
@@ -39,6 +39,8 @@ class CoupleSpoken:
         Columns worth showing, by name.
     params
         The parameters it was asked with.
+    past
+        Rows above the first of these that were let go; gates may then be lean.
     """
 
     couples: CoupleSet
@@ -47,6 +49,7 @@ class CoupleSpoken:
     gates: tuple[Gate, ...]
     facts: Mapping[str, Floats]
     params: Mapping[str, float]
+    past: int = 0
 
 
 def leg_gates(
@@ -60,20 +63,36 @@ def leg_gates(
         int64 (C, 2).
     """
     common = [gate for gate in first_gates(columns, interval, admission) if gate.name not in _OF_INSTRUMENTS]
-    found = []
-    for gate in common:
-        values = gate.values if rows is None else gate.values[-rows:]
-        for place, side in enumerate(SIDES):
-            column = legs[:, place]
-            found.append(
-                dataclasses.replace(
-                    gate,
-                    name=f"{gate.name}.{side}",
-                    values=values[:, column],
-                    thresholds=None if gate.thresholds is None else gate.thresholds[column],
-                )
-            )
-    return tuple(found)
+    return tuple(leg for gate in common for leg in _of_legs(gate, legs, rows))
+
+
+def _of_legs(gate: Gate, legs: Integers, rows: int | None) -> list[Gate]:
+    """A gate of instruments, once for each leg."""
+    values = gate.values if rows is None else gate.values[-rows:]
+    return [
+        dataclasses.replace(
+            gate,
+            name=f"{gate.name}.{side}",
+            values=values[:, legs[:, place]],
+            thresholds=None if gate.thresholds is None else gate.thresholds[legs[:, place]],
+        )
+        for place, side in enumerate(SIDES)
+    ]
+
+
+def _leg_gates(
+    columns: Columns, interval: Interval, legs: Integers, admission: Admission, rows: int
+) -> tuple[Gate, ...]:
+    """The same, lean where what is made of bars is kept for views to come; what is quoted is read anew."""
+    if not columns.lasts:
+        return leg_gates(columns, interval, legs, admission, rows)
+    kept = columns.once(
+        ("leg_gates", admission, rows, legs.tobytes()),
+        lambda: {gate.name: lean(gate) for gate in leg_gates(columns, interval, legs, admission, rows)},
+        lasting=interval,
+    )
+    spread = {gate.name: gate for gate in _of_legs(spread_gate(columns, admission), legs, None)}
+    return tuple(spread.get(name, gate) for name, gate in kept.items())
 
 
 def missing_of_legs(
@@ -103,7 +122,7 @@ def compose_couples(
 ) -> Verdict:
     """The verdict: common gates of both legs before the strategy's own."""
     said = spoken.couples
-    rows = spoken.direction.shape[0]
+    rows = spoken.past + spoken.direction.shape[0]
     funded = np.array([spec.instrument.kind == "perpetual" for spec in columns.view.instruments], dtype=bool)
     nothing = np.full(spoken.direction.shape, np.nan)
     signals = Signals(
@@ -117,7 +136,7 @@ def compose_couples(
     return Verdict(
         interval,
         signals,
-        (*leg_gates(columns, interval, said.legs, admission, rows), *spoken.gates),
+        (*_leg_gates(columns, interval, said.legs, admission, rows), *spoken.gates),
         missing_of_legs(columns, needs, said.legs, funded),
         spoken.facts,
         params=spoken.params,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import STABLE_ASSETS, Instrument, InstrumentSpec
 
 V = TypeVar("V")
+Said_co = TypeVar("Said_co", covariant=True)
 
 LegExit = Literal["trade", "delivery", "kept"]
 """How a leg ends: by a second order, by its own expiry, or not at all because what was traded stays where it is."""
@@ -40,6 +41,33 @@ class Couple:
     def instruments(self) -> tuple[Instrument, Instrument]:
         """Both, the first first."""
         return self.first, self.second
+
+
+class Each(Protocol[Said_co]):
+    """Something for each couple, by its place."""
+
+    def __getitem__(self, place: int, /) -> Said_co:
+        """What there is for the couple at a place."""
+
+
+class WhenAsked(Generic[V]):
+    """Something for each couple, made when it is asked for: most are refused for less.
+
+    Parameters
+    ----------
+    make
+        Gives it by the place of the couple.
+    """
+
+    def __init__(self, make: Callable[[int], V]) -> None:
+        self._make = make
+        self._made: dict[int, V] = {}
+
+    def __getitem__(self, place: int, /) -> V:
+        """What there is for the couple at a place; the same object each time."""
+        if place not in self._made:
+            self._made[place] = self._make(place)
+        return self._made[place]
 
 
 Subject = InstrumentSpec | Couple
@@ -105,8 +133,8 @@ class Model:
 
     gross_bps: Floats
     error_bps: Floats
-    words: tuple[str, ...]
-    accrued: tuple[tuple[Floats, Floats] | None, ...]
+    words: Each[str]
+    accrued: Each[tuple[Floats, Floats] | None]
     burden_bps: Floats
 
 

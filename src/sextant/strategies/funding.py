@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -101,23 +102,49 @@ def _settled(view: View, column: int) -> _Settled:
     history = view.funding_history.get(view.instruments[column].instrument)
     if history is None:
         return _read(np.empty(0))
-    recent = history.time_ns > view.as_of_ns - WINDOW_NS
-    return _read(history.value[recent & np.isfinite(history.value)])
+    first = int(np.searchsorted(history.time_ns, view.as_of_ns - WINDOW_NS, side="right"))
+    known: tuple[int, _Settled] | None = history.kept.get("settled")
+    if known is None or known[0] != first:
+        recent = history.value[first:]
+        known = history.kept["settled"] = (first, _read(recent[np.isfinite(recent)]))
+    return known[1]
+
+
+@dataclass(frozen=True)
+class _Paid:
+    """What is known of the funding of one perpetual: its current estimate, the clock it settles by, and its past."""
+
+    rate: float
+    next_ns: int
+    step_ns: int
+    settled: _Settled
+
+    def forecast(self, end_ns: int) -> FundingForecast:
+        """The rates up to an instant."""
+        count = 0 if end_ns < self.next_ns else (end_ns - self.next_ns) // self.step_ns + 1
+        return self.settled.forecast(self.rate, count)
+
+
+def _paid(view: View) -> dict[int, _Paid]:
+    """By column, the perpetuals whose rate, interval and next settlement are known."""
+    known: dict[int, _Paid] | None = view.kept.get("funding")
+    if known is None:
+        facts = view.derivatives
+        able = np.isfinite(facts.funding_rate) & (facts.funding_interval_s > 0) & (facts.next_funding_ns > 0)
+        known = {}
+        for column in np.flatnonzero(able).tolist():
+            step_ns = round(float(facts.funding_interval_s[column]) * SECOND_NS)
+            next_ns = _following(view.as_of_ns, int(facts.next_funding_ns[column]), step_ns)
+            rate = float(facts.funding_rate[column])
+            known[column] = _Paid(rate, next_ns, step_ns, _settled(view, column))
+        view.kept["funding"] = known
+    return known
 
 
 def funding_of(view: View, column: int, horizon_s: float) -> FundingForecast | None:
     """The forecast for a perpetual of the view; None where its rate, interval or next settlement is unknown."""
-    facts = view.derivatives
-    rate = float(facts.funding_rate[column])
-    next_ns = int(facts.next_funding_ns[column])
-    interval_s = float(facts.funding_interval_s[column])
-    if not (np.isfinite(rate) and interval_s > 0 and next_ns > 0):
-        return None
-    known = view.kept.get(("settled", column))
-    if known is None:
-        known = view.kept["settled", column] = _settled(view, column)
-    count = settlements(view.as_of_ns, horizon_s, next_ns, interval_s)
-    return known.forecast(rate, count)
+    paid = _paid(view).get(column)
+    return None if paid is None else paid.forecast(view.as_of_ns + round(horizon_s * SECOND_NS))
 
 
 def funding_sums(view: View, horizon_s: float) -> Floats:
@@ -128,11 +155,33 @@ def funding_sums(view: View, horizon_s: float) -> Floats:
     Fraction of size x mark; NaN where the instrument has no funding or it is unknown.
     """
     sums = np.full(view.size, np.nan)
-    for column in np.flatnonzero(np.isfinite(view.derivatives.funding_rate)).tolist():
-        forecast = funding_of(view, column, horizon_s)
-        if forecast is not None:
-            sums[column] = forecast.sum_frac
+    end_ns = view.as_of_ns + round(horizon_s * SECOND_NS)
+    for column, paid in _paid(view).items():
+        sums[column] = paid.forecast(end_ns).sum_frac
     return sums
+
+
+def received_bps(view: View, forecasts: Mapping[int, FundingForecast | None]) -> Floats:
+    """What a short position is expected to have received by the last settlement of its forecast, float64 (S,).
+
+    Notes
+    -----
+    Basis points of the notional: the payments of :func:`accrued`, added one by one. NaN where there is no forecast.
+    """
+    out = np.full(view.size, np.nan)
+    of_count: dict[int, list[int]] = {}
+    for column, forecast in forecasts.items():
+        if forecast is not None:
+            of_count.setdefault(forecast.count, []).append(column)
+    for count, columns in of_count.items():
+        known = [forecast for column in columns if (forecast := forecasts[column]) is not None]
+        mean = np.array([forecast.mean_frac for forecast in known])[:, None]
+        phi = np.array([forecast.phi for forecast in known])[:, None]
+        apart = view.derivatives.funding_rate[columns][:, None] - mean
+        sums = np.cumsum(mean + apart * phi ** np.arange(count), axis=1)
+        each = np.diff(sums, prepend=0.0, axis=1) * 1e4
+        out[columns] = np.cumsum(each, axis=1)[:, -1] if count else 0.0
+    return out
 
 
 def _following(as_of_ns: int, next_ns: int, step_ns: int) -> int:

@@ -103,8 +103,7 @@ def _first(columns: Columns, interval: Interval, admission: Admission) -> tuple[
 
 def _with_spread(columns: Columns, admission: Admission, lasting: tuple[Gate, ...]) -> tuple[Gate, ...]:
     kind, status, volume, stable = lasting
-    spread = columns.once(("spread_gate", admission), lambda: _spread_gate(columns, admission))
-    return kind, status, volume, spread, stable
+    return kind, status, volume, spread_gate(columns, admission), stable
 
 
 def _lasting_gates(
@@ -137,15 +136,19 @@ def _lasting_gates(
     )
 
 
-def _spread_gate(columns: Columns, admission: Admission) -> Gate:
-    return Gate(
-        "spread_bps",
-        columns.touch.spread_bps[None, :],
-        SPREAD_CAPS_BPS["spot"],
-        -1,
-        "bps",
-        live_only=True,
-        thresholds=_by_kind(columns.view, SPREAD_CAPS_BPS, admission.spread_cap_bps),
+def spread_gate(columns: Columns, admission: Admission) -> Gate:
+    """The common gate that reads quotes."""
+    return columns.once(
+        ("spread_gate", admission),
+        lambda: Gate(
+            "spread_bps",
+            columns.touch.spread_bps[None, :],
+            SPREAD_CAPS_BPS["spot"],
+            -1,
+            "bps",
+            live_only=True,
+            thresholds=_by_kind(columns.view, SPREAD_CAPS_BPS, admission.spread_cap_bps),
+        ),
     )
 
 

@@ -28,17 +28,19 @@ from sextant.strategies.couple_propose import judge_couples
 from sextant.strategies.couples import (
     Couple,
     CoupleSet,
+    Each,
     Economics,
     Model,
     PastSignals,
+    WhenAsked,
     couples_of_base,
     in_dollars,
     leaving,
     signals_of,
 )
 from sextant.strategies.fees import fee_tier
-from sextant.strategies.funding import FundingForecast, accrued, funding_of
-from sextant.strategies.gates import Admission
+from sextant.strategies.funding import FundingForecast, accrued, funding_of, received_bps
+from sextant.strategies.gates import Admission, lean
 from sextant.strategies.histories import state_of
 from sextant.strategies.settled import settled_on
 
@@ -68,15 +70,10 @@ class _Carry:
 
     expected: Floats
     """Funding forecast over the horizon for buying the first and selling the second."""
-    realised: Floats
     direction: Floats
     basis: Floats
     """Premium of the second instrument over the first."""
     basis_sd: Floats
-    steady: Floats
-    """Of the last nine spans of the longer interval, those in which the carry had the direction of the forecast."""
-    settled: Floats
-    """Settlements of the perpetual that has fewer."""
 
 
 def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
@@ -87,48 +84,94 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     A row forecasts with the last settled rate in the place of the estimate; today's estimate, whose past is not recorded,
     decides the gross and must agree in sign.
     """
-    couples, legs = couples_of_base(view.instruments, _wanted)
+    couples, legs = columns.once(
+        ("carried",), lambda: couples_of_base(view.instruments, _wanted), lasting=INTERVAL
+    )
     if not couples:
         return skipped(INTERVAL, view, "no perpetual with a second instrument of its base")
     unheard = silent(INTERVAL, view, HEDGED)
     if unheard is not None:
         return unheard
-    rows = round(params["horizon_days"] * DAY_ROWS)
     # Of the derivatives, the past reads the intervals alone.
     state = state_of(columns, "funding_history") + view.derivatives.funding_interval_s.tobytes()
-    carry = columns.once(
-        ("carry", rows), lambda: _carry(view, columns, legs, rows), lasting=INTERVAL, state=state
+    known = columns.once(
+        ("carry", tuple(sorted(params.items()))),
+        lambda: _known(columns, (couples, legs), params),
+        lasting=INTERVAL,
+        state=state,
     )
-    now = _now(view, columns, (couples, legs), carry, params)
-    d = carry.direction
-    gates = (
-        shortable(couples, d),
-        Gate(
-            "open_interest_usd",
-            _least_interest(view, columns, legs)[None, :],
-            params["open_interest_usd"],
-            1,
-            "USD",
-            live_only=True,
-        ),
-        Gate("settlements", carry.settled, params["settlements"], 1),
-        Gate("persistence", carry.steady, params["persistence"], 1, "of 9"),
-        Gate("basis_entry", d * carry.basis * 1e4, params["basis_entry"], 1, "bps"),
-        Gate("liquidation_sigmas", now.room, params["liquidation_sigmas"], 1, "sigma", optional=True),
-        Gate("estimate_bps", now.agrees[None, :], 0.0, 1, "bps", live_only=True),
-    )
-    said = _said((couples, legs), (carry, now), gates, params)
-    strength = np.maximum(d * carry.expected * 1e4 - now.fees_bps, 0.0) / params["strong_bps"]
-    strength[-1] = np.maximum(now.gross_bps - now.fees_bps, 0.0) / params["strong_bps"]
+    carry = known.carry
+    now = _now(view, columns, legs, carry, params)
+    rows = -1 if columns.lasts else 0  # later views read no row but the last
+    d, expected = carry.direction[rows:], carry.expected[rows:]
+    strength = np.maximum(d * expected * 1e4 - known.fees_bps, 0.0) / params["strong_bps"]
+    strength[-1] = np.maximum(now.gross_bps - known.fees_bps, 0.0) / params["strong_bps"]
+    shorts, *others = known.gates
+    interest = _least_interest(view, columns, legs)[None, :]
     spoken = CoupleSpoken(
-        couples=said,
+        couples=_said((couples, legs), known, now, params),
         direction=d,
         strength=np.nan_to_num(strength),
-        gates=gates,
-        facts={"expected_bps": d * carry.expected * 1e4, "basis_bps": d * carry.basis * 1e4},
+        gates=(
+            shorts,
+            Gate("open_interest_usd", interest, params["open_interest_usd"], 1, "USD", live_only=True),
+            *others,
+            Gate("estimate_bps", now.agrees[None, :], 0.0, 1, "bps", live_only=True),
+        ),
+        facts={"expected_bps": d * expected * 1e4, "basis_bps": d * carry.basis[rows:] * 1e4},
         params=params,
+        past=len(carry.direction) - len(d),
     )
     return compose_couples(columns, INTERVAL, NEEDS, spoken, HEDGED)
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What closed bars and settlements say of each couple; float64 (C,) unless stated."""
+
+    carry: _Carry
+    gates: tuple[Gate, ...]
+    """Those that have a history: first whether the first instrument can be sold, then the others in declared order."""
+    passing: Flags
+    """(T, C): where all of them pass."""
+    ages: Integers
+    """Rows for which they have, by now."""
+    fees_bps: Floats
+    """Four fills at the entry tier of the venues."""
+    error_frac: Floats
+    """Standard deviation of what came less what was expected; NaN with too few pasts."""
+    leverage: Floats
+    sigma_day: Floats
+    """(C, 2)."""
+
+
+def _known(
+    columns: Columns, asked: tuple[tuple[Couple, ...], Integers], params: Mapping[str, float]
+) -> _Known:
+    (couples, legs), view = asked, columns.view
+    rows = round(params["horizon_days"] * DAY_ROWS)
+    carry, realised, settled, steady = _carry(view, columns, legs, rows)
+    d = carry.direction
+    sigma_day = columns.volatility(INTERVAL, 7.0 * DAY_ROWS) * np.sqrt(DAY_ROWS)
+    leverage, room = margins(view, legs, sigma_day, (params["leverage_cap"], params["liquidation_sigmas"]))
+    gates = (
+        shortable(couples, d),
+        Gate("settlements", settled, params["settlements"], 1),
+        Gate("persistence", steady, params["persistence"], 1, "of 9"),
+        Gate("basis_entry", d * carry.basis * 1e4, params["basis_entry"], 1, "bps"),
+        Gate("liquidation_sigmas", room, params["liquidation_sigmas"], 1, "sigma", optional=True),
+    )
+    passing, ages = historic_rows(gates, d)
+    return _Known(
+        carry=carry,
+        gates=tuple(map(lean, gates)) if columns.lasts else gates,
+        passing=passing,
+        ages=ages,
+        fees_bps=_entry_fees(view)[legs].sum(axis=1) * 2.0,
+        error_frac=_errors(carry, realised, rows),
+        leverage=leverage,
+        sigma_day=sigma_day[-1][legs],
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,17 +182,12 @@ class _Now:
     agrees: Floats
     """Carry forecast from today's estimates, in the direction of the past, basis points."""
     basis_bps: Floats
-    fees_bps: Floats
-    """Four fills at the entry tier of the venues."""
-    room: Floats
-    """(T, C): liquidation distance at the leverage used, daily standard deviations."""
-    leverage: Floats
-    sigma_day: Floats
-    accrued: tuple[tuple[Floats, Floats] | None, ...]
-    words: tuple[str, ...]
+    accrued: Each[tuple[Floats, Floats] | None]
+    words: Each[str]
 
 
-def _carry(view: View, columns: Columns, legs: Integers, rows: int) -> _Carry:
+def _carry(view: View, columns: Columns, legs: Integers, rows: int) -> tuple[_Carry, Floats, Floats, Floats]:
+    """The carry of each row; and (T, C) what came of it, settlements of the perpetual that has fewer, and how many spans agree."""
     pays = np.array([not _is_spot(view, column) for column in range(view.size)], dtype=np.bool_)
     known = settled_on(view, INTERVAL, np.flatnonzero(pays), rows)
     place = np.where(pays, np.cumsum(pays) - 1, -1)[legs]
@@ -164,15 +202,9 @@ def _carry(view: View, columns: Columns, legs: Integers, rows: int) -> _Carry:
     direction = np.sign(expected)
     close = columns.log_close(INTERVAL)
     basis = close[:, legs[:, 1]] - close[:, legs[:, 0]]
-    return _Carry(
-        expected=expected,
-        realised=apart(known.realised),
-        direction=direction,
-        basis=basis,
-        basis_sd=rolling.std_n(basis, MONTH_ROWS),
-        steady=_steady(apart(known.total), direction, _span_rows(view, legs)),
-        settled=np.minimum(*counts),
-    )
+    carry = _Carry(expected, direction, basis, rolling.std_n(basis, MONTH_ROWS))
+    steady = _steady(apart(known.total), direction, _span_rows(view, legs))
+    return carry, apart(known.realised), np.minimum(*counts), steady
 
 
 def _span_rows(view: View, legs: Integers) -> Integers:
@@ -215,43 +247,48 @@ def _least_interest(view: View, columns: Columns, legs: Integers) -> Floats:
     return least
 
 
-def _now(
-    view: View,
-    columns: Columns,
-    asked: tuple[tuple[Couple, ...], Integers],
-    carry: _Carry,
-    params: Mapping[str, float],
-) -> _Now:
-    couples, legs = asked
+def _now(view: View, columns: Columns, legs: Integers, carry: _Carry, params: Mapping[str, float]) -> _Now:
     d = np.nan_to_num(carry.direction[-1])
     horizon_s = params["horizon_days"] * DAY_NS / SECOND_NS
     mid = columns.touch.mid
     basis_bps = d * (mid[legs[:, 1]] / mid[legs[:, 0]] - 1.0) * 1e4
-    income, paths, words = np.full(len(couples), np.nan), [], []
-    forecasts = {int(column): funding_of(view, int(column), horizon_s) for column in np.unique(legs)}
-    for number, (first, second) in enumerate(legs.tolist()):
-        path, told = None, []
-        sides = ((first, -d[number]), (second, d[number]))
-        known = [(column, side) for column, side in sides if not _is_spot(view, column)]
-        if all(forecasts[column] is not None for column, _ in known):
-            path = _joined([accrued(view, column, forecasts[column], side) for column, side in known])
-            income[number] = path[1][-1] if len(path[1]) else 0.0
-            told = [_told(view, column, forecasts[column]) for column, _ in known]
-        paths.append(path)
-        words.append(f"{'; '.join(told)}; basis {basis_bps[number]:.1f} bps, taken to close")
-    sigma_day = columns.volatility(INTERVAL, 7.0 * DAY_ROWS) * np.sqrt(DAY_ROWS)
-    leverage, room = margins(view, legs, sigma_day, (params["leverage_cap"], params["liquidation_sigmas"]))
-    return _Now(
-        gross_bps=income + basis_bps,
-        agrees=income,
-        basis_bps=basis_bps,
-        fees_bps=_entry_fees(view)[legs].sum(axis=1) * 2.0,
-        room=room,
-        leverage=leverage,
-        sigma_day=sigma_day[-1][legs],
-        accrued=tuple(paths),
-        words=tuple(words),
-    )
+    forecasts = {column: funding_of(view, column, horizon_s) for column in np.unique(legs).tolist()}
+
+    def paying(couple: int) -> list[tuple[int, float]]:
+        first, second = legs[couple].tolist()
+        sides = ((first, -float(d[couple])), (second, float(d[couple])))
+        return [(column, side) for column, side in sides if not _is_spot(view, column)]
+
+    def path(couple: int) -> tuple[Floats, Floats] | None:
+        known = paying(couple)
+        if any(forecasts[column] is None for column, _ in known):
+            return None
+        return _joined([accrued(view, column, forecasts[column], side) for column, side in known])
+
+    def words(couple: int) -> str:
+        told = [_told(view, column, forecasts[column]) for column, _ in paying(couple)]
+        return f"{'; '.join(told)}; basis {basis_bps[couple]:.1f} bps, taken to close"
+
+    paths = WhenAsked(path)
+    income = _income(view, (legs, d), forecasts, paths)
+    return _Now(income + basis_bps, income, basis_bps, paths, WhenAsked(words))
+
+
+def _income(
+    view: View,
+    asked: tuple[Integers, Floats],
+    forecasts: Mapping[int, FundingForecast | None],
+    paths: Each[tuple[Floats, Floats] | None],
+) -> Floats:
+    """What each couple is expected to receive, basis points, (C,): by its path where two legs pay, else at once."""
+    legs, d = asked
+    spot = np.array([_is_spot(view, column) for column in range(view.size)], dtype=np.bool_)
+    income: Floats = d * received_bps(view, forecasts)[legs[:, 1]]
+    # A sum of nothing has no sign of its own.
+    for couple in np.flatnonzero(~spot[legs[:, 0]] | (income == 0)).tolist():
+        path = paths[couple]
+        income[couple] = np.nan if path is None else path[1][-1] if len(path[1]) else 0.0
+    return income
 
 
 def _is_spot(view: View, column: int) -> bool:
@@ -283,25 +320,30 @@ def _entry_fees(view: View) -> Floats:
     return np.array([np.nan if tier is None else tier.taker_bps for tier in tiers], dtype=np.float64)
 
 
-def _said(
-    asked: tuple[tuple[Couple, ...], Integers],
-    known: tuple[_Carry, _Now],
-    gates: tuple[Gate, ...],
-    params: Mapping[str, float],
-) -> CoupleSet:
-    (couples, legs), (carry, now) = asked, known
-    rows, count = round(params["horizon_days"] * DAY_ROWS), len(couples)
+def _errors(carry: _Carry, realised: Floats, rows: int) -> Floats:
+    """Standard deviation of what came less what was expected, float64 (C,); NaN with fewer than thirty pasts.
+
+    Notes
+    -----
+    What is expected is the forecast and a closed basis; the error is what came of the one and what was left of the other.
+    """
     later = np.full(carry.basis.shape, np.nan)
     later[: max(0, len(later) - rows)] = carry.basis[rows:]
-    # What is expected is the forecast and a closed basis; the error is what came of the one and what was left of the other.
-    errors = carry.realised - carry.expected - later
+    errors = realised - carry.expected - later
     enough = np.isfinite(errors).sum(axis=0) >= LEAST_ERRORS
-    spread = np.full(count, np.nan)
+    spread = np.full(errors.shape[1], np.nan)
     if enough.any():
         spread[enough] = np.nanstd(errors[:, enough], axis=0, ddof=1)
-    basis_sd = carry.basis_sd[-1]
+    return spread
+
+
+def _said(
+    asked: tuple[tuple[Couple, ...], Integers], known: _Known, now: _Now, params: Mapping[str, float]
+) -> CoupleSet:
+    couples, legs = asked
+    rows, count = round(params["horizon_days"] * DAY_ROWS), len(couples)
+    basis_sd, spread = known.carry.basis_sd[-1], known.error_frac
     stop = np.where(basis_sd > 0, now.basis_bps + params["basis_exit_sd"] * basis_sd * 1e4, np.nan)
-    passing, ages = historic_rows(gates, carry.direction)
     said = CoupleSet(
         couples=couples,
         legs=legs,
@@ -309,15 +351,15 @@ def _said(
         horizon_s=np.full(count, params["horizon_days"] * DAY_NS / SECOND_NS),
         horizon_rows=rows,
         sigma_frac=np.nan_to_num(np.where(np.isfinite(spread), spread, basis_sd)),
-        sigma_day=now.sigma_day,
-        leverage=now.leverage,
-        age_rows=ages,
+        sigma_day=known.sigma_day,
+        leverage=known.leverage,
+        age_rows=known.ages,
         entry=now.basis_bps,
         stop=stop,
         target=np.full(count, np.nan),
         level_unit="basis points of basis: the premium of the sold leg over the bought one",
         stop_reason="the basis has not moved in 30 days; the position ends with its horizon or its carry",
-        past=lambda: _past(said, (carry, now), passing, params),
+        past=lambda: _past(said, known, params),
         economics=Economics(
             break_even_share=params["break_even_share"],
             least_annual_frac=params["cash_yield"] + params["least_excess"],
@@ -335,19 +377,17 @@ def _said(
     return said
 
 
-def _past(
-    said: CoupleSet, known: tuple[_Carry, _Now], able: Flags, params: Mapping[str, float]
-) -> PastSignals:
+def _past(said: CoupleSet, known: _Known, params: Mapping[str, float]) -> PastSignals:
     """Rows that would have been offered: all gates passed, and the carry earned entry fees in time."""
-    carry, now = known
+    carry, fees_bps = known.carry, known.fees_bps
     d = carry.direction
     earned = d * carry.expected * 1e4
     burden = np.maximum(0.0, -d * carry.basis * 1e4)
     worth = (
-        earned * params["break_even_share"] >= now.fees_bps + burden
+        earned * params["break_even_share"] >= fees_bps + burden
     )  # NaN compares as False: unknown is not offered
-    passing = able & worth & np.isfinite(carry.basis)
-    past = signals_of(passing, said, d, np.maximum(earned - now.fees_bps, 0.0) / params["strong_bps"])
+    passing = known.passing & worth & np.isfinite(carry.basis)
+    past = signals_of(passing, said, d, np.maximum(earned - fees_bps, 0.0) / params["strong_bps"])
     row, couple = past.row, past.couple
     width = params["basis_exit_sd"] * carry.basis_sd[row, couple]
     level = -past.direction * carry.basis[row, couple] - width
@@ -356,7 +396,7 @@ def _past(
         at = row + ahead
         inside = at < len(d)
         rest = past.direction * carry.expected[np.where(inside, at, 0), couple] * 1e4
-        left = rest * (said.horizon_rows - ahead) / said.horizon_rows < -0.5 * now.fees_bps[couple]
+        left = rest * (said.horizon_rows - ahead) / said.horizon_rows < -0.5 * fees_bps[couple]
         leave = np.where(inside & left, at, leave)
     return leaving(dataclasses.replace(past, stop=np.where(width > 0, level, np.nan)), leave)
 
