@@ -20,7 +20,7 @@ from sextant.api.server import Rooms, create
 from sextant.config import Config
 from sextant.errors import ConfigError, SextantError
 from sextant.evidence.events import EventTable
-from sextant.evidence.store import keep
+from sextant.evidence.store import EvidenceArchive
 from sextant.kit import log
 from sextant.kit.bus import Bus
 from sextant.kit.clock import Clock
@@ -322,11 +322,12 @@ def _rooms(base: Base, offer: Offer, origin: Callable[[], Origin], feeds: Probe)
 
 def _archive(db: AsyncEngine, conditions: Conditions) -> Archive:
     """An archive of past events in the database; without the database the past is what the bars show."""
+    kept_events = EvidenceArchive(db, asyncio.to_thread)
 
     async def archive(table: EventTable) -> EventTable:
         kept, refused = table, {}
         try:
-            kept = await keep(db, table)
+            kept = await kept_events.keep(table)
         except SQLAlchemyError as error:
             refused = {"error": type(error).__name__}
         conditions.note("evidence_not_kept", table.strategy_id, holds=bool(refused), at_once=True, **refused)

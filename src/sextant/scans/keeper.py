@@ -72,8 +72,7 @@ class EvidenceKeeper:
         while True:
             with suppress(MarketError, BudgetExceeded):
                 deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
-                part = await self._crew.run(lambda _: self._market(), None, deadline, "view")
-                newest = tuple(frame.content_digest for _, frame in sorted(part.view.bars.items()))
+                part, newest = await self._crew.run(_newest, self._market, deadline, "view")
                 if newest != known:
                     await self.score(part)
                     known = newest
@@ -103,14 +102,14 @@ class EvidenceKeeper:
             verdict, events = await self._crew.run(partial(_past, part), strategy, deadline, "evidence")
             if events is not None:
                 part.enrich(strategy, verdict, await self._archive(events))
-                part.settle(strategy)
+                await asyncio.to_thread(part.settle, strategy)
         deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
         await self._crew.run(lambda _: self.board.learn(part, speaking), None, deadline, "scoreboard")
         self._given_back = await self._let_go(part)
 
     async def _let_go(self, part: MarketPart) -> tuple[bytes, ...]:
         """Free columns that nobody reads any more, and give their memory back where more than minutes were read anew."""
-        part.spend()
+        await asyncio.to_thread(part.spend)
         longer = tuple(
             frame.content_digest
             for interval, frame in sorted(part.view.bars.items())
@@ -119,6 +118,12 @@ class EvidenceKeeper:
         if longer != self._given_back:
             await asyncio.to_thread(give_back)
         return longer
+
+
+def _newest(market: Callable[[], MarketPart]) -> tuple[MarketPart, tuple[bytes, ...]]:
+    """The newest market part, and what stands for all its bars."""
+    part = market()
+    return part, tuple(frame.content_digest for _, frame in sorted(part.view.bars.items()))
 
 
 def _past(part: MarketPart, strategy: Strategy) -> tuple[Verdict, EventTable | None]:
