@@ -286,3 +286,107 @@ async def test_a_scene_that_cannot_be_played_is_refused(now_ns: int, scene: Any,
     with pytest.raises(InputError, match=told_of):
         async with start(ManualClock(now_ns), **scene):
             pass
+
+
+BOOK = "book.BTC-PERPETUAL.100ms"
+
+
+async def changes_of(clock: ManualClock, seconds: float, *faults: dict[str, Any]) -> list[Any]:
+    """What a listener of a book was told while a script was played."""
+    async with (
+        start(clock, seed=7, instruments=24, faults=faults) as venue,
+        aiohttp.ClientSession() as client,
+        client.ws_connect(venue.socket_url) as socket,
+    ):
+        await call(socket, "public/subscribe", channels=[BOOK])
+        await pass_time(venue, clock, seconds)
+        return [each["data"] for each in await told(socket)]
+
+
+@pytest.mark.parametrize(("fault", "broken"), [("gap", 1), ("duplicate", 1), ("swap", 3), ("restart", 0)])
+async def test_changes_of_a_book_are_lost_repeated_and_swapped_by_a_script(
+    clock: ManualClock, fault: str, broken: int
+) -> None:
+    script = {"at": {"topic": BOOK, "message": 3}, "fault": fault}
+    frames = await changes_of(clock, 6.0, script)
+    joints = [
+        frame["type"] == "snapshot" or frame["prev_change_id"] == before["change_id"]
+        for before, frame in itertools.pairwise(frames)
+    ]
+    assert joints.count(False) == broken
+    assert sum(frame["type"] == "snapshot" for frame in frames) == 1 + (fault == "restart")
+
+
+async def test_a_crossed_bid_is_taken_back_by_the_next_change(clock: ManualClock) -> None:
+    frames = await changes_of(clock, 6.0, {"at": {"topic": BOOK, "message": 3}, "fault": "crossed"})
+    wrong = frames[3]["bids"][-1]
+    asks = {price for price, size in held(frames[:4], "asks").items() if size}
+    assert wrong[1] == min(asks)
+    assert held(frames[:5], "bids").get(wrong[1], 0.0) != wrong[2]
+    for count in range(1, len(frames) + 1):
+        if count != 4:
+            bids, asks_now = held(frames[:count], "bids"), held(frames[:count], "asks")
+            assert max(price for price, size in bids.items() if size) < min(
+                price for price, size in asks_now.items() if size
+            )
+
+
+def held(frames: list[Any], side: str) -> dict[float, float]:
+    """Sizes by price after the frames, 0 where a level is gone."""
+    sizes: dict[float, float] = {}
+    for frame in frames:
+        if frame["type"] == "snapshot":
+            sizes = {}
+        sizes |= {price: size for _, price, size in frame[side]}
+    return sizes
+
+
+async def test_the_book_as_of_a_change_is_the_one_that_was_told(clock: ManualClock) -> None:
+    async with (
+        start(clock, seed=7, instruments=24) as venue,
+        aiohttp.ClientSession() as client,
+        client.ws_connect(venue.socket_url) as socket,
+    ):
+        await call(socket, "public/subscribe", channels=[BOOK])
+        await pass_time(venue, clock, 3.0)
+        frames = [each["data"] for each in await told(socket)]
+        truth = venue.book_at("BTC-PERPETUAL", frames[-1]["change_id"])
+        assert truth is not None
+        for side, levels in zip(("bids", "asks"), truth, strict=True):
+            sizes = {price: size for price, size in held(frames, side).items() if size}
+            assert sorted(sizes.values()) == sorted(lots * 10.0 for _, lots in levels)
+        assert venue.book_at("BTC-PERPETUAL", frames[-1]["change_id"] + 1) is None
+        assert venue.book_at("SOL-PERPETUAL", 7) is None
+
+
+async def test_whoever_calls_before_the_time_that_was_asked_for_is_counted(clock: ManualClock) -> None:
+    script = [{"at": {"call": 1}, "fault": "limited", "retry_after": 30}]
+    async with (
+        start(clock, seed=7, instruments=24, faults=script) as venue,
+        aiohttp.ClientSession() as client,
+    ):
+
+        async def status() -> int:
+            async with client.get(f"{venue.base_url}/api/v2/public/get_time") as answer:
+                return answer.status
+
+        assert await status() == 429
+        clock.advance(29.0)
+        assert (await status(), venue.counters.after_retry_after) == (200, 1)
+        clock.advance(2.0)
+        assert (await status(), venue.counters.after_retry_after) == (200, 1)
+
+
+async def test_a_venue_that_is_away_answers_nobody_until_it_is_back(clock: ManualClock) -> None:
+    script = [{"at": {"after_s": 1}, "fault": "away", "seconds": 5}]
+    async with (
+        start(clock, seed=7, instruments=24, faults=script) as venue,
+        aiohttp.ClientSession() as client,
+    ):
+        await pass_time(venue, clock, 1.5)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await client.get(f"{venue.base_url}/api/v2/public/get_time")
+        assert venue.counters.while_away >= 1
+        await pass_time(venue, clock, 5.0)
+        async with client.get(f"{venue.base_url}/api/v2/public/get_time") as answer:
+            assert answer.status == 200

@@ -378,3 +378,32 @@ def test_the_page_about_faults_names_every_fault_at_its_places() -> None:
             for place in cells[0].split(", "):
                 told[place] |= set(re.findall(r"`(\w+)`", cells[1]))
     assert told == {"call": set(REST_FAULTS), "push": set(PUSH_FAULTS), "moment": set(MOMENT_FAULTS)}
+
+
+async def test_the_first_push_of_a_topic_after_a_moment_is_hit_and_no_other() -> None:
+    fault = {"at": {"topic": TOPIC, "after_s": 3}, "fault": "gap"}
+    frames, venue = await _book_frames(fault)
+    numbers = _numbers(frames)
+    (lost,) = sorted(set(range(numbers[-1])) - set(numbers))
+    before = next(frame for frame in frames if frame["data"]["u"] - frames[0]["data"]["u"] == lost - 1)
+    assert before["ts"] < START_NS // 10**6 + 3_050
+    assert frames[numbers.index(lost + 1)]["ts"] > START_NS // 10**6 + 3_000
+    assert [kind for _, kind in venue.plan.history] == ["gap"]
+
+
+@pytest.mark.parametrize(
+    ("path", "statuses"), [("*", [502, 200]), (TIME, [502, 200]), ("/other", [200, 200])]
+)
+async def test_the_first_call_after_a_moment_is_hit_and_no_other(path: str, statuses: list[int]) -> None:
+    clock = ManualClock(START_NS)
+    script = [{"at": {"path": path, "after_s": 1}, "fault": "status", "status": 502}]
+    async with start(clock, instruments=4, faults=script) as venue, aiohttp.ClientSession() as http:
+
+        async def status() -> int:
+            async with http.get(venue.base_url + TIME) as answer:
+                return answer.status
+
+        assert await status() == 200
+        clock.advance(1.5)
+        venue.pump()
+        assert [await status() for _ in range(2)] == statuses

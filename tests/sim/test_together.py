@@ -5,8 +5,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sextant.errors import InputError
 from sextant.kit.clock import ManualClock
-from sextant.sim.together import start
+from sextant.sim.together import standing, start
 
 NOW_NS = 1_782_552_420_000_000_000
 
@@ -61,3 +62,33 @@ async def test_one_address_answers_as_every_venue_about_one_market() -> None:
     assert gecko["bitcoin"]["usd"] == pytest.approx(last, rel=5e-3)
     assert paid["status"]["error_code"] == 10_002
     assert capped["error"] == "Unauthorized: No API key provided"
+
+
+async def test_each_venue_plays_a_script_of_its_own() -> None:
+    scripts = {
+        "kraken": [{"at": {"after_s": 0, "path": "*"}, "fault": "status", "status": 502}],
+        "coincap": [{"at": {"call": 1}, "fault": "status", "status": 504}],
+    }
+    async with (
+        standing(ManualClock(NOW_NS), scripts, seed=7, instruments=24) as venues,
+        aiohttp.ClientSession() as client,
+    ):
+        venues.pump()
+        found = []
+        for path in (
+            "/kraken/0/public/Time",
+            "/kraken/0/public/Time",
+            "/coincap/v3/assets",
+            "/v5/market/time",
+        ):
+            async with client.get(venues.address + path) as answer:
+                found.append(answer.status)
+        assert found == [502, 200, 504, 200]
+        assert venues.kraken.plan.history == [("call 1 /0/public/Time", "status")]
+        assert venues.bybit.plan.history == []
+
+
+async def test_a_script_of_a_venue_that_is_not_there_is_refused() -> None:
+    with pytest.raises(InputError, match="binanze"):
+        async with standing(ManualClock(NOW_NS), {"binanze": []}):
+            pass

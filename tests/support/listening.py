@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +45,7 @@ class Listening:
     events: list[Event] = field(default_factory=list)
     filled: list[object] = field(default_factory=list)
 
-    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+    def learn(self, events: Iterable[Event]) -> Sequence[Instrument]:
         """Apply events as the product does."""
         for event in events:
             self.events.append(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +47,7 @@ class Plane(Listening):
     _broken: dict[Instrument, tuple[str, int]] = field(default_factory=dict)
     _whole: set[Instrument] = field(default_factory=set)
 
-    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+    def learn(self, events: Iterable[Event]) -> Sequence[Instrument]:
         """Apply events as the product does."""
         asked: list[Instrument] = []
         for event in events:

@@ -22,8 +22,9 @@ from sextant.sim.binance_wire import size_text
 from sextant.sim.drift import drifted
 from sextant.sim.faults import Fault, FaultPlan
 from sextant.sim.limits import Counters
+from sextant.sim.push_faults import cut
 from sextant.sim.session import Session, ping
-from sextant.sim.spot_hub import LARGEST_BURST, Push, SpotHub, cut, parts_of
+from sextant.sim.spot_hub import LARGEST_BURST, Push, SpotHub, parts_of
 from sextant.sim.universe import Category, Listing
 
 MOST_STREAMS: Final = 1_024

@@ -185,6 +185,10 @@ class DepthFeed:
         self._past.append((self.u, bids, asks))
         return changed
 
+    def mistell(self, ticks: int, lots: int) -> None:
+        """Remember that listeners were told a bid that the book does not have; the next push takes it back."""
+        self._bids[ticks] = lots
+
     def told(self) -> tuple[list[Level], list[Level]]:
         """All levels as of the last push."""
         return list(self._bids.items()), list(self._asks.items())
@@ -192,6 +196,10 @@ class DepthFeed:
     def at(self, number: int) -> tuple[list[Level], list[Level]] | None:
         """The levels as of push ``number`` where it is one of the last eight, else None."""
         return next(((bids, asks) for u, bids, asks in self._past if u == number), None)
+
+    def lately(self) -> list[tuple[list[Level], list[Level]]]:
+        """The levels as of each of the last eight pushes, the oldest first."""
+        return [(bids, asks) for _, bids, asks in self._past]
 
 
 def difference(before: dict[int, int], now: list[Level]) -> list[Level]:

@@ -100,9 +100,11 @@ class Simulation:
         bids, asks = feed.told()
         return feed.u, sorted(bids, reverse=True), sorted(asks)
 
-    def book_at(self, symbol: str, depth: int, number: int) -> tuple[list[Level], list[Level]] | None:
-        """The truth of a linear book as of push ``number``, while it is one of the last eight; else None."""
-        listing = self.model.find("linear", symbol)
+    def book_at(
+        self, symbol: str, depth: int, number: int, category: Category = "linear"
+    ) -> tuple[list[Level], list[Level]] | None:
+        """The truth of a book as of push ``number``, while it is one of the last eight; else None."""
+        listing = self.model.find(category, symbol)
         feed = None if listing is None else self._live.known_feed(listing, depth)
         return None if feed is None else feed.at(number)
 

@@ -16,8 +16,9 @@ from sextant.sim.faults import Fault, FaultPlan
 from sextant.sim.limits import Counters
 from sextant.sim.live import Live
 from sextant.sim.notices import Notices
+from sextant.sim.push_faults import PushFaults, cut, strike
 from sextant.sim.pushes import Pushes
-from sextant.sim.session import Frame, Session, broken_text, fragments
+from sextant.sim.session import Session
 from sextant.sim.tape import MINUTE_MS
 from sextant.sim.universe import Listing
 from sextant.sim.wire import INTERVALS
@@ -61,8 +62,7 @@ class Hub:
         self._topics: dict[int, dict[str, None]] = {}
         self._due: list[tuple[int, int, int]] = []
         self._chains: set[tuple[int, bool]] = set()
-        self._held: dict[tuple[str, str], tuple[int, list[str]]] = {}
-        self._last: dict[tuple[str, str], str] = {}
+        self._spoilt = PushFaults()
         self._made = 0
         self.notices = Notices()
 
@@ -232,7 +232,7 @@ class Hub:
         for session in list(self._sessions.values()):
             session.now_ms = now_ms
             if now_ms - session.heard_ms > _IDLE_MS:
-                self._cut(session)
+                cut(session)
         while self._due and self._due[0][0] <= now_ms:
             due_ms, position, slot = heapq.heappop(self._due)
             listing = self._live.model.listings[position]
@@ -252,7 +252,7 @@ class Hub:
 
     def strike_all(self, fault: Fault) -> None:
         """Let a fault hit every connection."""
-        self._strike(list(self._sessions.values()), fault, self._now())
+        strike(list(self._sessions.values()), fault, self._now())
 
     def _play(self, listing: Listing, topics: dict[str, None], slot: int) -> None:
         due_ms = self._live.tape(listing).due_ms(slot)
@@ -273,69 +273,12 @@ class Hub:
         for fault in faults:
             frame = self._pushes.bend(listing, topic, frame, fault)
         text = orjson.dumps(frame).decode()
-        texts: list[Frame] = [text]
-        for fault in faults:
-            texts = self._spoil(key, texts, fault)
-        if not faults and key in self._held:
-            left, held = self._held.pop(key)
-            if left > 1:
-                self._held[key] = (left - 1, held)
-            else:
-                texts = [*texts, *held]
-        if "frozen" not in {fault.kind for fault in faults}:
-            self._last[key] = text
+        texts = self._spoilt.sent(key, text, faults)
         followers = list(self._followers.get(key, {}).values())
         for session in followers:
             for item in texts:
                 if not session.put(item):
                     self._counters.slow_clients += 1
-                    self._cut(session)
+                    cut(session)
         for fault in faults:
-            self._strike(followers, fault, now_ms)
-
-    def _spoil(self, key: tuple[str, str], texts: list[Frame], fault: Fault) -> list[Frame]:
-        """What is sent in place of the frames."""
-        if fault.kind == "gap":
-            return []
-        if fault.kind == "duplicate":
-            return [*texts, *texts]
-        if fault.kind == "swap":
-            self._held[key] = (
-                int(fault.number("messages", 1)),
-                [text for text in texts if isinstance(text, str)],
-            )
-            return []
-        if fault.kind == "frozen":
-            return [self._last[key]] if key in self._last else []
-        return _misspelt(texts, fault)
-
-    def _strike(self, sessions: list[Session], fault: Fault, now_ms: int) -> None:
-        """Faults that hit whole connections."""
-        for session in sessions:
-            if fault.kind == "reset":
-                self._cut(session)
-            elif fault.kind == "close":
-                session.close(int(fault.number("code", 1012)), b"service restart")
-            elif fault.kind == "silence":
-                session.muted_until_ms = now_ms + int(fault.number("seconds", 86_400) * 1_000)
-            elif fault.topic is None and fault.kind == "raw":
-                session.put(fault.text())
-            elif fault.topic is None and fault.kind == "binary":
-                session.put(bytes.fromhex(str(fault.options.get("hex", "ff"))))
-
-    def _cut(self, session: Session) -> None:
-        if session.transport is not None:
-            session.transport.abort()
-
-
-def _misspelt(texts: list[Frame], fault: Fault) -> list[Frame]:
-    """The frames in a spelling that few servers use, or none does."""
-    if fault.kind == "raw":
-        return [fault.text()]
-    if fault.kind == "binary":
-        return [bytes.fromhex(str(fault.options.get("hex", "ff")))]
-    if fault.kind == "fragments":
-        return [fragments(text) if isinstance(text, str) else text for text in texts]
-    if fault.kind == "broken_text":
-        return [broken_text()]
-    return texts
+            strike(followers, fault, now_ms)

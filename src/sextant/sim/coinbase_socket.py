@@ -21,9 +21,10 @@ from sextant.sim.coinbase_wire import (
 from sextant.sim.drift import drifted
 from sextant.sim.faults import Fault
 from sextant.sim.limits import within
+from sextant.sim.push_faults import cut
 from sextant.sim.session import Session
 from sextant.sim.spot_bars import bars_until
-from sextant.sim.spot_hub import Push, SpotHub, cut
+from sextant.sim.spot_hub import Push, SpotHub
 from sextant.sim.tape import Print
 from sextant.sim.universe import Listing
 
@@ -191,7 +192,9 @@ class CoinbaseHub(SpotHub):
         if fault.kind in ("snapshot", "restart"):
             return self._first(listing, "level2") | {"at_ms": frame["at_ms"]}
         if fault.kind == "crossed":
-            best = min(self.live.feed(listing, DEEPEST).told()[1])
+            feed = self.live.feed(listing, DEEPEST)
+            best = min(feed.told()[1])
+            feed.mistell(best[0], 7)
             [event] = frame["events"]
             wrong = changes(listing, "bid", [(best[0], 7)], frame["at_ms"])
             return {**frame, "events": [{**event, "updates": [*event["updates"], *wrong]}]}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, Final, Unpack
 
 import orjson
@@ -18,6 +19,7 @@ from aiohttp import web
 
 from sextant.errors import Rejected
 from sextant.kit.clock import Clock
+from sextant.sim.books import Level
 from sextant.sim.bybit_account import Key, key_of
 from sextant.sim.deribit_account import AccountAnswers
 from sextant.sim.deribit_market import DerivativesModel
@@ -58,8 +60,10 @@ class DeribitSimulation:
 
     def __init__(self, clock: Clock, derivatives: DerivativesModel, plan: FaultPlan, key: Key) -> None:
         self._clock = clock
-        self._plan = plan
+        self.plan = plan
         self._credits: dict[str, tuple[float, int]] = {}
+        self._away_until_ms = 0
+        self._wait_until_ms = 0
         self._account = AccountAnswers(key)
         self.account_key = key
         self.derivatives = derivatives
@@ -76,8 +80,19 @@ class DeribitSimulation:
         """Where the public socket listens."""
         return self.base_url.replace("http", "ws", 1) + _SOCKET
 
+    def book_at(self, name: str, number: int) -> tuple[list[Level], list[Level]] | None:
+        """The truth of a book as of a change id, in whole ticks and lots, while it is one of the last eight; else None."""
+        return self._hub.book_at(name, number)
+
     def pump(self) -> None:
         """Push everything that has become due; tests that drive a clock may call it instead of waiting."""
+        now_ms = self.now_ms()
+        for fault in self.plan.moment(now_ms):
+            if fault.kind == "away":
+                self._away_until_ms = now_ms + int(fault.number("seconds", 600) * 1_000)
+                self._hub.strike_all(replace(fault, kind="reset"))
+            else:
+                self._hub.strike_all(fault)
         self._hub.pump()
 
     async def run(self) -> None:
@@ -92,19 +107,28 @@ class DeribitSimulation:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The reply to any request that reaches the port."""
-        path = request.path
+        path, now_ms = request.path, self.now_ms()
+        if now_ms < self._away_until_ms and request.transport is not None:
+            self.counters.while_away += 1
+            request.transport.abort()
+            return web.Response()
         if path == _SOCKET:
             return await self._hub.serve(request)
         self.counters.requests += 1
         self.counters.paths[path] = self.counters.paths.get(path, 0) + 1
+        if now_ms < self._wait_until_ms:
+            self.counters.after_retry_after += 1
         if path.removeprefix(_PREFIX) in self._account.methods and request.method == "GET":
-            for fault in self._plan.call(path):
+            for fault in self.plan.call(path):
                 return await spoilt(request, self._private(request), fault)
             return self._private(request)
         if not path.startswith(_PREFIX + "public/") or request.method != "GET":
             self.counters.forbidden += 1
             return _reply(error_body(None, refused(13_009, "unauthorized"), self.now_ms()), 401)
-        for fault in self._plan.call(path):
+        for fault in self.plan.call(path):
+            wait_s = fault.options.get("retry_after")
+            if isinstance(wait_s, int | float) and wait_s > 0:
+                self._wait_until_ms = now_ms + int(wait_s * 1_000)
             return await spoilt(request, self._result(request), fault)
         return self._result(request)
 

@@ -13,14 +13,16 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from sextant.errors import Rejected
-from sextant.sim.books import Book, DepthFeed
+from sextant.sim.books import Book, DepthFeed, Level
 from sextant.sim.deribit_further import Book as ToldBook
 from sextant.sim.deribit_further import FurtherCalls
 from sextant.sim.deribit_market import Contract, DerivativesModel
 from sextant.sim.deribit_rest import INVALID_PARAMS, METHOD_NOT_FOUND, NO_RAW, TOO_MANY, Calls, refused
+from sextant.sim.drift import drifted
 from sextant.sim.faults import Fault, FaultPlan
 from sextant.sim.limits import Counters
 from sextant.sim.noise import mix
+from sextant.sim.push_faults import PushFaults, cut, strike
 from sextant.sim.session import Session
 
 INTERVALS_MS: Final = {"100ms": 100, "agg2": 2_000}
@@ -93,6 +95,7 @@ class DeribitHub:
         self._channels: dict[str, _Channel] = {}
         self._ladders: dict[str, _Ladder] = {}
         self._slots: dict[str, int] = {}
+        self._spoilt = PushFaults()
         self._made = 0
 
     @property
@@ -223,6 +226,7 @@ class DeribitHub:
         channel = self._channels.get(name)
         if channel is None or channel.followers.pop(session.id, None) is None:
             return False
+        self._spoilt.forget((session.id, name))
         if not channel.followers:
             del self._channels[name]
         return True
@@ -241,11 +245,18 @@ class DeribitHub:
         else:
             self._slots.setdefault(name, self._derivatives.tapes[channel.contract.currency].due(now_ms))
 
+    def strike_all(self, fault: Fault) -> None:
+        """Let a fault hit every connection."""
+        strike(list(self._sessions.values()), fault, self._now())
+
+    def book_at(self, name: str, number: int) -> tuple[list[Level], list[Level]] | None:
+        """The truth of a book as of a change id, in whole ticks and lots, while it is one of the last eight; else None."""
+        ladder = self._ladders.get(name)
+        return None if ladder is None or number % _NUMBERS else ladder.feed.at(number // _NUMBERS)
+
     def pump(self) -> None:
         """Push everything that has become due."""
         now_ms = self._now()
-        for fault in self._plan.moment(now_ms):
-            self._strike(list(self._sessions.values()), fault)
         for session in self._sessions.values():
             session.now_ms = now_ms
         for channel in list(self._channels.values()):
@@ -272,32 +283,36 @@ class DeribitHub:
         return self._trades(channel, now_ms)
 
     def _publish(self, channel: _Channel, data: Any) -> None:
-        frame = _notice(channel.name, data).decode()
-        frames, faults = [frame], self._plan.push(channel.name)
+        faults = self._plan.push(channel.name)
         for fault in faults:
-            frames = (
-                [] if fault.kind == "gap" else [*frames, *frames] if fault.kind == "duplicate" else frames
-            )
-        for session in list(channel.followers.values()):
-            for one in frames:
-                if not session.put(one):
+            data = self._bent(channel, data, fault)
+        text = _notice(channel.name, data).decode()
+        followers = list(channel.followers.values())
+        for session in followers:
+            for frame in self._spoilt.sent((session.id, channel.name), text, faults):
+                if not session.put(frame):
                     self._counters.slow_clients += 1
-                    if session.transport is not None:
-                        session.transport.abort()
+                    cut(session)
         for fault in faults:
-            self._strike(list(channel.followers.values()), fault)
+            strike(followers, fault, self._now())
 
-    def _strike(self, sessions: list[Session], fault: Fault) -> None:
-        """Faults that hit whole connections."""
-        for session in sessions:
-            if fault.kind == "reset" and session.transport is not None:
-                session.transport.abort()
-            elif fault.kind == "close":
-                session.close(int(fault.number("code", 1012)), b"service restart")
-            elif fault.kind == "silence":
-                session.muted_until_ms = self._now() + int(fault.number("seconds", 86_400) * 1_000)
-            elif fault.kind == "raw":
-                session.put(fault.text())
+    def _bent(self, channel: _Channel, data: Any, fault: Fault) -> Any:
+        """What a channel says, with a fault of content in it."""
+        if fault.kind == "drift":
+            return drifted(data, fault.options)
+        contract = channel.contract
+        if channel.kind != "book" or contract.kind == "option":
+            return data
+        if fault.kind == "restart":
+            self._ladder(contract, self._now()).feed.restart()
+        if fault.kind in ("snapshot", "restart"):
+            return self._snapshot(contract, self._now())
+        if fault.kind == "crossed":
+            feed = self._ladder(contract, self._now()).feed
+            ticks, _ = min(feed.told()[1])
+            feed.mistell(ticks, 7)
+            return {**data, "bids": [*data["bids"], *_levels([(ticks, 7)], contract, "new")]}
+        return data
 
     # -- books and trades --------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -48,6 +48,9 @@ MOMENT_FAULTS: Final = frozenset(
 )
 """What can happen to the whole venue at a moment."""
 
+ANY_PATH: Final = "*"
+"""In a script, the path of a call of which only the moment matters."""
+
 _OPTIONS: Final = frozenset(
     [
         "byte",
@@ -87,7 +90,7 @@ class Fault:
     topic, message
         Topic and number of its push, from 1.
     after_s
-        Seconds since the start of the simulation.
+        Seconds since the start of the simulation; with a topic or a path the first push or call after that moment is hit.
     times
         How many calls or pushes in a row it hits.
     options
@@ -139,12 +142,16 @@ def _parse_line(line: Mapping[str, Any]) -> Fault:
         raise InputError(f"Fault {dict(line)} does not say 'at' which call, message or moment.")
     places = [name for name in ("call", "message", "after_s") if name in at]
     unknown = set(at) - {"call", "path", "topic", "message", "after_s"}
-    if len(places) != 1 or unknown or ("message" in at) != ("topic" in at):
-        raise InputError(f"Fault at {dict(at)}: say either call (and path), topic and message, or after_s.")
-    allowed = {"call": REST_FAULTS, "message": PUSH_FAULTS, "after_s": MOMENT_FAULTS}[places[0]]
+    lacking = "message" in at and "topic" not in at
+    if len(places) != 1 or unknown or lacking or ("topic" in at and ("path" in at or "call" in at)):
+        raise InputError(
+            f"Fault at {dict(at)}: say either call (and path), topic and message, or after_s (and topic or path)."
+        )
+    place = "call" if "path" in at else "message" if "topic" in at else places[0]
+    allowed = {"call": REST_FAULTS, "message": PUSH_FAULTS, "after_s": MOMENT_FAULTS}[place]
     kind = line.get("fault")
     if kind not in allowed:
-        raise InputError(f"Fault '{kind}' is none of {', '.join(sorted(allowed))} at a {places[0]}.")
+        raise InputError(f"Fault '{kind}' is none of {', '.join(sorted(allowed))} at a {place}.")
     options = {name: value for name, value in line.items() if name not in ("seed", "at", "fault")}
     strange = set(options) - _OPTIONS
     if strange:
@@ -183,6 +190,7 @@ class FaultPlan:
             (fault for fault in faults if fault.after_s is not None), key=lambda fault: fault.after_s or 0.0
         )
         self._topics = {fault.topic for fault in faults if fault.topic is not None}
+        self._ripe: list[Fault] = []
         self.history: list[tuple[str, str]] = []
 
     def call(self, path: str) -> list[Fault]:
@@ -197,7 +205,9 @@ class FaultPlan:
             if fault.call <= number < fault.call + fault.times:
                 due.append(fault)
                 self.history.append((f"call {number} {path}", fault.kind))
-        return due
+        ripe = self._picked(lambda fault: fault.path in (path, ANY_PATH))
+        self.history += [(f"call {self._calls} {path}", fault.kind) for fault in ripe]
+        return due + ripe
 
     def push(self, topic: str) -> list[Fault]:
         """Count a push of a topic; the faults that hit it."""
@@ -210,13 +220,26 @@ class FaultPlan:
             if fault.topic == topic and first is not None and first <= number < first + fault.times:
                 due.append(fault)
                 self.history.append((f"push {number} {topic}", fault.kind))
-        return due
+        ripe = self._picked(lambda fault: fault.topic == topic)
+        self.history += [(f"push {number} {topic}", fault.kind) for fault in ripe]
+        return due + ripe
+
+    def _picked(self, hits: Callable[[Fault], bool]) -> list[Fault]:
+        """The first of the faults whose moment has come, and which one thing hits."""
+        found = next((fault for fault in self._ripe if hits(fault)), None)
+        if found is None:
+            return []
+        self._ripe.remove(found)
+        return [found]
 
     def moment(self, now_ms: int) -> list[Fault]:
-        """The faults whose moment has come since the last asking."""
+        """The faults of everything whose moment has come since the last asking; those of a topic or a path lie in wait from now on."""
         due = []
         while self._waiting and (self._waiting[0].after_s or 0.0) * 1_000 <= now_ms - self._start_ms:
             fault = self._waiting.pop(0)
+            if fault.topic is not None or fault.path is not None:
+                self._ripe.append(fault)
+                continue
             due.append(fault)
             self.history.append((f"after {fault.after_s} s", fault.kind))
         return due

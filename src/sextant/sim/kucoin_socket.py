@@ -31,8 +31,9 @@ from sextant.sim.kucoin_wire import (
 )
 from sextant.sim.limits import Counters
 from sextant.sim.live import Live
+from sextant.sim.push_faults import cut
 from sextant.sim.session import Session
-from sextant.sim.spot_hub import LARGEST_BURST, Push, SpotHub, cut, parts_of
+from sextant.sim.spot_hub import LARGEST_BURST, Push, SpotHub, parts_of
 from sextant.sim.tape import MINUTE_MS, Tape
 from sextant.sim.universe import Listing
 

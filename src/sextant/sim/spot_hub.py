@@ -7,7 +7,7 @@ import contextlib
 import heapq
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import WSMsgType, web
@@ -15,7 +15,8 @@ from aiohttp import WSMsgType, web
 from sextant.sim.faults import Fault, FaultPlan
 from sextant.sim.limits import Counters
 from sextant.sim.live import Live
-from sextant.sim.session import Frame, Session, broken_text, fragments
+from sextant.sim.push_faults import PushFaults, cut, strike
+from sextant.sim.session import Session
 from sextant.sim.universe import Listing
 
 BEHIND_MS: Final = 300_000  # older slots are not pushed any more
@@ -53,8 +54,7 @@ class SpotHub(ABC):
         self._topics: dict[int, dict[str, None]] = {}
         self._due: list[tuple[int, int, int]] = []
         self._running: set[int] = set()
-        self._held: dict[tuple[str, str], tuple[int, list[Frame]]] = {}
-        self._last: dict[tuple[str, str], Frame] = {}
+        self._spoilt = PushFaults()
         self._made = 0
 
     # -- what a venue says -------------------------------------------------------------------------
@@ -145,8 +145,7 @@ class SpotHub(ABC):
     def leave(self, session: Session, topic: str) -> None:
         """Let a session leave a topic."""
         listing = session.topics.pop(topic, None)
-        self._held.pop((session.id, topic), None)
-        self._last.pop((session.id, topic), None)
+        self._spoilt.forget((session.id, topic))
         followers = self._followers.get(topic)
         if listing is None or followers is None:
             return
@@ -184,7 +183,7 @@ class SpotHub(ABC):
 
     def strike_all(self, fault: Fault) -> None:
         """Let a fault hit every connection."""
-        self._strike(list(self.sessions.values()), fault)
+        strike(list(self.sessions.values()), fault, self.now())
 
     # -- pushes ------------------------------------------------------------------------------------
 
@@ -194,78 +193,19 @@ class SpotHub(ABC):
             frames = [bent for each in frames for bent in self._bent(listing, topic, each, fault)]
         followers = list(self._followers.get(topic, {}).values())
         for session, each in itertools.product(followers, frames):
-            for item in self._spoilt((session.id, topic), self.spell(session, each), faults):
+            for item in self._spoilt.sent((session.id, topic), self.spell(session, each), faults):
                 if not session.put(item):
                     self.counters.slow_clients += 1
                     cut(session)
         for fault in faults:
-            self._strike(followers, fault)
+            strike(followers, fault, self.now())
 
     def _bent(self, listing: Listing, topic: str, frame: Push, fault: Fault) -> list[Push]:
         """What a fault of content makes of a frame: one frame, or, where one holds one trade, a burst of them."""
         return [self.bend(listing, topic, frame, fault)]
-
-    def _spoilt(self, key: tuple[str, str], text: str, faults: Iterable[Fault]) -> list[Frame]:
-        """What a session is sent in place of a text."""
-        texts: list[Frame] = [text]
-        kinds = set()
-        for fault in faults:
-            kinds.add(fault.kind)
-            if fault.kind == "swap":
-                self._held[key] = (int(fault.number("messages", 1)), texts)
-                texts = []
-            elif fault.kind == "frozen":
-                texts = [self._last[key]] if key in self._last else []
-            else:
-                texts = _misspelt(texts, fault)
-        if not kinds and key in self._held:
-            left, held = self._held.pop(key)
-            if left > 1:
-                self._held[key] = (left - 1, held)
-            else:
-                texts = [*texts, *held]
-        if "frozen" not in kinds:
-            self._last[key] = text
-        return texts
-
-    def _strike(self, sessions: list[Session], fault: Fault) -> None:
-        """Faults that hit whole connections."""
-        for session in sessions:
-            if fault.kind == "reset":
-                cut(session)
-            elif fault.kind == "close":
-                session.close(int(fault.number("code", 1012)), b"service restart")
-            elif fault.kind == "silence":
-                session.muted_until_ms = self.now() + int(fault.number("seconds", 86_400) * 1_000)
-            elif fault.topic is None and fault.kind in ("raw", "binary"):
-                for frame in _misspelt([""], fault):
-                    session.put(frame)
-
-
-def cut(session: Session) -> None:
-    """End a connection without a word."""
-    if session.transport is not None:
-        session.transport.abort()
 
 
 def parts_of(lots: int, most: int) -> list[int]:
     """Up to ``most`` whole parts of at least one lot each, that sum to ``lots``."""
     parts = max(1, min(lots, most))
     return [lots // parts + (row < lots % parts) for row in range(parts)]
-
-
-def _misspelt(texts: list[Frame], fault: Fault) -> list[Frame]:
-    """The frames lost, repeated, or in a spelling that few servers use, or none does."""
-    if fault.kind == "gap":
-        return []
-    if fault.kind == "duplicate":
-        return [*texts, *texts]
-    if fault.kind == "raw":
-        return [fault.text()]
-    if fault.kind == "binary":
-        return [bytes.fromhex(str(fault.options.get("hex", "ff")))]
-    if fault.kind == "fragments":
-        return [fragments(text) if isinstance(text, str) else text for text in texts]
-    if fault.kind == "broken_text":
-        return [broken_text()]
-    return texts

@@ -84,6 +84,20 @@ class SpotVenue(ABC):
         bids, asks = feed.told()
         return sorted(bids, reverse=True), sorted(asks)
 
+    def lately(self, symbol: str, depth: int) -> list[tuple[list[Level], list[Level]]]:
+        """The truth of a depth as of each of its last eight pushes, the oldest first; none before the first push.
+
+        Raises
+        ------
+        InputError
+            If the symbol is not listed.
+        """
+        listing = self.model.find("spot", symbol)
+        if listing is None:
+            raise InputError(f"{symbol} is not listed.")
+        feed = self.live.known_feed(listing, depth)
+        return [] if feed is None else feed.lately()
+
     def pump(self) -> None:
         """Push everything that has become due; tests that drive a clock may call it instead of waiting."""
         for fault in self.plan.moment(self._clock.now_ns() // MILLISECOND_NS):
