@@ -55,7 +55,8 @@ fuzz: setup      ## a million damaged messages through every parser of the venue
 soak: setup      ## an hour of the market at 5,000 messages a second, as fast as it can be read
 	@$(BIN)/python bench/market/soak.py
 
-faults: setup    ## half an hour of random faults for each of ten seeds, in virtual time
+faults: setup    ## half hours of random faults in virtual time: all venues at once, then each alone
+	@TOGETHER_SEEDS=6 TOGETHER_MINUTES=30 $(BIN)/pytest -q -s tests/faults/test_market_together.py
 	@FAULT_SEEDS=10 FAULT_MINUTES=30 $(BIN)/pytest -q -s tests/faults/test_random_faults.py
 	@STORM_SEEDS=50 $(BIN)/pytest -q tests/venues/test_spot_storm.py
 	@VENUE_SEEDS=200 $(BIN)/pytest -q tests/venues/test_simulated_venues.py -k whatever
