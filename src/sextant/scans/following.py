@@ -18,6 +18,7 @@ from sextant.evidence.live import Ended, Idea, Known, Position, follow, idea_of,
 from sextant.evidence.live_couples import couple_idea_of, follow_couple
 from sextant.kit.clock import Clock
 from sextant.kit.conditions import Conditions
+from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Opportunity
 from sextant.model.times import SECOND_NS
 from sextant.scans.run import MarketPart
@@ -45,6 +46,8 @@ class LiveIdeas:
 
     def __init__(self, db: AsyncEngine) -> None:
         self._db = db
+        insert = postgresql.insert if db.dialect.name == "postgresql" else sqlite.insert
+        self._insert = insert(LIVE_IDEAS).on_conflict_do_nothing()
 
     async def told_since(self, since_ns: int, limit: int = BATCH) -> list[tuple[int, Opportunity]]:
         """Opportunities that scans found at or after a time, oldest first, each with that time."""
@@ -56,25 +59,17 @@ class LiveIdeas:
         )
         async with self._db.connect() as connection:
             rows = (await connection.execute(query)).all()
-        return [(row.discovered_ns, unpack(row.body, Opportunity)) for row in rows]
+        return await asyncio.to_thread(
+            lambda: [(row.discovered_ns, unpack(row.body, Opportunity)) for row in rows]
+        )
 
-    async def add(self, ideas: Sequence[Idea]) -> int:
-        """How many ideas were not followed before."""
+    async def add(self, ideas: Sequence[Idea]) -> None:
+        """Follow ideas from now on; one that is followed already stays as it is."""
         if not ideas:
-            return 0
-        insert = postgresql.insert if self._db.dialect.name == "postgresql" else sqlite.insert
-        rows = [
-            {
-                "strategy_id": idea.strategy_id,
-                "opportunity_key": idea.opportunity_key,
-                "as_of_ns": idea.as_of_ns,
-                "idea": pack(idea),
-            }
-            for idea in ideas
-        ]
+            return
+        rows = await asyncio.to_thread(lambda: [_row(idea) for idea in ideas])
         async with self._db.begin() as connection:
-            done = await connection.execute(insert(LIVE_IDEAS).values(rows).on_conflict_do_nothing())
-        return int(done.rowcount)
+            await connection.execute(self._insert, rows)
 
     async def open(
         self, after: tuple[int, str] = (0, ""), limit: int = BATCH
@@ -131,11 +126,7 @@ class LiveIdeas:
         )
         async with self._db.connect() as connection:
             rows = (await connection.execute(query)).all()
-        ideas = [(unpack(row.idea, Idea), row) for row in rows]
-        return [
-            Known(idea.cell, row.entered_ns, idea.horizon_s, idea.confidence, row.net_bps)
-            for idea, row in ideas
-        ]
+        return await asyncio.to_thread(lambda: [_known(row) for row in rows])
 
 
 class Follower:
@@ -197,12 +188,7 @@ class Follower:
         ticks = {spec.instrument: float(spec.tick) for spec in part.view.instruments}
         while True:
             told = await self._ideas.told_since(self._since_ns)
-            made = [
-                idea_of(row, ticks[row.legs[0].instrument]) or couple_idea_of(row)
-                for _, row in told
-                if row.legs and row.legs[0].instrument in ticks
-            ]
-            await self._ideas.add([idea for idea in made if idea is not None])
+            await self._ideas.add(await asyncio.to_thread(_ideas, [row for _, row in told], ticks))
             if len(told) < BATCH or told[-1][0] == self._since_ns:
                 break
             self._since_ns = told[-1][0]
@@ -233,6 +219,30 @@ class Follower:
             if stand is not None and _worth_writing(held, stand):
                 moved.append((idea, stand))
         return moved
+
+
+def _ideas(told: Sequence[Opportunity], ticks: Mapping[Instrument, float]) -> list[Idea]:
+    """What can be followed of what scans told."""
+    made = (
+        idea_of(row, ticks[row.legs[0].instrument]) or couple_idea_of(row)
+        for row in told
+        if row.legs and row.legs[0].instrument in ticks
+    )
+    return [idea for idea in made if idea is not None]
+
+
+def _row(idea: Idea) -> dict[str, Any]:
+    return {
+        "strategy_id": idea.strategy_id,
+        "opportunity_key": idea.opportunity_key,
+        "as_of_ns": idea.as_of_ns,
+        "idea": pack(idea),
+    }
+
+
+def _known(row: sa.Row[Any]) -> Known:
+    idea = unpack(row.idea, Idea)
+    return Known(idea.cell, row.entered_ns, idea.horizon_s, idea.confidence, row.net_bps)
 
 
 def _worth_writing(held: Position | None, stand: Position | Ended) -> bool:
