@@ -240,7 +240,7 @@ def _row(idea: Idea) -> dict[str, Any]:
     }
 
 
-def _known(row: sa.Row[Any]) -> Known:
+def _known(row: Any) -> Known:
     idea = unpack(row.idea, Idea)
     return Known(idea.cell, row.entered_ns, idea.horizon_s, idea.confidence, row.net_bps)
 
