@@ -48,7 +48,7 @@ def test_a_cycle_that_died_since_is_found_by_the_next_collection(clock: ManualCl
     assert seen() is None
 
 
-def test_a_cycle_that_died_among_the_survivors_is_found_within_the_hour(clock: ManualClock) -> None:
+def test_a_cycle_that_died_among_the_survivors_is_found_within_ten_minutes(clock: ManualClock) -> None:
     ring = Ring()
     seen = weakref.ref(ring)
     gc.collect()

@@ -1,4 +1,4 @@
-"""Full garbage collections that do not stop a serving process: what survived one is set aside for an hour."""
+"""Full garbage collections that do not stop a serving process: what survived one is set aside for ten minutes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sextant.kit.clock import Clock
 
-THAW_S: Final = 3_600
+THAW_S: Final = 600
 """Cycles among what was set aside are found so late at the most."""
 
 _SECOND_NS: Final = 1_000_000_000
