@@ -132,7 +132,7 @@ def measured(count: int) -> dict[str, float]:
     source.learn(events[-1])
     clock.advance(2.0)
     out["view_again_ms"] = timed(source.read)
-    scoring = Scoring(source.whole, clock)
+    scoring = Scoring(source.sight, clock)
     out["score_ms"] = timed(lambda: asyncio.run(scoring.look()))
     out["rss_scored_mb"] = megabytes()
     part, request, account = source.read(), ScanRequest(), Account(equity_usd=100_000.0)

@@ -53,7 +53,7 @@ from sextant.scans.lifecycle import Offer, Origin, Scans
 from sextant.scans.recovery import Recovery
 from sextant.scans.replaying import Replayer
 from sextant.scans.roster import SIGN_S, Listing, Roster, Signature
-from sextant.scans.scoring import Scoring
+from sextant.scans.scoring import Aside, Scoring
 from sextant.scans.signals import CHANNEL
 from sextant.scans.source import KEEP_ROWS, MarketSource
 from sextant.scans.store import ScanRows
@@ -236,7 +236,9 @@ async def assemble(
             await base.prepare()
         runner = run_scans(base, Origin(feed, simulated, code_version))
         rooms = _rooms(base, runner.worker, lambda: runner.origin, runner.source.probe)
-        scoring, ages = Scoring(runner.source.whole, clock), StreamAges(runner.source, clock)
+        source = runner.source
+        scoring = Scoring(source.sight, clock, Aside(source.glance, base.conditions))
+        ages = StreamAges(source, clock)
         add_stream_gauges(base.metrics, lambda: ages.sums()[1])
         rooms = replace(rooms, scoring=scoring, streams=ages, board=runner.worker.keeper.board)
         yield Server(base, rooms, runner, (scoring.serve,))

@@ -12,6 +12,7 @@ from sextant.api.cursors import Cursors
 from sextant.confluence.decision import LONG, SHORT
 from sextant.errors import Stale
 from sextant.kit.clock import ManualClock
+from sextant.scans.beside import Sight
 from sextant.scans.entries import entry_of
 from sextant.scans.scoring import Scored, Scoring
 from support import lively
@@ -159,7 +160,7 @@ async def test_cursor_of_another_list_is_refused(api: Api) -> None:
 
 async def test_server_without_a_market_or_scores_says_so(api: Api) -> None:
     clock = ManualClock(START_NS)
-    for scoring in (None, Scoring(lambda: scored_market().view, clock)):
+    for scoring in (None, Scoring(lambda: Sight(scored_market().view), clock)):
         routes = ConfluenceRoutes(scoring, Cursors(KEY), clock)
         with pytest.raises(Stale):
             routes._newest()

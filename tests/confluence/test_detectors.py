@@ -8,24 +8,21 @@ import pytest
 from sextant.confluence.detectors import (
     BREAK,
     GROWTH,
-    Burst,
     Depth,
     FactBook,
     Print,
     Resting,
     Seen,
     at_least,
-    cascade,
-    large_liquidations,
     levels_near,
     leverage_build,
-    liquidation_zones,
     readings,
     spoofs_suspected,
     structure_breaks,
     volume_spike,
     wall_usd,
     wash_pairs,
+    wash_suspected,
     whale_book,
     whale_trades,
 )
@@ -184,28 +181,7 @@ def test_single_large_prints_are_told_by_side() -> None:
     assert (up.opens, up.word, up.direction) == (True, "", 1)
     assert (down.opens, down.word, down.direction) == (True, "large", -1)
     assert not whale_trades(NAME, prints, 1e10)[0].opens
-    assert large_liquidations(NAME, [Print(1, 260e3, -1)], 1e9)[0].opens
     assert whale_trades(NAME, [], 1e9) == []
-
-
-def test_cascade_needs_size_number_one_side_and_the_price() -> None:
-    prints = tuple(Print(at, 150e3, -1) for at in range(60))
-    burst = Burst(prints, usual_usd=1e4, moved=-3.0, atr=2.0)
-    [one] = cascade(NAME, burst)
-    assert (one.opens, one.direction, one.word, one.cause) == (True, -1, "notable", "longs")
-    assert not cascade(NAME, replace(burst, moved=3.0))[0].opens
-    assert not cascade(NAME, replace(burst, prints=prints[:9]))[0].opens
-    mixed = (*prints, *(Print(at, 150e3, 1) for at in range(20)))
-    assert not cascade(NAME, replace(burst, prints=mixed))[0].opens
-    assert cascade(NAME, replace(burst, prints=prints[:6], peak_usd=9e6))[0].closes
-
-
-def test_zones_join_prices_within_two_per_cent_of_their_mean() -> None:
-    prints = [Print(at, 300e3, -1, price) for at, price in enumerate([100.0, 101.0, 101.5, 110.0])]
-    [zone] = liquidation_zones(prints, 1e8)
-    assert zone.usd == 900e3
-    assert zone.price == pytest.approx((100 + 101 + 101.5) / 3)
-    assert zone.side == -1
 
 
 def test_wash_pairs_are_equal_opposite_and_close_in_time() -> None:
@@ -297,3 +273,13 @@ def test_levels_of_one_size_that_leave_together_are_layers() -> None:
     apart = [bait(100), bait(101.5), bait(103)]
     assert spoofs_suspected(NAME, apart, 104 * S)[0].word == ""
     assert spoofs_suspected(NAME, [bait(100), bait(100.3, size=80.0), bait(100.9)], 101 * S)[0].word == ""
+
+
+def test_wash_is_suspected_from_three_pairs_that_are_more_than_a_hundredth() -> None:
+    pair = [Print(0, 500.0, 1, 100.0, 5.0), Print(1, 500.0, -1, 100.0, 5.0)]
+    prints = [replace(one, event_ns=one.event_ns + at * 10 * 10**9) for at in range(3) for one in pair]
+    [one] = wash_suspected(NAME, prints, 299_999.0)  # 3,000 of it
+    assert (one.opens, one.value, dict(one.facts)["pairs"]) == (True, 3_000.0, 3.0)
+    assert not wash_suspected(NAME, prints, 300_000.0)[0].opens
+    assert not wash_suspected(NAME, prints[:4], 1_000.0)[0].opens
+    assert wash_suspected(NAME, prints[:1], 1_000.0) == []

@@ -6,17 +6,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 
+from sextant.confluence.conditions import UNLOGGED, Turn
+from sextant.confluence.detectors import Seen
 from sextant.errors import Expired, InputError, NotFound, Stale
 from sextant.kit.clock import ManualClock
+from sextant.kit.conditions import Conditions
 from sextant.market.state import MarketState
 from sextant.model.bar import BarBlock
 from sextant.model.events import Unfollowed
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.model.view import View, bar_frame
-from sextant.scans.scoring import KEEP, LOOK_S, Scoring, column_named
+from sextant.scans.beside import Sight
+from sextant.scans.scoring import KEEP, LOOK_S, Aside, Scoring, column_named
 from sextant.scans.source import MarketSource
 from sextant.strategies.prices import CostAssumptions
 from support import minutes
+from support.loopback import advance_until
 from support.market import NOW_NS, block, instrument, listed
 from support.views import empty_view, spec
 
@@ -39,10 +44,10 @@ class Market:
         self.view = minutes.upto(self.whole, self.rows)
         return self.view.as_of_ns
 
-    def read(self) -> View:
+    def read(self) -> Sight:
         if not self.view.size:
             raise Stale("No instrument is known yet.", reason="feed_stale")
-        return self.view
+        return Sight(self.view)
 
 
 def scoring(market: Market) -> tuple[Scoring, ManualClock]:
@@ -76,7 +81,7 @@ async def test_no_view_is_taken_while_nothing_can_be_due() -> None:
     market = Market()
     taken: list[int] = []
 
-    def read() -> View:
+    def read() -> Sight:
         taken.append(1)
         return market.read()
 
@@ -195,7 +200,7 @@ async def test_scores_go_on_when_one_instrument_leaves_and_another_comes() -> No
     source = MarketSource(MarketState("demo", simulated=True), clock, CostAssumptions())
     source.learn([listed(base) for base in ("BTC", "ETH", "SOL")])
     source.learn([walk_of(base, 80) for base in ("BTC", "ETH", "SOL")])
-    one = Scoring(source.whole, clock)
+    one = Scoring(source.sight, clock)
     assert await one.look()
     alone = one.newest().evaluation
     now_ns = clock.now_ns()
@@ -210,3 +215,71 @@ async def test_scores_go_on_when_one_instrument_leaves_and_another_comes() -> No
     # Who came has the same minutes as who stayed, and so the same column.
     np.testing.assert_array_equal(found.history.coverage[:, 0], found.history.coverage[:, 1])
     np.testing.assert_array_equal(found.history.coverage[:-1, 1], alone.history.coverage[:, 0])
+
+
+async def test_conditions_that_open_are_told_in_order_and_states_are_not() -> None:
+    market = Market()
+    one, clock = scoring(market)
+    for _ in range(2):
+        await one.look()
+        clock.set_now_ns(market.move(1))
+    told = [notice.what.condition.kind for notice in one.bulletin.after(0) if isinstance(notice.what, Turn)]
+    assert set(told) >= {"coverage_low", "window_short_1440", "bars_short"}
+    assert not set(told) & UNLOGGED
+    assert [notice.number for notice in one.bulletin.after(0)] == list(range(1, one.bulletin.last + 1))
+    before = one.bulletin.last
+    await one.look()
+    assert one.bulletin.last == before
+
+
+async def test_the_log_of_conditions_has_a_line_a_kind_and_not_one_an_instrument() -> None:
+    market = Market()
+    clock = ManualClock(market.view.as_of_ns)
+    noted = Conditions(clock)
+    one = Scoring(market.read, clock, Aside(conditions=noted))
+    for _ in range(2):
+        await one.look()
+        clock.set_now_ns(market.move(1))
+    held = {found.kind: found.facts for found in noted.open()}
+    assert held["coverage_low"] == {"instruments": 2}
+    assert len(noted.open()) == len(held)
+
+
+async def test_a_part_that_raises_leaves_scores_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    market = Market()
+    clock = ManualClock(market.view.as_of_ns)
+    noted = Conditions(clock)
+    one = Scoring(market.read, clock, Aside(conditions=noted))
+
+    def fail(*_: object) -> list[Seen]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sextant.scans.scoring.facts_seen", fail)
+    for _ in range(2):
+        assert await one.look()
+        clock.set_now_ns(market.move(1))
+    [failed] = [found for found in noted.open() if found.kind == "part_failed"]
+    assert (failed.subject, failed.facts) == ("facts", {"code": "ZeroDivisionError"})
+    assert len(one.newest().evaluation.history.close_ns) == 81
+
+
+async def test_books_are_looked_at_each_second_and_suspected_levels_weaken_the_next_score() -> None:
+    market = Market()
+    clock = ManualClock(market.view.as_of_ns)
+    looked: list[int] = []
+
+    def glance() -> View:
+        looked.append(clock.now_ns())
+        return market.view
+
+    one = Scoring(market.read, clock, Aside(glance))
+    running = asyncio.ensure_future(one.serve())
+    await advance_until(clock, 1.0, lambda: len(looked) >= 4)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert np.diff(looked[:4]).tolist() == [SECOND_NS] * 3
+    name = market.view.instruments[1].instrument
+    one._facts.update([Seen("spoof_suspected", name, "bids", 3.0, opens=True, closes=False)], 1)
+    clock.set_now_ns(market.move(1))
+    await one.look()
+    assert one.newest().evaluation.now.book_trust.tolist() == [1.0, 0.8]

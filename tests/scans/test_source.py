@@ -66,13 +66,13 @@ def test_scores_see_all_minutes_and_scans_the_newest_day() -> None:
             ),
         ]
     )
-    whole, part = source.whole().bars["1m"], source.read().view.bars["1m"]
+    whole, part = source.sight().view.bars["1m"], source.read().view.bars["1m"]
     assert (whole.rows, part.rows) == (KEEP_ROWS["1m"], SCANNED_MINUTES)
     assert part.close[0, 0] == 1_561.0
     assert part.open_ns[-1] == whole.open_ns[-1]
     assert part.row_digests == whole.row_digests[-16 * SCANNED_MINUTES :]
     assert np.shares_memory(part.close, whole.close)
-    assert source.read().view.as_of_ns == source.whole().as_of_ns
+    assert source.read().view.as_of_ns == source.sight().view.as_of_ns
 
 
 def test_a_view_of_a_day_is_seen_as_it_is() -> None:

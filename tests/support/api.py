@@ -31,6 +31,7 @@ from sextant.monitoring.machine import Machine
 from sextant.monitoring.store import IncidentRows
 from sextant.monitoring.watch import Watch
 from sextant.scans.archive import ViewArchive
+from sextant.scans.beside import Sight
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
@@ -187,7 +188,7 @@ async def api_on(
     ledger = open_ledger(db)
     rows, details = ledger.rows, ledger.details
     worker = ScanWorker(ledger, vault.clock, strategies(), shown)
-    scoring = Scoring(lambda: scored_market().view, vault.clock)
+    scoring = Scoring(lambda: Sight(scored_market().view), vault.clock)
     scoring._kept.append(scored())
     health = Health(vault.clock, {"database": database_probe(db), "shared_store": in_process})
     health.stage = "serving"

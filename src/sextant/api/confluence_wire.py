@@ -151,7 +151,7 @@ def breakdown_answer(
         why_not=one.why_not,
         levels=LevelsBody(**one.levels),
         entry=None if beside.entry is None else entry_body(beside.entry),
-        facts=[_fact(fact) for fact in beside.facts],
+        facts=[fact_body(fact) for fact in beside.facts],
         as_of=head.as_of,
         age_s=head.age_s,
         feed=origin[0],
@@ -164,7 +164,8 @@ def breakdown_body(found: Evaluation, column: int, origin: tuple[Feed, bool]) ->
     return _ENCODER.encode(breakdown_answer(found, column, found.as_of_ns, origin))
 
 
-def _fact(fact: Fact) -> FactBody:
+def fact_body(fact: Fact) -> FactBody:
+    """A fact as it is shown."""
     seen = fact.seen
     return FactBody(
         kind=seen.kind,

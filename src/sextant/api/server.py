@@ -26,6 +26,7 @@ from sextant.api.exchange import Common, Exchange, Reply
 from sextant.api.gate import Gate
 from sextant.api.hot_door import HotDoor
 from sextant.api.limits import RateLimits, Standing
+from sextant.api.live_stream import LiveRoutes
 from sextant.api.market import MarketRoutes
 from sextant.api.market_streams import StreamRoutes
 from sextant.api.monitoring import MonitoringRoutes
@@ -204,6 +205,7 @@ class Edge:
             *StrategyRoutes((rooms.scans, rooms.runs, rooms.users), rooms.board, rooms.clock).endpoints(),
             *ConfluenceRoutes(rooms.scoring, cursors, rooms.clock).endpoints(),
             *MarketRoutes(rooms.scoring, rooms.clock).endpoints(),
+            *LiveRoutes(rooms.scoring, rooms.clock, rooms.closing).endpoints(),
             *StreamRoutes(rooms.streams, rooms.origin, rooms.clock).endpoints(),
             *DiagnosticRoutes(doors, rooms.health, cursors, rooms.clock).endpoints(),
             *MonitoringRoutes(rooms.watch, rooms.health, cursors, rooms.clock).endpoints(),

@@ -70,7 +70,7 @@ async def compile_part(part: int) -> None:
         ):
             await _filled(server, addresses, clock)
             if part == 0:
-                await Scoring(server.source.whole, clock).look()
+                await Scoring(server.source.sight, clock).look()
             await asyncio.to_thread(_evaluate, server, part)
 
 

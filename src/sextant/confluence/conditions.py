@@ -221,3 +221,11 @@ class OpenConditions:
     def of(self, column: int) -> tuple[Condition, ...]:
         """Those of an instrument, by kind and subject."""
         return tuple(track.condition(column) for track in self._tracks if track.is_open[column])
+
+    def counts(self) -> dict[ConditionKind, int]:
+        """Of how many instruments each kind holds; a kind that holds of none is left out."""
+        held: dict[ConditionKind, Flags] = {}
+        for track in self._tracks:
+            kind = track.gauge.kind
+            held[kind] = track.is_open | held[kind] if kind in held else track.is_open
+        return {kind: int(flags.sum()) for kind, flags in held.items() if flags.any()}

@@ -58,8 +58,6 @@ BUILDS: Final = ((0.18, 0.0015, "extreme"), (0.12, 0.0010, "strong"), (0.08, 0.0
 STILL_PRICE: Final = 0.02
 BUILD_OVER: Final = 0.8
 WHALES: Final = ((10e6, "mega"), (1e6, "large"))
-ZONE_WIDTH: Final = 0.02
-CASCADE_LEVELS: Final = ((190.0, "extreme"), (50.0, "strong"), (10.0, "notable"))
 WALL_LEVELS: Final = 4
 WALL_SDS: Final = 2.0
 WALL_USD: Final = 0.5e6
@@ -77,6 +75,8 @@ LAYER_SPREAD: Final = 0.14
 WASH_NS: Final = 1_000_000_000
 WASH_PRICE: Final = 1e-4
 WASH_SIZE: Final = 1e-3
+WASH_PAIRS: Final = 3
+WASH_SHARE: Final = 0.01
 
 
 _CLOSE: Final = Column("close")
@@ -191,6 +191,10 @@ class FactBook:
         """The open facts of an instrument, by kind and cause."""
         name = str(instrument)
         return tuple(fact for key, fact in sorted(self._open.items()) if key[1] == name)
+
+    def all(self) -> tuple[Fact, ...]:
+        """Every open fact."""
+        return tuple(self._open.values())
 
     def _is_due(self, key: tuple[str, str, str], kind: FactKind, now_ns: int) -> bool:
         told_ns = self._told_ns.get(key)
@@ -338,23 +342,14 @@ def whale_trades(instrument: Instrument, prints: Sequence[Print], turnover: floa
     """The largest trade of each side, where it is large for the instrument."""
     limit = at_least(750e3, 0.0002, turnover)
     return [
-        _single("whale_trade", instrument, largest, limit)
+        single("whale_trade", instrument, largest, limit)
         for side in (1, -1)
         if (largest := max((one for one in prints if one.side == side), key=lambda x: x.usd, default=None))
     ]
 
 
-def large_liquidations(instrument: Instrument, prints: Sequence[Print], turnover: float) -> list[Seen]:
-    """The largest forced close of each side, where it is large for the instrument."""
-    limit = at_least(250e3, 0.0001, turnover)
-    return [
-        _single("liquidation_large", instrument, largest, limit)
-        for side in (1, -1)
-        if (largest := max((one for one in prints if one.side == side), key=lambda x: x.usd, default=None))
-    ]
-
-
-def _single(kind: FactKind, instrument: Instrument, one: Print, limit: float) -> Seen:
+def single(kind: FactKind, instrument: Instrument, one: Print, limit: float) -> Seen:
+    """One large trade or forced close; over at once."""
     return Seen(
         kind=kind,
         instrument=instrument,
@@ -368,84 +363,15 @@ def _single(kind: FactKind, instrument: Instrument, one: Print, limit: float) ->
     )
 
 
-@dataclass(frozen=True)
-class Burst:
-    """Forced closes of five minutes, what is usual, and how the price moved meanwhile.
-
-    Parameters
-    ----------
-    usual_usd
-        Lower median of such sums.
-    moved, atr
-        Change of the price in those five minutes and the average range of 5m bars, quote units.
-    peak_usd
-        The largest sum since the cascade began; 0 before.
-    """
-
-    prints: tuple[Print, ...]
-    usual_usd: float
-    moved: float
-    atr: float
-    peak_usd: float = 0.0
-
-
-def cascade(instrument: Instrument, burst: Burst) -> list[Seen]:
-    """Many forced closes of one side that take the price with them; over below a quarter of the peak."""
-    sums = {side: sum(one.usd for one in burst.prints if one.side == side) for side in (1, -1)}
-    side = 1 if sums[1] >= sums[-1] else -1
-    total, count = sums[1] + sums[-1], sum(one.side == side for one in burst.prints)
-    holds = (
-        sums[side] > max(1e6, 20.0 * burst.usual_usd)
-        and count >= 10
-        and sums[side] >= 0.8 * total
-        and side * burst.moved >= 1.5 * burst.atr > 0
-    )
-    rate = count / 5.0
-    return [
-        Seen(
-            kind="cascade",
-            instrument=instrument,
-            cause="shorts" if side > 0 else "longs",
-            value=sums[side],
-            opens=holds,
-            closes=sums[side] < 0.25 * burst.peak_usd,
-            direction=side,
-            word=next((word for least, word in CASCADE_LEVELS if rate >= least), ""),
-            facts=(("usd", sums[side]), ("events_per_minute", rate)),
-        )
-    ]
-
-
-@dataclass(frozen=True)
-class Zone:
-    """Prices at which positions were closed by force: weighted price, sum in USD and side of the positions."""
-
-    price: float
-    usd: float
-    side: int
-
-
-def liquidation_zones(prints: Sequence[Print], turnover: float) -> tuple[Zone, ...]:
-    """Forced closes of 24 hours joined within 2 % of their weighted price, those that are large, largest first."""
-    limit = at_least(500e3, 0.0005, turnover)
-    found: list[Zone] = []
-    for side in (1, -1):
-        zones: list[Zone] = []
-        for one in sorted((one for one in prints if one.side == side), key=lambda x: (x.price, x.event_ns)):
-            last = zones[-1] if zones else None
-            if last is not None and one.price <= last.price * (1.0 + ZONE_WIDTH):
-                usd = last.usd + one.usd
-                zones[-1] = Zone((last.price * last.usd + one.price * one.usd) / usd, usd, side)
-            else:
-                zones.append(Zone(one.price, one.usd, side))
-        found += [zone for zone in zones if zone.usd > limit]
-    return tuple(sorted(found, key=lambda zone: (-zone.usd, zone.price)))
-
-
 def wash_pairs(prints: Sequence[Print]) -> int:
     """How many pairs of opposite trades of one size at one price follow one another within a second."""
+    return len(matched(prints))
+
+
+def matched(prints: Sequence[Print]) -> list[float]:
+    """What each of those pairs traded, USD of both together."""
     open_: list[Print] = []
-    pairs = 0
+    pairs = []
     for one in sorted(prints, key=lambda x: x.event_ns):
         open_ = [other for other in open_ if one.event_ns - other.event_ns <= WASH_NS]
         match = next((other for other in open_ if _matches(one, other)), None)
@@ -453,8 +379,30 @@ def wash_pairs(prints: Sequence[Print]) -> int:
             open_.append(one)
         else:
             open_.remove(match)
-            pairs += 1
+            pairs.append(one.usd + match.usd)
     return pairs
+
+
+def wash_suspected(instrument: Instrument, prints: Sequence[Print], turnover_5m: float) -> list[Seen]:
+    """Three such pairs and more within five minutes that are more than a hundredth of what was traded in them.
+
+    ``prints`` are those of the last five minutes that may match, ``turnover_5m`` what was traded in them, USD.
+    """
+    pairs = matched(prints)
+    usd = sum(pairs)
+    if not pairs:
+        return []
+    return [
+        Seen(
+            kind="wash_suspected",
+            instrument=instrument,
+            cause="trades",
+            value=usd,
+            opens=len(pairs) >= WASH_PAIRS and usd > WASH_SHARE * turnover_5m,
+            closes=False,  # over once the last pair is five minutes old and none is read any more
+            facts=(("pairs", float(len(pairs))), ("usd", usd)),
+        )
+    ]
 
 
 def _matches(one: Print, other: Print) -> bool:
@@ -509,9 +457,16 @@ def whale_book(
     thirty minutes: half the wall and more makes it a suspected wall.
     """
     recent = samples[-WALL_SAMPLES:]
+    walls = {side: [wall_usd(depth, side) for depth in recent] for side in (1, -1)}
+    return walls_seen(instrument, walls, against_usd)
+
+
+def walls_seen(
+    instrument: Instrument, walls: Mapping[int, Sequence[float]], against_usd: Mapping[int, float]
+) -> list[Seen]:
+    """As :func:`whale_book`, from what :func:`wall_usd` said of each side of the newest samples."""
     told = []
-    for side in (1, -1):
-        seen = [wall_usd(depth, side) for depth in recent]
+    for side, seen in walls.items():
         usd = seen[-1] if seen else 0.0
         told.append(
             Seen(

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from sextant.confluence.contract import Stream
 from sextant.confluence.nodes import INTERVAL_OF, Frame
 from sextant.confluence.passport import LEAST_VENUES, VENUE_AGE_S
 from sextant.confluence.program import Block
@@ -63,6 +64,8 @@ class Extra:
         float64 (T, S) by name, on the rows of the view's 1m frame.
     grid
         ``long_share`` by instrument.
+    ages
+        Seconds since a stream was last heard, (S,), where that is known between two minutes; NaN where never.
     book_reasons
         Why the book of each instrument is not believed, empty where it is; nothing where nobody says.
     spoofed
@@ -71,6 +74,7 @@ class Extra:
 
     minutes: Mapping[str, Floats] = field(default_factory=dict)
     grid: Mapping[str, Mapping[Instrument, Series]] = field(default_factory=dict)
+    ages: Mapping[Stream, Floats] = field(default_factory=dict)
     book_reasons: Sequence[str] = ()
     spoofed: Flags | None = None
 

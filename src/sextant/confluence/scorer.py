@@ -36,6 +36,7 @@ LEAST_CHUNK_ROWS: Final = 8
 GRACE_S: Final = 2.0
 """How long after its close a minute may still come in before it counts as missing."""
 SPOOFED_TRUST: Final = 0.8
+Known = tuple[Floats, Floats, Mapping[Stream, Floats]]
 LATE_ROWS: Final = 5
 """Minutes without bars that are still evaluated one by one; by then every stream counts for nothing."""
 
@@ -238,12 +239,12 @@ class _Run:
         assert self._rows is not None  # noqa: S101  # a view without minutes was refused
         history = self._ledger.history()
         late_s = (view.as_of_ns - int(history.close_ns[-1])) / SECOND_NS
-        apart, trust = apart_bps(view), book_trust(extra, view.size)
+        known = (apart_bps(view), book_trust(extra, view.size), extra.ages)
         machine = self._machine.copy()
         whole = int(max(0.0, late_s - GRACE_S) * SECOND_NS // MINUTE_NS)
         for minute in range(1, min(whole, LATE_ROWS) + 1):
-            self._at(view, machine, minute * 60.0, (apart, trust))
-        standing = self._at(view, machine.copy(), late_s, (apart, trust))
+            self._at(view, machine, minute * 60.0, known)
+        standing = self._at(view, machine.copy(), late_s, known)
         facts = self._facts(standing, view, extra)
         turns = conditions.update(gauges(facts), view.as_of_ns)
         return Evaluation(
@@ -274,17 +275,15 @@ class _Run:
             failed=self._tape.failed,
         )
 
-    def _at(
-        self, view: View, machine: decision.Machine, late_s: float, known: tuple[Floats, Floats]
-    ) -> Standing:
+    def _at(self, view: View, machine: decision.Machine, late_s: float, known: Known) -> Standing:
         """The newest row seen ``late_s`` after its close; ``machine`` moves by one evaluation.
 
-        ``known`` is how far other venues are apart, and the trust in the book.
+        ``known`` is how far other venues are apart, the trust in the book, and the ages of streams that are heard between minutes.
         """
-        apart, trust = known
+        apart, trust, heard = known
         rows = self._rows
         assert rows is not None  # noqa: S101  # as above
-        ages = ages_at(rows, late_s, _told_since(view, rows, late_s))
+        ages = ages_at(rows, late_s, _told_since(view, rows, late_s, heard))
         streams = stream_qualities(rows, ages)
         venue = q_venue(apart)
         quality = _trusted(rows.quality(streams, venue[None, :]), trust)
@@ -322,14 +321,16 @@ def _trusted(quality: Sequence[Floats], trust: Floats) -> list[Floats]:
     ]
 
 
-def _told_since(view: View, rows: Rows, late_s: float) -> dict[Stream, Floats]:
+def _told_since(
+    view: View, rows: Rows, late_s: float, heard: Mapping[Stream, Floats]
+) -> dict[Stream, Floats]:
     """Ages of the streams of which a view says more than the last closed minute, (1, S).
 
     Notes
     -----
     A valid book that was told since the minute closed has been sampled since; one that is not valid grows older.
     """
-    found: dict[Stream, Floats] = {}
+    found: dict[Stream, Floats] = {name: age[None, :] for name, age in heard.items()}
     facts = view.derivatives.event_ns
     found["quote"] = np.where(facts > 0, (view.as_of_ns - facts) / SECOND_NS, np.nan)[None, :]
     sampled = rows.ages.get("book")

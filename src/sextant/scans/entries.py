@@ -10,11 +10,10 @@ import numpy as np
 
 from sextant.confluence.absence import last_of
 from sextant.confluence.changes import Change
-from sextant.confluence.detectors import Print, Seen, whale_trades
 from sextant.confluence.levels import LEVELS
 from sextant.confluence.scorer import Evaluation
 from sextant.model.account import Account
-from sextant.model.times import MINUTE_NS, SECOND_NS
+from sextant.model.times import SECOND_NS
 from sextant.model.view import View
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.plan import DEPTH_BPS, Funding, Market, Plan, Refusal, Side, plan
@@ -102,26 +101,6 @@ def depth_of(view: View, column: int, side: Side) -> float:
     mid = (books.bid_price[column, 0] + books.ask_price[column, 0]) / 2.0
     inside = np.abs(price / mid - 1.0) <= float(DEPTH_BPS) * 1e-4
     return float(np.sum(np.where(inside, price * size, 0.0)))
-
-
-def recent_whales(view: View, column: int) -> list[Seen]:
-    """The largest trades of the last minute where they are large for the instrument."""
-    instrument = view.instruments[column].instrument
-    tape = view.trades.get(instrument)
-    if tape is None:
-        return []
-    recent = tape.event_ns > view.as_of_ns - MINUTE_NS
-    prints = [
-        Print(int(time), float(price * size), int(side))
-        for time, price, size, side in zip(
-            tape.event_ns[recent],
-            tape.price[recent],
-            tape.size[recent],
-            tape.aggressor[recent],
-            strict=True,
-        )
-    ]
-    return whale_trades(instrument, prints, float(view.derivatives.turnover_24h[column]))
 
 
 def decimal(value: float) -> Decimal | None:

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 import numpy as np
 
+from sextant.confluence.book_watch import BookWatch
 from sextant.confluence.changes import changes, is_repeat
-from sextant.confluence.detectors import Fact, FactBook, readings
+from sextant.confluence.conditions import EFFECTS, UNLOGGED
+from sextant.confluence.detectors import Fact, FactBook
 from sextant.confluence.market_wide import Held
+from sextant.confluence.program import FAILURES
 from sextant.confluence.scorer import GRACE_S, Evaluation, Scorer
 from sextant.errors import Expired, InputError, NotFound, Stale
+from sextant.kit import log
 from sextant.kit.clock import Clock
+from sextant.kit.conditions import Conditions
 from sextant.kit.health import Reading
 from sextant.model.instrument import Instrument, matches
 from sextant.model.times import MINUTE_NS, SECOND_NS, iso_ms
 from sextant.model.view import BarFrame, Feed, View
-from sextant.scans.entries import Entry, entry_of, recent_whales
+from sextant.scans.beside import Sight
+from sextant.scans.bulletin import Bulletin, What
+from sextant.scans.detecting import facts_seen, spoofed
+from sextant.scans.entries import Entry, entry_of
 from sextant.scans.overview import Overview, overview
+from sextant.scans.pace import Pace
 
+T = TypeVar("T")
+
+_LOG: Final = log.get("scans")
+
+GLANCE_S: Final = 1.0
+"""How often the books are looked at: detectors count samples of a second."""
 LOOK_S: Final = 1.0
 """How often the market is looked at; a closed minute is scored within two seconds."""
 AGAIN_S: Final = 10.0
@@ -44,6 +60,27 @@ class Scored:
     overview: Overview | None = None
 
 
+@dataclass(frozen=True)
+class Aside:
+    """What stands beside scoring.
+
+    Parameters
+    ----------
+    glance
+        Gives the books as they are, once a second; None where nobody looks at them.
+    conditions
+        Where the conditions of the process are noted.
+    """
+
+    glance: Callable[[], View] | None = None
+    conditions: Conditions | None = None
+
+
+ALONE: Final = Aside()
+OF_PARTS: Final = frozenset({"slow_calculation", "part_failed"})
+"""Conditions of the process, which are noted by part and not by instrument."""
+
+
 class Scoring:
     """Scores the market minute by minute and keeps the newest answers.
 
@@ -53,11 +90,16 @@ class Scoring:
         Gives the market as it is known now.
     clock
         Paces the loop and gives ages.
+    aside
+        What stands beside it.
     """
 
-    def __init__(self, read: Callable[[], View], clock: Clock) -> None:
+    def __init__(self, read: Callable[[], Sight], clock: Clock, aside: Aside = ALONE) -> None:
         self._read = read
         self._clock = clock
+        self._glance = aside.glance
+        self._conditions = aside.conditions or Conditions(clock)
+        self._pace = Pace(self._conditions)
         self._scorer = Scorer()
         self._kept: deque[Scored] = deque(maxlen=KEEP)
         self._lacking: str | None = None
@@ -66,38 +108,51 @@ class Scoring:
         self._entries: deque[Entry] = deque(maxlen=KEEP_ENTRIES)
         self._last: dict[Instrument, Entry] = {}
         self._facts = FactBook()
+        self._watch = BookWatch()
+        self._watched = threading.Lock()
+        self.bulletin = Bulletin()
 
     async def serve(self) -> None:
         """Score each closed minute until cancelled; a market without minutes is waited for."""
-        while True:
-            await self.look()
-            await self._clock.sleep(LOOK_S)
+        async with asyncio.TaskGroup() as group:
+            if self._glance is not None:
+                group.create_task(self._watching(self._glance))
+            while True:
+                await self.look()
+                await self._clock.sleep(LOOK_S)
 
     async def look(self) -> bool:
         """Whether something was scored: a further minute, or the same one ten seconds later."""
         if self._kept and not self._may_be_due(self._clock.now_ns()):
             return False
         try:
-            view = self._read()
+            sight = self._read()
         except Stale as error:
             self._lacking = error.message
             return False
+        view = sight.view
         minutes = view.bars.get("1m")
         if minutes is None or not minutes.rows:
             self._lacking = "No minute of any instrument has closed yet."
             return False
         if self._kept and not self._is_due(view.as_of_ns, minutes):
             return False
-        found = await asyncio.to_thread(self._scorer.update, view)
-        await asyncio.to_thread(self._detect, view, found)
-        same = self._kept and self._kept[-1].evaluation.history.close_ns[-1] == found.history.close_ns[-1]
+        extra = replace(sight.extra, spoofed=spoofed(view, self._facts.all()))
+        found = await self._timed("scores", view.size, lambda: self._scorer.update(view, extra))
+        if found is None:
+            return False
+        news: list[tuple[Instrument, What]] = _turned(found)
+        if not self._pace.skips("facts"):
+            news += await self._timed("facts", view.size, lambda: self._detect(view, found)) or []
         if self._kept:
-            await asyncio.to_thread(self._note, view, self._kept[-1].evaluation, found)
-        if same:
-            self._kept.pop()
-        picture = await asyncio.to_thread(overview, view, found, self._regime)
-        self._regime = picture.held
+            before = self._kept[-1].evaluation
+            news += await asyncio.to_thread(self._note, view, before, found)
+            if before.history.close_ns[-1] == found.history.close_ns[-1]:
+                self._kept.pop()
+        picture = await self._picture(view, found)
         self._kept.append(Scored(found, view.feed, view.simulated, picture))
+        self._tell(found)
+        self.bulletin.add(view.as_of_ns, news)
         return True
 
     def entries(self) -> tuple[Entry, ...]:
@@ -153,8 +208,50 @@ class Scoring:
             return Reading("healthy")
         return Reading("degraded", f"The newest scores are {age_s:.0f} s old; {LATE_S:g} s are allowed.")
 
-    def _note(self, view: View, before: Evaluation, after: Evaluation) -> None:
+    async def _watching(self, glance: Callable[[], View]) -> None:
+        """Look at the books once a second."""
+        while True:
+            await asyncio.to_thread(self._glimpse, glance)
+            await self._clock.sleep(GLANCE_S)
+
+    def _glimpse(self, glance: Callable[[], View]) -> None:
+        view = glance()
+        with self._watched:
+            self._watch.take(view)
+
+    async def _timed(self, part: str, size: int, work: Callable[[], T]) -> T | None:
+        """What work gives in a thread, None where it raised; how long it took, and whether it raised, is noted."""
+        began_ns = self._clock.monotonic_ns()
+        try:
+            made = await asyncio.to_thread(work)
+        except FAILURES as error:
+            _LOG.exception("scoring.part_failed", part=part)
+            self._conditions.note("part_failed", part, holds=True, code=type(error).__name__)
+            return None
+        self._conditions.note("part_failed", part, holds=False)
+        self._pace.note(part, (self._clock.monotonic_ns() - began_ns) / SECOND_NS, size)
+        return made
+
+    async def _picture(self, view: View, found: Evaluation) -> Overview | None:
+        """The whole market; the one before while it is left out."""
+        if self._pace.skips("overview"):
+            return self._kept[-1].overview if self._kept else None
+        picture = await self._timed("overview", view.size, lambda: overview(view, found, self._regime))
+        if picture is not None:
+            self._regime = picture.held
+        return picture
+
+    def _tell(self, found: Evaluation) -> None:
+        """Note in the log of conditions how many instruments each kind holds of: a line when it begins, one when it ends."""
+        counts = found.conditions.counts()
+        for kind in EFFECTS:
+            if kind not in UNLOGGED and kind not in OF_PARTS:
+                held = counts.get(kind, 0)
+                self._conditions.note(kind, "scores", holds=held > 0, at_once=True, instruments=held)
+
+    def _note(self, view: View, before: Evaluation, after: Evaluation) -> list[tuple[Instrument, What]]:
         """Keep what changed, with its plan; a repeat within five minutes is not told again."""
+        told: list[tuple[Instrument, What]] = []
         for change in changes(before, after):
             entry = entry_of(view, after, change)
             self._last[change.instrument] = entry
@@ -162,12 +259,14 @@ class Scoring:
             if not is_repeat(self._told_ns.get(key), change):
                 self._told_ns[key] = change.at_ns
                 self._entries.append(entry)
+                told.append((change.instrument, entry))
+        return told
 
-    def _detect(self, view: View, found: Evaluation) -> None:
-        """Open, move on and close the facts of all instruments."""
-        seen = [one for column in range(view.size) for one in readings(found, column)]
-        seen += [one for column in range(view.size) for one in recent_whales(view, column)]
-        self._facts.update(seen, view.as_of_ns)
+    def _detect(self, view: View, found: Evaluation) -> list[tuple[Instrument, What]]:
+        """Open, move on and close the facts of all instruments; those that are worth telling."""
+        with self._watched:
+            seen = facts_seen(view, found, self._facts, self._watch)
+        return [(fact.seen.instrument, fact) for fact in self._facts.update(seen, view.as_of_ns)]
 
     def _may_be_due(self, now_ns: int) -> bool:
         """Whether a view could show anything to score; each view that is taken makes bars be copied when they change."""
@@ -182,6 +281,15 @@ class Scoring:
             # Scored too early, the minute would be scored again with all rows before it once the others have come.
             return as_of_ns - close_ns >= GRACE_S * SECOND_NS or not _awaited(minutes)
         return as_of_ns - newest.as_of_ns >= AGAIN_S * 1e9
+
+
+def _turned(found: Evaluation) -> list[tuple[Instrument, What]]:
+    """The conditions that opened or closed, but for states in which nothing is wrong."""
+    return [
+        (found.instruments[turn.column].instrument, turn)
+        for turn in found.turns
+        if turn.condition.kind not in UNLOGGED
+    ]
 
 
 def _awaited(minutes: BarFrame) -> bool:

@@ -17,6 +17,7 @@ from sextant.model.events import Event
 from sextant.model.instrument import Instrument
 from sextant.model.times import Interval
 from sextant.model.view import BarFrame, View
+from sextant.scans.beside import Sight, beside
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.prices import CostAssumptions
 
@@ -50,7 +51,7 @@ class MarketSource:
         self._shelf = EvidenceShelf()
         self._lock = threading.Lock()
         self._part: MarketPart | None = None
-        self._whole: View | None = None
+        self._sight: Sight | None = None
         self._taken_ns = 0
         self._heard_ns: int | None = None
 
@@ -94,8 +95,8 @@ class MarketSource:
         with self._lock:
             return self._newest()[0]
 
-    def whole(self) -> View:
-        """The same moment as :meth:`read` with all minutes that are kept, for scores.
+    def sight(self) -> Sight:
+        """The same moment as :meth:`read` with all minutes that are kept and what no view says, for scores.
 
         Raises
         ------
@@ -105,9 +106,13 @@ class MarketSource:
         with self._lock:
             return self._newest()[1]
 
-    def _newest(self) -> tuple[MarketPart, View]:
+    def glance(self) -> View:
+        """Books, trades and facts as they are now, without bars; nobody's view is touched."""
+        return self.within(lambda state: state.view(self._clock.now_ns(), ()))
+
+    def _newest(self) -> tuple[MarketPart, Sight]:
         now_ns = self._clock.monotonic_ns()
-        if self._part is None or self._whole is None or now_ns - self._taken_ns > SHARED_FOR_S * 1e9:
+        if self._part is None or self._sight is None or now_ns - self._taken_ns > SHARED_FOR_S * 1e9:
             view = self._state.view(self._clock.now_ns())
             if not view.size:
                 raise Stale(
@@ -115,9 +120,9 @@ class MarketSource:
                     reason="feed_stale",
                 )
             self._part = MarketPart(scanned(view), self._assumptions, self._shelf)
-            self._whole = view
+            self._sight = Sight(view, beside(self._state, view))
             self._taken_ns = now_ns
-        return self._part, self._whole
+        return self._part, self._sight
 
 
 def scanned(view: View) -> View:
