@@ -43,6 +43,14 @@ def test_the_statistics_of_forty_events_are_as_worked_by_hand() -> None:
     assert card.grade == "C"
 
 
+@pytest.mark.parametrize("cells", [{0: 40}, {0: 10, 1: 40}, {0: 10}])
+def test_the_variance_alone_is_that_of_the_card(cells: dict[int, int]) -> None:
+    cell = np.repeat(list(cells), list(cells.values()))
+    gross = np.random.default_rng(3).normal(0.0, 0.02, len(cell))
+    known = Scorer(table_of(gross, cell=cell), np.array([5.0]))
+    assert known.variance(1, 1.0) == known.card(0, 1, 1.0).variance_frac
+
+
 def test_a_cell_without_losses_has_no_profit_factor() -> None:
     card = Scorer(table_of(np.linspace(0.01, 0.02, 40)), np.array([10.0])).card(0, 1, 1.0)
     assert card.profit_factor is None

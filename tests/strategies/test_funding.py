@@ -7,7 +7,14 @@ import pytest
 
 from sextant.model.times import DAY_NS
 from sextant.model.view import Series, View
-from sextant.strategies.funding import accrued, forecast_sum, funding_of, funding_sums, settlements
+from sextant.strategies.funding import (
+    accrued,
+    forecast_sum,
+    funding_of,
+    funding_sums,
+    received_bps,
+    settlements,
+)
 from support.carries import Carried, carrying
 from support.markets import bars_of, closes_of, framed, specs_of, view_of
 
@@ -108,6 +115,33 @@ def test_payments_add_up_to_the_forecast_and_lie_on_the_instruments_own_clock() 
     assert sums[-1] == pytest.approx(forecast.sum_frac)
     assert accrued(view, 0, forecast, -1.0)[1].tolist() == (-sums).tolist()
     assert len(accrued(view, 0, None, 1.0)[0]) == 0
+
+
+def test_what_shorts_receive_in_all_is_the_last_sum_of_their_payments() -> None:
+    legs = tuple(
+        Carried("bybit", "perpetual", interval_h=hours, rate=rate, settled=np.full(40, BP))
+        for hours, rate in ((4, 9e-4), (8, -2e-4), (4, 0.0))
+    )
+    view = carrying(legs, rows=60)
+    forecasts = {column: funding_of(view, column, 86_400.0) for column in range(3)}
+    expected = [accrued(view, column, forecasts[column], 1.0)[1][-1] * 1e4 for column in range(3)]
+    np.testing.assert_allclose(received_bps(view, forecasts), expected, rtol=1e-12, atol=1e-12)
+    missing = received_bps(view, {0: None, 1: forecasts[1]})
+    assert np.isnan(missing).tolist() == [True, False, True]
+    at_once = {1: funding_of(view, 1, 0.0)}
+    assert received_bps(view, at_once)[1] == 0.0
+
+
+def test_what_a_history_says_is_read_again_when_a_settlement_leaves_the_thirty_days() -> None:
+    rates = np.concatenate((np.full(40, 9 * BP), np.full(40, BP)))
+    view = carrying((Carried("bybit", "perpetual", interval_h=8, rate=BP, settled=rates),), rows=60)
+    known = next(iter(view.funding_history.values()))
+    later = dataclasses.replace(view, as_of_ns=int(known.time_ns[40]) + 30 * DAY_NS - 1)
+    before, after = (funding_of(one, 0, 86_400.0) for one in (view, later))
+    assert before is not None
+    assert after is not None
+    assert after.settled_count == 40 < before.settled_count
+    assert after.mean_frac == pytest.approx(BP)
 
 
 def test_a_constant_rate_has_no_autocorrelation() -> None:

@@ -76,6 +76,7 @@ class Scorer:
         self._live = live
         self._net: Floats = table.gross - cost_bps[table.column] / _BPS
         self._figures: dict[tuple[int, ...], dict[str, Any]] = {}
+        self._variances: dict[tuple[int, ...], float | None] = {}
 
     def card(self, column: int, direction: int, strength: float) -> Scorecard:
         """The evidence for a signal of the last row.
@@ -109,6 +110,16 @@ class Scorer:
             **self._confidence(column, own),
         )
         return msgspec.structs.replace(card, grade=self._grade(card, cost))
+
+    def variance(self, direction: int, strength: float) -> float | None:
+        """Variance of past outcomes after cost as the card of such a signal states it, a fraction squared; None where it does not."""
+        cells = widened(self.table, int(cell_of(direction, strength)))
+        if cells is None:
+            return None
+        if cells not in self._variances:
+            net = self._net[self._members(cells) & self._priced]
+            self._variances[cells] = float(net.var(ddof=1)) if len(net) > 1 else None
+        return self._variances[cells]
 
     def summary(self, direction: int = 0) -> Scorecard:
         """The evidence for all strengths and instruments of one direction, or of both for 0.

@@ -289,6 +289,9 @@ class _Cards:
     def __call__(self, column: int, direction: int, strength: float) -> Scorecard:
         return self._scorer.card(column, direction, strength)
 
+    def variance(self, direction: int, strength: float) -> float | None:
+        return self._scorer.variance(direction, strength)
+
     def glance(self, column: int, direction: int, strength: float) -> Scorecard:  # noqa: ARG002  # of the protocol
         return glance(self._table, direction, strength)
 

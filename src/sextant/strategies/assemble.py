@@ -25,7 +25,7 @@ from sextant.strategies.burden import burden_of, burden_words
 from sextant.strategies.candidate import Candidate, expires_ns, first_seen_ns, opportunity_key
 from sextant.strategies.costs import Capacity, Pricing, Terms, capacity_curve
 from sextant.strategies.leverage import Leverage
-from sextant.strategies.proof import CAUTION, Proof, grade_of
+from sextant.strategies.proof import CAUTION, Evidence, Proof, grade_of
 from sextant.strategies.ranking import AccountRisk, rank_score
 from sextant.strategies.risk import Exposure, risk_of
 from sextant.strategies.sizing import ES95_OF_SIGMA, ES99_OF_SIGMA, Binding, Means, gap_of, on_tick
@@ -37,12 +37,17 @@ class Offer:
     """A candidate with its evidence, terms and the means of who asks; ``borrowed`` where its strategy is levered."""
 
     candidate: Candidate
-    card: Scorecard
+    evidence: Evidence
     pricing: Pricing
     terms: Terms
     proof: Proof
     means: Means
     borrowed: Leverage | None = None
+
+    @property
+    def card(self) -> Scorecard:
+        """All of its evidence; what costs make of the past is computed when it is read."""
+        return self.evidence.whole()
 
     @property
     def mid(self) -> float:

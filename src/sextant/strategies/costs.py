@@ -314,13 +314,19 @@ def _terms(pricing: Pricing, stay: Stay) -> Terms:
 
 
 def _depth(pricing: Pricing, column: int, side: int, sigma_day: float) -> Depth:
+    key = ("depth", column, side)
+    known: Depth | None = pricing.view.kept.get(key)
+    if known is not None:
+        return known
     books, best, usd = pricing.view.books, pricing.touch, float(pricing.usd[column])
     fresh = pricing.view.as_of_ns - int(books.event_ns[column]) <= BOOK_AGE_NS
     prices, sizes = (books.ask_price, books.ask_size) if side > 0 else (books.bid_price, books.bid_size)
     if books.valid[column] and fresh and np.isfinite(prices[column, 0]) and sizes[column, 0] > 0:
-        return book_depth(prices[column], sizes[column], side, usd)
+        # A book is the same for whoever reads it; the law below depends on who asks.
+        known = pricing.view.kept[key] = book_depth(prices[column], sizes[column], side, usd)
+        return known
     price, size = (best.ask, best.ask_size) if side > 0 else (best.bid, best.bid_size)
-    known = float(price[column] * size[column] * usd)
+    shown = float(price[column] * size[column] * usd)
     nothing = np.zeros(1)
     return Depth(
         kind="law",
@@ -328,7 +334,7 @@ def _depth(pricing: Pricing, column: int, side: int, sigma_day: float) -> Depth:
         touch=float(price[column]),
         usd=nothing,
         units=nothing,
-        touch_usd=known if np.isfinite(known) else 0.0,
+        touch_usd=shown if np.isfinite(shown) else 0.0,
         volume_24h_usd=float(pricing.volume_24h_usd[column]),
         sigma_day=sigma_day,
         impact=pricing.assumptions.impact,
@@ -405,7 +411,8 @@ class Capacity:
 def capacity(terms: Priced, gross_bps: float) -> Capacity:
     """The outer zeros of the edge over 25 geometric sizes from 10 USD to what is visible, refined by bisection."""
     greatest = terms.greatest_usd
-    if not greatest > SMALLEST_USD:
+    # What depends on the size is nowhere below 0, so that nothing earns back what the smallest size does not.
+    if not greatest > SMALLEST_USD or gross_bps < terms.fixed_bps:
         return Capacity(None, None)
     sizes = np.geomspace(SMALLEST_USD, greatest, CURVE_SIZES)
     edges = gross_bps - terms.fixed_bps - terms.slippage_bps(sizes)

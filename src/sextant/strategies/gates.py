@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -253,13 +253,28 @@ def lean(gate: Gate) -> Gate:
 
 @dataclass(frozen=True, eq=False)
 class LastRow:
-    """What one gate says about the last row, (S,); NaN where it cannot be read."""
+    """What one gate, by its name, says about the last row, (S,); NaN where it cannot be read."""
 
+    name: str
     values: Floats
     limits: Floats
     distances: Floats
     passed: Flags
-    readings: tuple[GateReading, ...]
+
+    def reading(self, column: int) -> GateReading:
+        """What it says of one instrument, in plain numbers; made when it is asked for."""
+        made = self._made[column]
+        if made is None:
+            made = self._made[column] = GateReading(self.name, *(part[column] for part in self._plain))
+        return made
+
+    @cached_property
+    def _made(self) -> list[GateReading | None]:
+        return [None] * len(self.values)
+
+    @cached_property
+    def _plain(self) -> tuple[list[Any], ...]:
+        return _known(self.values), self.limits.tolist(), self.passed.tolist(), _known(self.distances)
 
 
 def last_row(gate: Gate) -> LastRow:
@@ -267,10 +282,7 @@ def last_row(gate: Gate) -> LastRow:
 
     def make() -> LastRow:
         last = dataclasses.replace(gate, values=gate.values[-1:])
-        values, limits, distance, good = last.values[0], limits_of(gate), distances(gate), passed(last)[0]
-        cells = zip(_known(values), limits.tolist(), good.tolist(), _known(distance), strict=True)
-        readings = tuple(GateReading(gate.name, *cell) for cell in cells)
-        return LastRow(values, limits, distance, good, readings)
+        return LastRow(gate.name, last.values[0], limits_of(gate), distances(gate), passed(last)[0])
 
     return gate.once("last_row", make)
 
@@ -298,11 +310,14 @@ class Assessment:
 
     def readings(self, column: int) -> tuple[GateReading, ...]:
         """All gates of one instrument, in declared order."""
-        return self._readings[column] if self.rows else ()
+        known = self._readings.get(column)
+        if known is None:
+            known = self._readings[column] = tuple(row.reading(column) for row in self.rows)
+        return known
 
     @cached_property
-    def _readings(self) -> list[tuple[GateReading, ...]]:
-        return list(zip(*(row.readings for row in self.rows), strict=True))
+    def _readings(self) -> dict[int, tuple[GateReading, ...]]:
+        return {}
 
     def failing_from(self, index: int) -> Integers:
         """Int64 (S,): the first row of the present failing run of a gate; its row count where it passes."""

@@ -29,15 +29,24 @@ class Evidence:
     """
 
     def __init__(self, cards: Cards, column: int, direction: int, strength: float) -> None:
-        self._signal = column, direction, strength
+        self._signal: tuple[int, int, float] = column, direction, strength
         self._cards = cards
         look: Cards | None = getattr(cards, "glance", None)
-        self._is_whole = look is None
         self.glance = (look or cards)(column, direction, strength)
+        self._whole = self.glance if look is None else None
 
     def whole(self) -> Scorecard:
         """All of it."""
-        return self.glance if self._is_whole else self._cards(*self._signal)
+        if self._whole is None:
+            self._whole = self._cards(*self._signal)
+        return self._whole
+
+    def variance(self) -> float | None:
+        """Variance of past outcomes after costs; where the cards tell it by itself, nothing else is computed."""
+        told: Callable[[int, float], float | None] | None = getattr(self._cards, "variance", None)
+        if told is None or self._whole is not None:
+            return self.whole().variance_frac
+        return told(*self._signal[1:])
 
 
 @dataclass(frozen=True)

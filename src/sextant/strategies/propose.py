@@ -131,7 +131,7 @@ def propose(candidate: Candidate, evidence: Evidence, pricing: Pricing) -> Oppor
     if gross is not None and room.largest_usd is None:
         cost = terms.cost_bps(min(SMALLEST_USD, terms.greatest_usd))
         return negative_edge(spec, gross, cost, candidate.readings)
-    offer = Offer(candidate, evidence.whole(), pricing, terms, proof, means, borrowed)
+    offer = Offer(candidate, evidence, pricing, terms, proof, means, borrowed)
     wanted, binding = _wanted(offer, room.largest_usd or terms.greatest_usd)
     bound = candidate.largest_usd
     if wanted > bound:
@@ -166,7 +166,7 @@ def _checked(
         stops, sigmas = away / max(candidate.stop_frac, SMALLEST_STOP_FRAC), away / candidate.sigma_day
         checks.append(Economic("liquidation_stops", stops, STOPS_AWAY, 1, "stops"))
         checks.append(Economic("liquidation_sigmas", sigmas, SIGMAS_AWAY, 1, "daily sd"))
-    if offer.card.kind == "analytic" and gross is not None and offer.proof.error_bps is not None:
+    if offer.evidence.glance.kind == "analytic" and gross is not None and offer.proof.error_bps is not None:
         lcb = gross - cost_bps - CAUTION * offer.proof.error_bps
         checks.append(Economic("edge_lcb_bps", lcb, 0.0, 1, "bps"))
     readings = candidate.readings
@@ -192,7 +192,7 @@ def _wanted(offer: Offer, largest: float) -> tuple[float, Binding]:
             volume_24h_usd=offer.volume_24h_usd,
             capacity_usd=largest,
             edge_lcb_frac=None if lcb_bps is None else lcb_bps / 1e4,
-            variance_frac=offer.card.variance_frac,
+            variance_frac=offer.evidence.variance(),
         )
         return size_usd(idea, offer.means)
 

@@ -85,7 +85,9 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     decides the gross and must agree in sign.
     """
     couples, legs = columns.once(
-        ("carried",), lambda: couples_of_base(view.instruments, _wanted), lasting=INTERVAL
+        ("carried",),
+        lambda: couples_of_base(view.instruments, _wanted),
+        lasting=INTERVAL if INTERVAL in view.bars else None,
     )
     if not couples:
         return skipped(INTERVAL, view, "no perpetual with a second instrument of its base")
