@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from sextant.cli import exits
+from sextant.cli.scoring import show
 from sextant.model.times import MINUTE_NS, iso_ms
 from support.commands import run
 from support.indicators import walk
@@ -66,3 +70,59 @@ def test_server_is_not_asked_without_a_token(tmp_path: Path) -> None:
     done = run("confluence", "BTC", folder=tmp_path)
     assert done.returncode == exits.REFUSED
     assert "SEXTANT_TOKEN" in done.stderr
+
+
+def told(**changes: Any) -> str:
+    """What a person reads of a body without parts."""
+    body = {
+        "instrument": "bybit:BTC-USDT:perpetual",
+        "direction": "neutral",
+        "score": 55.0,
+        "word": "leaning long",
+        "coverage": 0.58,
+        "agreement": "agreed",
+        "regime": "range",
+        "as_of": "2026-03-01T12:00:00.000Z",
+        "feed": "demo",
+        "simulated": True,
+        "why_not": None,
+        "confidence": {"confidence": None, "reason": "none"},
+        "dimensions": [],
+        "missing": [],
+        "conditions": [],
+        "facts": [],
+        "flips": [],
+        "levels": {},
+    }
+    console = Console(width=160, record=True, file=io.StringIO())
+    show(console, body | changes)
+    return console.export_text()
+
+
+def test_conditions_and_facts_are_told_with_their_numbers() -> None:
+    since = "2026-03-01T11:00:00.000Z"
+    low = {
+        "kind": "coverage_low",
+        "subject": "",
+        "have": 0.58,
+        "need": 0.6,
+        "since": since,
+        "effect": "shrinks",
+    }
+    never = low | {"kind": "not_applicable", "subject": "sentiment.risk", "have": None}
+    hole = low | {"kind": "bars_hole", "subject": "1m", "have": 2.0, "need": 0.0}
+    whale = {
+        "kind": "whale_trade",
+        "cause": "buy",
+        "word": "large",
+        "direction": "up",
+        "value": 1.2e6,
+        "since": since,
+    }
+    text = told(conditions=[low, never, hole], facts=[whale])
+    assert f"coverage_low (0.58, line 0.6) since {since}: shrinks" in text
+    assert f"bars_hole 1m (2, line 0) since {since}" in text
+    assert "not_applicable" not in text
+    assert f"whale_trade buy large up since {since}, 1.2e+06" in text
+    assert "Conditions" not in told()
+    assert "Facts" not in told()

@@ -119,6 +119,7 @@ def suspected(watch: BookWatch, at: float) -> list[str]:
 
 def test_three_baits_that_left_while_the_middle_rose_are_suspected() -> None:
     watch = BookWatch()
+    watch.take(view_of(-1))
     for turn in range(3):
         assert suspected(watch, 20.0 * turn) == []
         shown(watch, 20.0 * turn, leaves=view_of(20.0 * turn + 6, mid=1_000.1))
@@ -139,6 +140,7 @@ def test_three_baits_that_left_while_the_middle_rose_are_suspected() -> None:
 )
 def test_a_level_that_may_be_honest_is_not_suspected(leaves: View) -> None:
     watch = BookWatch()
+    watch.take(view_of(-1))
     late = (leaves.as_of_ns - START_NS) / SECOND_NS
     for turn in range(3):
         shift = turn * 60
@@ -150,6 +152,7 @@ def test_a_level_that_may_be_honest_is_not_suspected(leaves: View) -> None:
 
 def test_a_level_that_was_traded_is_no_bait() -> None:
     watch = BookWatch()
+    watch.take(view_of(-1))
     for turn in range(3):
         at = 20.0 * turn
         gone = view_of(at + 6, mid=1_000.1)
@@ -160,6 +163,18 @@ def test_a_level_that_was_traded_is_no_bait() -> None:
         )
         shown(watch, at, leaves=replace(gone, trades={name: tape}))
     assert suspected(watch, 60) == []
+
+
+def test_a_level_that_was_there_when_it_came_into_sight_may_be_old() -> None:
+    watch = BookWatch()
+    shown(watch, 0, leaves=view_of(6, mid=1_000.1))  # there at the first sample
+    for turn in (1, 2):
+        at = 20.0 * turn
+        watch.take(
+            view_of(at, dict.fromkeys(range(20, LEVELS), 0.0))
+        )  # the visible book ends before it
+        shown(watch, at + 1, leaves=view_of(at + 7, mid=1_000.1))
+    assert watch.seen(view_of(60)) == []
 
 
 def test_another_set_of_instruments_begins_anew() -> None:

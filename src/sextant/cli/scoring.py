@@ -94,17 +94,7 @@ def show(console: Console, body: dict[str, Any], notes: tuple[str, ...] = ()) ->
     elif body["direction"] in ("long", "short"):
         console.print(f"[bold]Confidence[/bold] none: {told['reason']}")
     console.print(_parts(body))
-    if body["missing"]:
-        console.print("[bold]Missing[/bold]")
-        for item in body["missing"]:
-            console.print(f"  {item['name']}: {item['reason']}", highlight=False)
-    if body["conditions"]:
-        console.print("[bold]Conditions[/bold]")
-        for item in body["conditions"]:
-            subject = f" {item['subject']}" if item["subject"] else ""
-            console.print(
-                f"  {item['kind']}{subject} since {item['since']}: {item['effect']}", highlight=False
-            )
+    _lists(console, body)
     if body["flips"]:
         console.print("[bold]What would change it[/bold]")
         for item in body["flips"]:
@@ -116,6 +106,35 @@ def show(console: Console, body: dict[str, Any], notes: tuple[str, ...] = ()) ->
         console.print(f"[bold]Levels[/bold]  {', '.join(levels)}")
     for note in notes:
         console.print(f"note: {note}")
+
+
+def _lists(console: Console, body: dict[str, Any]) -> None:
+    """What is missing, what is wrong with the data, and what is the case beside the score."""
+    if body["missing"]:
+        console.print("[bold]Missing[/bold]")
+        for item in body["missing"]:
+            console.print(f"  {item['name']}: {item['reason']}", highlight=False)
+    # What does not apply is told among what is missing.
+    wrong = [item for item in body["conditions"] if item["kind"] != "not_applicable"]
+    if wrong:
+        console.print("[bold]Conditions[/bold]")
+        for item in wrong:
+            console.print(f"  {_condition(item)}", highlight=False)
+    if body["facts"]:
+        console.print("[bold]Facts[/bold]")
+        for item in body["facts"]:
+            console.print(f"  {_fact(item)}", highlight=False)
+
+
+def _condition(item: dict[str, Any]) -> str:
+    subject = f" {item['subject']}" if item["subject"] else ""
+    have = "" if item["have"] is None else f" ({item['have']:.4g}, line {item['need']:.4g})"
+    return f"{item['kind']}{subject}{have} since {item['since']}: {item['effect']}"
+
+
+def _fact(item: dict[str, Any]) -> str:
+    words = (item["kind"], item["cause"], item["word"], item["direction"] or "")
+    return f"{' '.join(word for word in words if word)} since {item['since']}, {item['value']:.6g}"
 
 
 def _parts(body: dict[str, Any]) -> Table:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from sextant.confluence.catalog import Voice, voices
 from sextant.confluence.contract import Need
-from sextant.confluence.nodes import Frame, Node, Reading, Seen, columns_of, walk
+from sextant.confluence.nodes import Column, Frame, Node, Reading, Seen, columns_of, walk
 from sextant.confluence.passport import (
     GAP_ZERO,
     STREAMS,
@@ -18,6 +20,8 @@ from sextant.confluence.passport import (
 )
 from sextant.confluence.scorer import Evaluation
 from sextant.model.bar import Floats
+
+_SAMPLES: Final = Column("book_samples")
 
 
 def why_absent(found: Evaluation, at: int, column: int) -> Absent | None:
@@ -70,7 +74,7 @@ def _of_rows(found: Evaluation, voice: Voice, frame: Frame, column: int) -> Abse
             return absent("FEED_DOWN")
     have = last_of(found, frame, voice.sub.settled, column) or 0.0
     if have == 0:
-        return absent("HOLE")
+        return _of_newest(found, voice, frame, column)
     if have < voice.sub.rows:
         return absent("WARMING", have, voice.sub.rows)
     for need in voice.sub.needs:
@@ -81,6 +85,16 @@ def _of_rows(found: Evaluation, voice: Voice, frame: Frame, column: int) -> Abse
         return None
     seen = any(isinstance(part, Seen) for part in walk(voice.sub.signal))
     return absent("WARMING") if seen else _failed(found, voice)
+
+
+def _of_newest(found: Evaluation, voice: Voice, frame: Frame, column: int) -> Absent:
+    """Why the newest row has not what a voice reads: no bar, a book that was not seen whole or ends too soon, or too few rows."""
+    if last_of(found, frame, Column("close"), column) is None:
+        return absent("HOLE")
+    if voice.sub.streams == ("book",):
+        samples = last_of(found, frame, _SAMPLES, column) or 0.0
+        return absent("SHALLOW_BOOK") if samples > 0 else absent("FEW_SAMPLES", samples, 1.0)
+    return absent("WARMING", 0.0, voice.sub.rows)
 
 
 def _failed(found: Evaluation, voice: Voice) -> Absent:

@@ -38,6 +38,8 @@ SAME_PRICE: Final = 1e-9
 AGAINST_ROWS: Final = 30
 """Minutes over which trades against a wall are summed."""
 SIDES: Final = (1, -1)
+UNKNOWN_NS: Final = 0
+"""Since when a level rests that was there when it came into sight; it may be old, and is no bait."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class BookWatch:
         self._walls: deque[Floats] = deque(maxlen=WALL_SAMPLES)
         self._levels: dict[tuple[int, int, float], _Level] = {}
         self._gone: dict[Instrument, deque[Resting]] = {}
+        self._ends: Floats | None = None
 
     def take(self, view: View) -> None:
         """Look at the books of a view; its bars are not read."""
@@ -98,9 +101,11 @@ class BookWatch:
             self._specs = view.instruments
             self._walls.clear()
             self._levels.clear()
+            self._ends = None
         self._walls.append(walls(view.books, view.derivatives.turnover_24h))
         self._leave(view)
         self._enter(view)
+        self._ends = ends(view.books)
 
     def seen(self, view: View) -> list[Seen]:
         """What the rules about walls and withdrawn levels say now; nothing of a book without either."""
@@ -130,14 +135,24 @@ class BookWatch:
             for column, level, usual in _large(price, size, mid):
                 key = (column, side, float(price[column, level]))
                 if key not in self._levels:
+                    since_ns = view.as_of_ns if self._is_fresh(key) else UNKNOWN_NS
                     self._levels[key] = _Level(
-                        float(size[column, level]), usual, view.as_of_ns, float(mid[column])
+                        float(size[column, level]), usual, since_ns, float(mid[column])
                     )
+
+    def _is_fresh(self, key: tuple[int, int, float]) -> bool:
+        """Whether the sample before showed its price and no large level there; else nobody knows since when it rests."""
+        column, side, price = key
+        if self._ends is None:
+            return False
+        end = float(self._ends[SIDES.index(side), column])
+        return side * (price - end) >= 0  # False where the book was not believed
 
     def _leave(self, view: View) -> None:
         """Note the levels that are gone; what lies beyond the visible book, or in one that is not believed, is forgotten."""
         mid = middles(view.books)
         sides = {side: (price, size) for side, price, size in _sides(view.books)}
+        now = ends(view.books)
         for key, level in list(self._levels.items()):
             column, side, price = key
             prices, sizes = (x[column] for x in sides[side])
@@ -148,7 +163,7 @@ class BookWatch:
             if at.size and sizes[at[0]] > max(LEFT * level.size, level.usual):
                 continue
             del self._levels[key]
-            if side * (price - np.nanmin(side * prices) * side) < 0:
+            if side * (price - float(now[SIDES.index(side), column])) < 0:
                 continue
             name = view.instruments[column].instrument
             rested = Resting(
@@ -169,6 +184,15 @@ class BookWatch:
 def middles(books: Books) -> Floats:
     """The middle of each book, (S,); NaN without one."""
     out: Floats = np.where(books.valid, (books.bid_price[:, 0] + books.ask_price[:, 0]) / 2.0, np.nan)
+    return out
+
+
+def ends(books: Books) -> Floats:
+    """The last visible price of each side, float64 (2, S): bids, asks; NaN where the book is not believed."""
+    shown = [~np.isnan(size) & books.valid[:, None] for _, _, size in _sides(books)]
+    low = np.where(shown[0], books.bid_price, np.inf).min(axis=1)
+    high = np.where(shown[1], books.ask_price, -np.inf).max(axis=1)
+    out: Floats = np.where(np.isfinite([low, high]), [low, high], np.nan)
     return out
 
 

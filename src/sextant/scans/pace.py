@@ -8,12 +8,15 @@ from typing import Final
 
 from sextant.kit.conditions import Conditions
 
+SCORES: Final = "scores"
 RUNS: Final = 20
 """The median of so many runs is judged."""
 CALM: Final = 0.8
 """Share of its budget below which a slow part is slow no longer."""
 FAR: Final = 5.0
 """At so many times its budget a part that no score needs is left out once."""
+BESIDE: Final = 5.0
+"""Times the budget of scores that a part may take which comes after them and which none of them waits for."""
 LEAST_S, LEAST_SIZE = 0.015, 50
 MOST_S, MOST_SIZE = 0.100, 1_000
 
@@ -49,7 +52,7 @@ class Pace:
         """Take the time of one run over so many instruments."""
         runs = self._taken.setdefault(part, deque(maxlen=RUNS))
         runs.append(seconds)
-        allowed = budget_s(size)
+        allowed = budget_s(size) * (1.0 if part == SCORES else BESIDE)
         if seconds > FAR * allowed:
             self._skip.add(part)
         if len(runs) < RUNS:

@@ -31,7 +31,7 @@ from sextant.scans.bulletin import Bulletin, What
 from sextant.scans.detecting import facts_seen, spoofed
 from sextant.scans.entries import Entry, entry_of
 from sextant.scans.overview import Overview, overview
-from sextant.scans.pace import Pace
+from sextant.scans.pace import SCORES, Pace
 
 T = TypeVar("T")
 
@@ -138,7 +138,7 @@ class Scoring:
         if self._kept and not self._is_due(view.as_of_ns, minutes):
             return False
         extra = replace(sight.extra, spoofed=spoofed(view, self._facts.all()))
-        found = await self._timed("scores", view.size, lambda: self._scorer.update(view, extra))
+        found = await self._timed(SCORES, view.size, lambda: self._scorer.update(view, extra))
         if found is None:
             return False
         news: list[tuple[Instrument, What]] = _turned(found)
