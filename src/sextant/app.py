@@ -238,6 +238,7 @@ async def assemble(
         rooms = _rooms(base, runner.worker, lambda: runner.origin, runner.source.probe)
         source = runner.source
         scoring = Scoring(source.sight, clock, Aside(source.glance, base.conditions))
+        rooms.health.add("scores", scoring.probe)
         ages = StreamAges(source, clock)
         add_stream_gauges(base.metrics, lambda: ages.sums()[1])
         rooms = replace(rooms, scoring=scoring, streams=ages, board=runner.worker.keeper.board)

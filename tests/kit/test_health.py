@@ -86,3 +86,17 @@ async def test_a_late_loop_is_measured_and_degrades() -> None:
 async def test_disk_and_own_process_answer(tmp_path: Path) -> None:
     assert (await disk_probe(tmp_path)()).state in ("healthy", "degraded", "unhealthy")
     assert await in_process() == Reading("healthy")
+
+
+async def test_a_part_that_is_added_is_asked_at_once() -> None:
+    async def fine() -> Reading:
+        return Reading("healthy")
+
+    async def slow() -> Reading:
+        return Reading("degraded", "slow")
+
+    health = Health(ManualClock(), {"database": fine})
+    assert await health.state() == "healthy"
+    health.add("scores", slow)
+    assert await health.state() == "degraded"
+    assert list(await health.checks()) == ["database", "scores"]

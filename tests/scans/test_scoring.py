@@ -11,6 +11,7 @@ from sextant.confluence.detectors import Seen
 from sextant.errors import Expired, InputError, NotFound, Stale
 from sextant.kit.clock import ManualClock
 from sextant.kit.conditions import Conditions
+from sextant.kit.health import Reading
 from sextant.market.state import MarketState
 from sextant.model.bar import BarBlock
 from sextant.model.events import Unfollowed
@@ -283,3 +284,15 @@ async def test_books_are_looked_at_each_second_and_suspected_levels_weaken_the_n
     clock.set_now_ns(market.move(1))
     await one.look()
     assert one.newest().evaluation.now.book_trust.tolist() == [1.0, 0.8]
+
+
+async def test_health_tells_of_how_many_instruments_each_condition_holds() -> None:
+    market = Market()
+    one, clock = scoring(market)
+    await one.look()
+    assert await one.probe() == Reading("healthy")
+    clock.set_now_ns(market.move(1))
+    await one.look()
+    detail = (await one.probe()).detail or ""
+    assert "coverage_low of 2" in detail
+    assert "not_applicable" not in detail

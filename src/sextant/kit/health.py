@@ -67,6 +67,11 @@ class Health:
         self._lock = asyncio.Lock()
         self.stage: Stage = "booting"
 
+    def add(self, name: str, probe: Probe) -> None:
+        """Ask one part more from now on."""
+        self._probes[name] = probe
+        self._read_ns = None
+
     async def checks(self) -> Mapping[str, Check]:
         """The parts by name."""
         async with self._lock:

@@ -200,13 +200,16 @@ class Scoring:
         return known[-1]
 
     async def probe(self) -> Reading:
-        """Degraded before the first scores, and while they are older than two and a half minutes."""
+        """Degraded before the first scores, and while they are older than two and a half minutes; with the conditions that hold."""
         if not self._kept:
             return Reading("degraded", self._lacking or "The first scores are being computed.")
-        age_s = (self._clock.now_ns() - self._kept[-1].evaluation.as_of_ns) / 1e9
-        if age_s <= LATE_S:
-            return Reading("healthy")
-        return Reading("degraded", f"The newest scores are {age_s:.0f} s old; {LATE_S:g} s are allowed.")
+        found = self._kept[-1].evaluation
+        age_s = (self._clock.now_ns() - found.as_of_ns) / SECOND_NS
+        if age_s > LATE_S:
+            return Reading("degraded", f"The newest scores are {age_s:.0f} s old; {LATE_S:g} s are allowed.")
+        counts = sorted(found.conditions.counts().items())
+        held = ", ".join(f"{kind} of {count}" for kind, count in counts if kind not in UNLOGGED)
+        return Reading("healthy", f"Open conditions: {held}." if held else None)
 
     async def _watching(self, glance: Callable[[], View]) -> None:
         """Look at the books once a second."""
