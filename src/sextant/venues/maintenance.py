@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sextant.errors import SextantError
+from sextant.errors import SextantError, Throttled
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.conditions import Conditions
 from sextant.kit.http import RestClient
@@ -32,7 +32,8 @@ class Maintenance:
 
     Notes
     -----
-    A page that cannot be read says nothing; while the venue asked for silence for another reason it is not even looked at.
+    A page that cannot be read says nothing, and a refusal asks everybody for silence; while the venue asked for silence for
+    another reason the page is not even looked at.
     """
 
     def __init__(self, venue: str, page: StatusPage, clock: Clock, silence: Silence) -> None:
@@ -54,6 +55,10 @@ class Maintenance:
         try:
             answer = await client.get(request.path, request.query, Deadline(self._clock, LOOK_S))
             rests = self._page.parse(answer.body, self._clock.now_ns())
+        except Throttled as refused:
+            # Whoever reads the venue shares the address that was told to be quiet.
+            self._silence.ask(refused.retry_after_s, refused.message)
+            return
         except SextantError:
             return
         self._conditions.note("venue_maintenance", self._venue, holds=bool(rests), at_once=True, detail=rests)
