@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sextant.cli.pricing import moved
 from sextant.cli.venue_feeds import OPTIONS, Following, feeds_of, simulated_at
@@ -34,6 +34,8 @@ FEEDS: Final = ("bybit", "binance", "kraken", "kucoin", "coinbase", "deribit")
 SOURCES: Final = ("coingecko", "coincap")
 ASSETS: Final = ("BTC", "ETH", "SOL")
 ASK_S: Final = 20.0
+AWAY_S: Final = 5.0
+"""How long a venue is away when a script says so."""
 BASES: Final = frozenset({"BTC", "ETH"})
 BOOKS: Final[tuple[Instrument, ...]] = tuple(
     parse_instrument(f"{place}:{kind}")
@@ -54,6 +56,7 @@ _TURNS: Final = 20
 _PLACES: Final = 8  # of a price, in which no two steps are one
 
 Sides = tuple[list[Level], list[Level]]
+Kind = Literal["ours", "silence", "away"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,15 @@ class Break:
         Whose, and why.
     wait_s
         How long.
-    kept_silent
-        Whether the venue wanted silence meanwhile: then its time is the venue's and not ours.
+    kind
+        ours; ``silence`` where the venue wanted it meanwhile, and ``away`` where nobody answered there: then the time is
+        the venue's, and of one that was away it counts from when it was back.
     """
 
     instrument: Instrument
     reason: str
     wait_s: float
-    kept_silent: bool
+    kind: Kind
 
 
 @dataclass(slots=True)
@@ -103,9 +107,11 @@ class Found:
     in_silence: dict[str, int] = field(default_factory=lambda: dict.fromkeys(FEEDS, 0))
     prices: dict[str, int] = field(default_factory=dict)
 
-    def healed(self, *, kept_silent: bool) -> list[float]:
-        """Waits of the breaks of one kind, the shortest first."""
-        return sorted(each.wait_s for each in self.breaks if each.kept_silent is kept_silent)
+    def healed(self, kind: Kind, venue: str = "") -> list[float]:
+        """Waits of the breaks of one kind, at one venue or all, the shortest first."""
+        return sorted(
+            each.wait_s for each in self.breaks if each.kind == kind and venue in ("", each.instrument.venue)
+        )
 
 
 class Everywhere:
@@ -130,6 +136,8 @@ class Everywhere:
         self._whole: set[Instrument] = set()
         self._listed: set[Instrument] = set()
         self._silent_until_ns = dict.fromkeys(FEEDS, 0)
+        self._away_until_ns = dict.fromkeys(FEEDS, 0)
+        self._seen = dict.fromkeys(FEEDS, 0)
         self._compared: dict[Instrument, int] = {}
         self._asking: asyncio.Task[Told] | None = None
 
@@ -162,9 +170,14 @@ class Everywhere:
             self._whole.add(instrument)
             if begun is not None:
                 del self._broken[instrument]
-                silent = self._silent_until_ns[instrument.venue] > begun[1]
-                wait_s = (now_ns - begun[1]) / SECOND_NS
-                self.found.breaks.append(Break(instrument, begun[0], wait_s, kept_silent=silent))
+                reason, since_ns = begun
+                away_ns, silent_ns = (
+                    self._away_until_ns[instrument.venue],
+                    self._silent_until_ns[instrument.venue],
+                )
+                kind: Kind = "silence" if silent_ns > since_ns else "away" if away_ns > since_ns else "ours"
+                wait_s = (now_ns - (max(since_ns, away_ns) if kind == "away" else since_ns)) / SECOND_NS
+                self.found.breaks.append(Break(instrument, reason, wait_s, kind))
 
     def book(self, instrument: Instrument, levels: int | None = None) -> BookState | None:
         """The book as it is now; None before the instrument was listed."""
@@ -197,6 +210,7 @@ class Everywhere:
         before = {name: self._calls(name) for name in FEEDS}
         self.clock.advance(STEP_S)
         self.venues.pump()
+        self._note_away()
         await self._turn()
         now_ns = self.clock.now_ns()
         for name, feeds in self.feeds.items():
@@ -205,6 +219,13 @@ class Everywhere:
             silent_s = max(feed.silence()[0] for feed in feeds)
             if silent_s:
                 self._silent_until_ns[name] = now_ns + round(silent_s * SECOND_NS)
+
+    def _note_away(self) -> None:
+        for name in FEEDS:
+            history = self.history(name)
+            if any(kind == "away" for _, kind in history[self._seen[name] :]):
+                self._away_until_ns[name] = self.clock.now_ns() + round(AWAY_S * SECOND_NS)
+            self._seen[name] = len(history)
 
     async def _turn(self) -> None:
         for _ in range(2):
