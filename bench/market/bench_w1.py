@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import msgspec
 
 from harness import peer, tell
+from sextant.market.ingest import learn
 from sextant.market.state import MarketState
+from sextant.model.event_block import Events
 from sextant.model.events import Level
 from sextant.model.times import MILLISECOND_NS, MINUTE_NS
+from sextant.venues.arrivals import BlockTaker
 from sextant.venues.library.bybit.frames import parse_frame
+from sextant.venues.library.bybit.messages import read_block
 from sextant.venues.port import Listing, SymbolTable
 from walk import START_NS, WalkingBook
 
@@ -35,6 +40,7 @@ INSTRUMENTS = 200
 SPAN_MS = 400_000
 RUNS = 5
 START_MS = START_NS // MILLISECOND_NS
+READ_BYTES = 65_536
 PEERS = ("cryptofeed", "ccxt")
 PEER_FRAMES = 100_000  # of each run of a peer: they take the longest
 
@@ -266,11 +272,39 @@ def _cpu_s(work: Callable[[], None]) -> float:
     return (time.process_time_ns() - begun) / 1e9
 
 
+def read_together(frames: list[tuple[str, bytes]]) -> list[list[bytes]]:
+    """The frames in the batches in which a loaded socket gives them: as many as fit into one read."""
+    batches: list[list[bytes]] = [[]]
+    size = 0
+    for _, data in frames:
+        size += len(data)
+        if size > READ_BYTES:
+            batches.append([])
+            size = len(data)
+        batches[-1].append(data)
+    return batches
+
+
+def learnt(state: MarketState, table: SymbolTable, batches: list[list[bytes]]) -> None:
+    """Bring batches to the state as a connection does."""
+
+    def alone(receive_ns: int, data: bytes) -> None:
+        learn(state, parse_frame("linear", data, receive_ns, table))
+
+    def emit(events: Events) -> None:
+        learn(state, events)
+
+    taker = BlockTaker(read_block, ("linear", table), emit, alone)
+    for batch in batches:
+        taker.take(batch, [START_NS] * len(batch))
+
+
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else FRAMES
     truths, frames, snapshots = generated(count)
     table = SymbolTable(Listing("linear", truth.symbol, truth.market.listed().spec) for truth in truths)
     decode = floor(frames)
+    batches = read_together(frames)
     applied, decoded = [], []
     rates: dict[str, list[float | None]] = {name: [] for name in PEERS}
     with tempfile.TemporaryDirectory() as folder:
@@ -283,13 +317,7 @@ def main() -> None:
                 for event in parse_frame("linear", data, START_NS, table):
                     state.apply(event)
 
-            def run(state: MarketState = state) -> None:
-                apply = state.apply
-                for _, data in frames:
-                    for event in parse_frame("linear", data, START_NS, table):
-                        apply(event)
-
-            applied.append(_cpu_s(run))
+            applied.append(_cpu_s(partial(learnt, state, table, batches)))
             decoded.append(_cpu_s(decode))
             for name in PEERS:
                 rates[name].append(_peer_rate(name, path, truths[0]))

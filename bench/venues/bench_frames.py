@@ -22,7 +22,8 @@ import picows
 from harness import data_dir, tell
 from sextant.kit.clock import SystemClock
 from sextant.kit.ids import new_fraction
-from sextant.model.events import Event, Stream
+from sextant.model.event_block import Events
+from sextant.model.events import Stream
 from sextant.venues.library.bybit import VENUE
 from sextant.venues.link import Outlet, Subscription
 from sextant.venues.port import SymbolTable
@@ -165,7 +166,7 @@ async def over_socket(port: int, count: int, symbols: SymbolTable) -> tuple[floa
         if seen == count:
             done.set()
 
-    def emit(_: list[Event]) -> None:
+    def emit(_: Events) -> None:
         return
 
     session = Session(

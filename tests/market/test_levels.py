@@ -6,8 +6,8 @@ import pytest
 
 from sextant.market import levels
 from sextant.market.books import BookSide
-from sextant.market.cells import Cells
 from sextant.market.levels import FULL, ROOM
+from sextant.model.cells import Cells
 
 
 def _side(*held: tuple[int, float]) -> BookSide:

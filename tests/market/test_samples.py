@@ -11,9 +11,9 @@ import pytest
 from sextant.indicators.catalog import indicator
 from sextant.indicators.contract import batch
 from sextant.market.books import Book
-from sextant.market.cells import Cells
 from sextant.market.samples import NO_SAMPLES, Samples
 from sextant.market.sampling import deep, near
+from sextant.model.cells import Cells
 from sextant.model.events import Level
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from support.market import delta, snapshot

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from sextant.market import sampling
 from sextant.market.books import Book
-from sextant.market.cells import Cells
 from sextant.market.sample_cells import HELD, LAST, MINUTE, NEXT, NEXT_NS, SAMPLES_CELLS
+from sextant.model.cells import Cells
 from sextant.model.times import SECOND_NS
 from support.market import delta, snapshot
 

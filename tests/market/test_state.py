@@ -292,7 +292,7 @@ def _random_events(seed: int, base: str, count: int = 120) -> list[Event]:
     return events
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_views_never_change_while_more_events_arrive(seed: int) -> None:
     state = state_of(keep=4)

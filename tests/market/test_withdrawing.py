@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from sextant.market import withdrawing
-from sextant.market.cells import Cells
 from sextant.market.sample_cells import CLOSE, HELD, LEAST_LEVELS, SAMPLES_CELLS, TRADED, TRADED_LEVELS
+from sextant.model.cells import Cells
 
 
 def test_only_trades_at_levels_close_by_are_noted_and_summed() -> None:

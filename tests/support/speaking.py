@@ -14,6 +14,7 @@ from aiohttp import web
 
 from sextant.kit.clock import ManualClock
 from sextant.market.state import MarketState
+from sextant.model.event_block import Events
 from sextant.model.events import Event
 from sextant.model.instrument import Instrument
 from sextant.venues.feed import Feed, Wanted, Watcher, at
@@ -70,7 +71,7 @@ class Hearing:
         self.events: list[Event] = []
         self.feed: Feed
 
-    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+    def learn(self, events: Events) -> Sequence[Instrument]:
         for event in events:
             self.events.append(event)
             self.state.apply(event)

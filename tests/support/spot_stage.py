@@ -12,6 +12,7 @@ import pytest
 
 from sextant.kit.clock import ManualClock
 from sextant.market.state import MarketState
+from sextant.model.event_block import Events
 from sextant.model.events import Event, Listed
 from sextant.model.instrument import Instrument, parse_instrument
 from sextant.sim import coinbase as simulated_coinbase
@@ -42,7 +43,7 @@ class Heard:
         self.events: list[Event] = []
         self.feed: Feed
 
-    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+    def learn(self, events: Events) -> Sequence[Instrument]:
         for event in events:
             self.events.append(event)
             self.state.apply(event)

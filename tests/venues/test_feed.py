@@ -12,6 +12,7 @@ import pytest
 from sextant.kit.clock import ManualClock
 from sextant.kit.silences import Silences
 from sextant.model.bar import BarBlock
+from sextant.model.event_block import Events
 from sextant.model.events import (
     BookSnapshot,
     Event,
@@ -43,7 +44,7 @@ class Stage:
         self.listed: list[int] = []
         self.feed: Feed
 
-    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+    def learn(self, events: Events) -> Sequence[Instrument]:
         self.events += events
         lost, self.lost = self.lost, []
         return lost

@@ -6,7 +6,8 @@ import dataclasses
 import pytest
 
 from sextant.kit.clock import ManualClock
-from sextant.model.events import Event, StreamDown
+from sextant.model.event_block import Events
+from sextant.model.events import StreamDown
 from sextant.venues.library.bybit import VENUE
 from sextant.venues.link import Outlet
 from sextant.venues.port import SymbolTable
@@ -88,7 +89,7 @@ async def test_a_receiver_that_raises_ends_the_session() -> None:
     async with serving(spoken.serve) as host:
         venue = dataclasses.replace(VENUE, sockets={"linear": f"ws://{host}/v5/public/linear"})
 
-        def broken(_: list[Event]) -> None:
+        def broken(_: Events) -> None:
             raise ZeroDivisionError
 
         clock = ManualClock(NOW_NS)

@@ -14,6 +14,7 @@ from sextant.errors import ConfigError
 from sextant.kit.bus import Bus
 from sextant.kit.clock import SystemClock
 from sextant.kit.memory import limit_memory
+from sextant.market.ready import make_ready
 from sextant.model.shard import parse_shard
 from sextant.scans.publishing import Feeder
 from sextant.scans.shared_market import FeedCard
@@ -37,6 +38,7 @@ async def run_feed(shard_text: str, simulated: str | None) -> None:
     with logging_to(config, clock, config.log_format):
         bus = Bus(config.redis_url, clock)
         try:
+            await asyncio.to_thread(make_ready)
             feeder = Feeder(shard, bus, clock, card)
             feeds = own_feeds(config, clock, feeder.learn, simulated, Load(shard.holds, bus, shard.count))
             await _until_stopped(feeder, feeds, lambda: say(f"Sextant feeds shard {shard}"))

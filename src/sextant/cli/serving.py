@@ -44,6 +44,7 @@ from sextant.kit.http import HttpSettings, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.memory import limit_memory
 from sextant.kit.retry import Retrying
+from sextant.market.ready import make_ready
 from sextant.model.account import Account
 from sextant.model.credentials import Credentials
 from sextant.monitoring.upstreams import reader_of
@@ -87,6 +88,7 @@ async def _live(config: Config, clock: Clock, bound: socket, following: Followin
             replica = follower_of(server.base, server.source, card, "serve")
             await serve(server, bound, [replica.run], lambda: say(f"Sextant answers on {spoken(bound)}"))
             return
+        await asyncio.to_thread(make_ready)
         feeds = _watched(server, feeds_of(following, clock, server.source.learn, partial(_counted, server)))
         await serve(server, bound, feeds, lambda: say(f"Sextant answers on {spoken(bound)}"))
 
@@ -132,6 +134,7 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: Market) -> 
                 first = name == market.venues[0]
                 return replace(bare, **shown.told()) if first else bare
 
+            await asyncio.to_thread(make_ready)
             feeds = feeds_of(Following(places, wanted), clock, server.source.learn, watcher)
             await serve(
                 server,

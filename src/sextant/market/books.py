@@ -11,7 +11,6 @@ import msgspec
 
 from sextant.errors import MarketError
 from sextant.market import levels as kernels
-from sextant.market.cells import Cells
 from sextant.market.levels import (
     ASKS,
     BIDS,
@@ -31,6 +30,7 @@ from sextant.market.levels import (
     TICK,
     TICK_TOLERANCE,
 )
+from sextant.model.cells import Cells
 from sextant.model.events import BookDelta, BookSnapshot, Level
 
 BookTrouble = Literal["duplicate", "waiting", "gap", "crossed", "crossed_again", "refused"]

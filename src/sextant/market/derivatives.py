@@ -13,6 +13,8 @@ from typing import Any, Final
 import numpy as np
 from msgspec import UNSET
 
+from sextant.model.cells import Cells, IntCell, compiled, ints_at, reals_at
+from sextant.model.event_block import FIELDS, SIDES
 from sextant.model.events import DerivativesUpdate, Liquidation
 from sextant.model.instrument import Instrument
 from sextant.model.view import LiquidationTape, Series
@@ -49,6 +51,18 @@ _LOWEST: Final = tuple(
 _FIELDS_OF: Final = attrgetter(*FACTS)
 
 
+FACTS_NS: Final = 0
+VALUES: Final = 1
+TIMES: Final = VALUES + len(FACTS)
+FACTS_CELLS: Final = TIMES + len(FACTS)
+INTERVAL_PLACE: Final = FACTS.index("funding_interval_s")
+NEXT_PLACE: Final = FACTS.index("next_funding_ns")
+INTEREST_PLACE: Final = FACTS.index("open_interest")
+_WHOLE: Final = frozenset({INTERVAL_PLACE, NEXT_PLACE})
+_NO_NUMBER: Final = -(2**63)
+"""Stands in a cell of whole numbers for NaN."""
+
+
 class Facts:
     """Latest values of one instrument, each with the time it was stated.
 
@@ -58,22 +72,23 @@ class Facts:
     message may still carry the newest value of a field.
     """
 
-    __slots__ = ("_times", "_values", "event_ns")
+    __slots__ = ("cells",)
+
+    event_ns = IntCell(FACTS_NS)
 
     def __init__(self) -> None:
-        self._values = [math.nan] * len(FACTS)
-        self._times = [0] * len(FACTS)
-        self.event_ns = 0
+        self.cells = Cells(FACTS_CELLS)
+        for place in range(len(FACTS)):
+            self._put(place, math.nan)
 
     def take(self, event: DerivativesUpdate) -> tuple[int, int]:
         """How many fields of an update were older than what is known, and how many no instrument can have."""
         older = refused = 0
-        event_ns = event.event_ns
-        times, values = self._times, self._values
+        event_ns, ints = event.event_ns, self.cells.ints
         for place, value in enumerate(_FIELDS_OF(event)):
             if value is UNSET:
                 continue
-            if event_ns < times[place]:
+            if event_ns < ints[TIMES + place]:
                 older += 1
                 continue
             if value is None:
@@ -81,27 +96,66 @@ class Facts:
             elif not _LOWEST[place] <= value < math.inf:
                 refused += 1
                 continue
-            values[place] = value
-            times[place] = event_ns
-            self.event_ns = max(self.event_ns, event_ns)
+            self._put(place, value)
+            ints[TIMES + place] = event_ns
+            ints[FACTS_NS] = max(ints[FACTS_NS], event_ns)
         return older, refused
 
     def value(self, name: str) -> float:
         """The latest value of a field; NaN where never stated or not applicable."""
-        return self._values[FACTS.index(name)]
+        return self._value(FACTS.index(name))
 
     def time_ns(self, name: str) -> int:
         """When it was stated; 0 if never."""
-        return self._times[FACTS.index(name)]
+        return self.cells.ints[TIMES + FACTS.index(name)]
 
     def content(self) -> tuple[object, ...]:
         """Everything known, in canonical order, for hashing."""
-        return (self._values, self._times)
+        places = range(len(FACTS))
+        return ([self._value(place) for place in places], self.cells.ints[TIMES:FACTS_CELLS].tolist())
 
     def restore(self, content: Any) -> None:
         """Become the facts whose :meth:`content` it was."""
-        self._values, self._times = list(content[0]), list(content[1])
-        self.event_ns = max(self._times)
+        for place, value in enumerate(content[0]):
+            self._put(place, value)
+        self.cells.put_ints(TIMES, list(content[1]))
+        self.event_ns = max(content[1])
+
+    def _value(self, place: int) -> float:
+        if place not in _WHOLE:
+            return self.cells.reals[VALUES + place]
+        whole = self.cells.ints[VALUES + place]
+        return math.nan if whole == _NO_NUMBER else whole
+
+    def _put(self, place: int, value: float) -> None:
+        if place not in _WHOLE:
+            self.cells.reals[VALUES + place] = value
+        else:
+            self.cells.ints[VALUES + place] = _NO_NUMBER if math.isnan(value) else int(value)
+
+
+@compiled
+def are_newest(facts: int, event_ns: int, told: int) -> bool:
+    """Whether none of the fields told was stated later; bits from ``last`` on."""
+    times = ints_at(facts)
+    newer = 0
+    for place in range(FIELDS - SIDES):
+        newer += told >> place & 1 and event_ns < times[TIMES + place]
+    return newer == 0
+
+
+@compiled
+def take_facts(facts: int, event_ns: int, body: int, told: int, missing: int) -> None:
+    """Take the fields that are told, none of them stated later; the missing ones of them do not apply."""
+    ints, reals, values, wholes = ints_at(facts), reals_at(facts), reals_at(body), ints_at(body)
+    for place in range(FIELDS - SIDES):
+        if told >> place & 1:
+            ints[TIMES + place] = event_ns
+            if place in (INTERVAL_PLACE, NEXT_PLACE):
+                ints[VALUES + place] = _NO_NUMBER if missing >> place & 1 else wholes[SIDES + place]
+            else:
+                reals[VALUES + place] = math.nan if missing >> place & 1 else values[SIDES + place]
+    ints[FACTS_NS] = max(ints[FACTS_NS], event_ns)
 
 
 class History:

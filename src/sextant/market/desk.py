@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -16,11 +17,23 @@ from sextant.market.derivatives import (
     History,
     Liquidations,
 )
+from sextant.market.desk_cells import (
+    BOOK,
+    CHANGED,
+    DESK_CELLS,
+    GRID_NS,
+    KNOWN,
+    PULSES,
+    QUOTE,
+    SAMPLES,
+    SUMS,
+)
 from sextant.market.flow import Flow
 from sextant.market.forming import FormingBars
 from sextant.market.freshness import CADENCE_NS, STREAMS, Freshness, Pulse
 from sextant.market.minute_sums import MinuteSums
 from sextant.market.quotes import Quote
+from sextant.model.cells import Cells, IntCell
 from sextant.model.events import (
     BookCleared,
     BookDelta,
@@ -34,9 +47,8 @@ from sextant.model.events import (
     Trade,
 )
 from sextant.model.instrument import InstrumentSpec
-from sextant.model.times import INTERVAL_NS, SECOND_NS
+from sextant.model.times import SECOND_NS
 
-GRID_NS: Final = INTERVAL_NS["5m"]
 GRID_AGE_NS: Final = 60 * SECOND_NS
 """How old a live value may be when it stands for a point of the grid."""
 _NO_TRADE: Final = frozenset({"refused", "duplicate"})
@@ -60,7 +72,7 @@ class Desk:
         "_quote_pulse",
         "_trades_pulse",
         "book",
-        "changed",
+        "cells",
         "facts",
         "flow",
         "forming",
@@ -74,10 +86,13 @@ class Desk:
         "spec",
     )
 
+    changed = IntCell(CHANGED)
+    """Not 0 where anything came since whoever reads it last wrote 0."""
+
     def __init__(self, spec: InstrumentSpec, counters: Counters) -> None:
         self._counters = counters
         self.spec = spec
-        self.changed = True
+        self.cells = Cells(DESK_CELLS)
         self.book = Book(spec.tick)
         self.quote = Quote()
         self.flow = Flow()
@@ -95,6 +110,7 @@ class Desk:
         self._trades_pulse = self.pulses["trades"]
         self._quote_pulse = self.pulses["quote"]
         self._facts_pulse = self.pulses["derivatives"]
+        self._settle()
 
     def take_spec(self, spec: InstrumentSpec, event_ns: int) -> str | None:
         """The reason for which the book needs a snapshot, if the rules changed under it."""
@@ -222,6 +238,15 @@ class Desk:
             self.long_share.content(),
             None if self.minutes is None else self.minutes.content(),
         )
+
+    def _settle(self) -> None:
+        """Tell kernels where its parts are."""
+        ints, minutes = self.cells.ints, self.minutes
+        ints[CHANGED] = True
+        ints[BOOK], ints[QUOTE], ints[KNOWN] = (part.cells.at for part in (self.book, self.quote, self.facts))
+        ints[PULSES : PULSES + len(STREAMS)] = array("q", [self.pulses[one].cells.at for one in STREAMS])
+        if minutes is not None:
+            ints[SUMS], ints[SAMPLES] = minutes.cells.at, minutes.samples.cells.at
 
     def _fill_grid(self, event_ns: int) -> None:
         """Take the open interest known when a grid time passed for the point of that time, if it was not old."""

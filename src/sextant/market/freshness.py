@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from sextant.model.cells import Cells, IntCell, compiled, ints_at
 from sextant.model.events import Stream
 from sextant.model.times import SECOND_NS
 
@@ -25,6 +26,10 @@ CADENCE_NS: Final[Mapping[Stream, int]] = {
 """Longest time between two proofs of life of a healthy stream."""
 
 LATE_CADENCES: Final = 2  # a feed that stands still is stale after twice its cadence: faults.md S10
+
+
+CADENCE, BEGAN, NEWEST, DUE, RECEIVED, REPEATED, ALIVE, DOWN = range(8)
+PULSE_CELLS: Final = 8
 
 
 class Freshness(msgspec.Struct, frozen=True):
@@ -55,35 +60,29 @@ class Freshness(msgspec.Struct, frozen=True):
 class Pulse:
     """Proofs of life of one stream of one instrument."""
 
-    __slots__ = (
-        "alive_ns",
-        "began_ns",
-        "cadence_ns",
-        "down_ns",
-        "down_reason",
-        "due_ns",
-        "event_ns",
-        "receive_ns",
-        "repeat_ns",
-    )
+    __slots__ = ("cells", "down_reason")
+
+    cadence_ns = IntCell(CADENCE)
+    began_ns = IntCell(BEGAN)
+    event_ns = IntCell(NEWEST)
+    due_ns = IntCell(DUE)
+    receive_ns = IntCell(RECEIVED)
+    repeat_ns = IntCell(REPEATED)
+    alive_ns = IntCell(ALIVE)
+    down_ns = IntCell(DOWN)
 
     def __init__(self, cadence_ns: int) -> None:
-        self.cadence_ns = cadence_ns
-        self.began_ns = 0
-        self.event_ns = 0
-        self.due_ns = 0
-        self.receive_ns = 0
-        self.repeat_ns = 0
-        self.alive_ns = 0
-        self.down_ns = 0
+        self.cells = Cells(PULSE_CELLS)
+        self.cells.ints[CADENCE] = cadence_ns
         self.down_reason = ""
 
     def beat(self, event_ns: int, receive_ns: int) -> None:
         """Note a message."""
-        if self.event_ns < event_ns <= self.due_ns:
-            self.event_ns = event_ns
-            self.receive_ns = receive_ns
-            self.due_ns = event_ns + self.cadence_ns
+        ints = self.cells.ints
+        if ints[NEWEST] < event_ns <= ints[DUE]:
+            ints[NEWEST] = event_ns
+            ints[RECEIVED] = receive_ns
+            ints[DUE] = event_ns + ints[CADENCE]
         else:
             self._beat_out_of_turn(event_ns, receive_ns)
 
@@ -136,9 +135,26 @@ class Pulse:
 
     def content(self) -> tuple[object, ...]:
         """Everything the pulse will judge by, for hashing."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        return (self.cells.ints.tolist(), self.down_reason)
 
     def restore(self, content: Any) -> None:
         """Become the pulse whose :meth:`content` it was."""
-        for name, value in zip(self.__slots__, content, strict=True):
-            setattr(self, name, value)
+        numbers, self.down_reason = content
+        self.cells.put_ints(0, numbers)
+
+
+@compiled
+def in_turn(pulse: int, event_ns: int) -> bool:
+    """Whether a message comes before its stream is due; else it ends a silence or a loss, or is the first."""
+    on_time: bool = event_ns <= ints_at(pulse)[DUE]
+    return on_time
+
+
+@compiled
+def beat(pulse: int, event_ns: int, receive_ns: int) -> None:
+    """Note a message that comes in turn."""
+    cells = ints_at(pulse)
+    if event_ns > cells[NEWEST]:
+        cells[NEWEST], cells[RECEIVED], cells[DUE] = event_ns, receive_ns, event_ns + cells[CADENCE]
+    else:
+        cells[REPEATED] = receive_ns

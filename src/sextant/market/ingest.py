@@ -9,6 +9,7 @@ import msgspec
 
 from sextant.market.parts import StatePart
 from sextant.market.state import MarketState, Replacement
+from sextant.model.event_block import EventBlock
 from sextant.model.events import Event
 from sextant.model.instrument import Instrument
 from sextant.model.shard import Shard
@@ -90,7 +91,7 @@ def ingest(state: MarketState, events: Iterable[Event]) -> IngestReport:
     )
 
 
-def learn(state: MarketState, events: Iterable[Event]) -> list[Instrument]:
+def learn(state: MarketState, events: Iterable[Event] | EventBlock) -> list[Instrument]:
     """The instruments whose book lost a message and must be asked for anew, after applying events in order.
 
     Raises
@@ -98,8 +99,11 @@ def learn(state: MarketState, events: Iterable[Event]) -> list[Instrument]:
     InputError
         If something among them is not a model event.
     """
-    for event in events:
-        state.apply(event)
+    if isinstance(events, EventBlock):
+        state.apply(events)
+    else:
+        for event in events:
+            state.apply(event)
     return [instrument for instrument, _ in state.drain_resyncs()]
 
 

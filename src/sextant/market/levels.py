@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from sextant.market.cells import compiled, ints_at, reals_at
+from sextant.model.cells import compiled, ints_at, reals_at
 
 COUNT, ROOM, SIGN, TICK = range(4)
 KEYS: Final = 4

@@ -13,6 +13,7 @@ from sextant.market.books import Book
 from sextant.market.freshness import Pulse
 from sextant.market.samples import Samples
 from sextant.market.sizes import TradeSizes
+from sextant.model.cells import Cells, IntCell
 from sextant.model.events import Liquidation, Stream, Trade
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.model.view import MINUTE_FIELDS
@@ -31,6 +32,10 @@ _TRADES: Final = 8
 _UNKNOWN: Final = math.nan
 _CHAIN_BYTES: Final = 16
 _PACKED: Final = struct.Struct(f"<q{len(MINUTE_FIELDS)}d")
+
+
+DUE_NS: Final = 0
+SUMS_CELLS: Final = 1
 
 
 class MinuteSums:
@@ -55,17 +60,19 @@ class MinuteSums:
         "_pulses",
         "_since_ns",
         "_sizes",
+        "cells",
         "chain",
         "closed",
-        "due_ns",
         "samples",
     )
 
+    due_ns = IntCell(DUE_NS)
+
     def __init__(self, book: Book, pulses: Mapping[Stream, Pulse]) -> None:
+        self.cells = Cells(SUMS_CELLS)
         self.samples = Samples(book)
         self.closed: deque[MinuteRow] = deque(maxlen=KEEP_MINUTES)
         self.chain = b""
-        self.due_ns = 0
         self._pulses = pulses
         self._sizes = TradeSizes()
         self._last = -1

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from sextant.market import sampling, withdrawing
 from sextant.market.books import Book
-from sextant.market.cells import Cells
 from sextant.market.sample_cells import (
     CLOSE,
     CLOSE_STEP,
@@ -35,6 +34,7 @@ from sextant.market.sample_cells import (
     WITHDRAWN,
 )
 from sextant.market.sampling import SECONDS
+from sextant.model.cells import Cells
 from sextant.model.times import MINUTE_NS, SECOND_NS
 
 LONG_SILENCE_S: Final = 3_600

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 
-from sextant.market.cells import compiled, ints_at, reals_at
 from sextant.market.levels import (
     ASKS,
     BIDS,
@@ -42,6 +41,7 @@ from sextant.market.sample_cells import (
     WAITED,
 )
 from sextant.market.withdrawing import withdraw
+from sextant.model.cells import compiled, ints_at, reals_at
 from sextant.model.times import SECOND_NS
 
 MOST_AGE_NS: Final = 5 * SECOND_NS

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from sextant.errors import InputError, NotFound
+from sextant.market.applying import SEEN_CELLS, apply_messages
 from sextant.market.bars import BarStore
 from sextant.market.board import Board
 from sextant.market.books import BookState
@@ -22,6 +23,8 @@ from sextant.market.minute_store import MinuteStore
 from sextant.market.ring import HeldRows
 from sextant.market.streams import Tally
 from sextant.model.bar import BarBlock, Integers
+from sextant.model.cells import Cells
+from sextant.model.event_block import EventBlock
 from sextant.model.events import (
     BarUpdate,
     BookCleared,
@@ -46,6 +49,8 @@ from sextant.model.times import Interval
 from sextant.model.view import BarFrame, Feed, LiquidationTape, Series, TradeTape, View
 
 _HASH_BYTES: Final = 16
+MOST_ADDRESSED: Final = 16
+"""Lists of instruments of blocks whose desks are remembered: those of a category of a venue, each of them."""
 _NO_COLUMNS: Final[Integers] = np.empty(0, dtype=np.int64)
 
 
@@ -134,20 +139,25 @@ class MarketState:
             StreamAlive: self._on_alive,
             Unfollowed: self._on_unfollowed,
         }
+        self._applied = Cells(SEEN_CELLS)
+        self._addressed: list[tuple[tuple[Instrument, ...], Cells]] = []
         self._seen: dict[type[Any], int] = dict.fromkeys((*self._desk_takes, *self._handlers), 0)
 
-    def apply(self, event: Event) -> None:
-        """Learn from one event.
+    def apply(self, event: Event | EventBlock) -> None:
+        """Learn from one event, or from a block as from its events one after another.
 
         Raises
         ------
         InputError
-            If it is not a model event. Whatever is wrong inside one is counted, never raised.
+            If it is neither. Whatever is wrong inside one is counted, never raised.
         """
         kind = type(event)
         try:
             self._seen[kind] += 1
         except KeyError:
+            if isinstance(event, EventBlock):
+                self._apply_block(event)
+                return
             raise InputError(f"{kind.__name__} is not a model event.") from None
         take = self._desk_takes.get(kind)
         if take is None:
@@ -161,6 +171,17 @@ class MarketState:
         reason = take(desk, event)
         if reason is not None:
             self._ask(desk, reason)
+
+    def _apply_block(self, block: EventBlock) -> None:
+        desks = self._addresses(block.instruments)
+        heads, bodies, at = block.heads.at, block.bodies.at, block.first
+        while (at := apply_messages(desks.at, heads, bodies, at, block.last, self._applied.at)) < block.last:
+            for event in block.events(at):
+                self.apply(event)
+            at += 1
+        for kind, count in zip((BookDelta, QuoteUpdate, DerivativesUpdate), self._applied.ints, strict=True):
+            self._seen[kind] += count
+        self._applied.put_ints(0, [0] * SEEN_CELLS)
 
     def view(self, as_of_ns: int, intervals: Sequence[Interval] | None = None) -> View:
         """The market as of ``as_of_ns``, frozen; no history is copied.
@@ -312,6 +333,7 @@ class MarketState:
         self._chains.replace(gone, new.option_rows)
         self._desks |= new.desks
         self._board = None
+        self._addressed.clear()
         self._settle()
         columns = np.array([self._columns[name] for name in new.desks], dtype=np.int64)
         for interval, rows in new.bars.items():
@@ -328,6 +350,17 @@ class MarketState:
         } | {name: {"quote": row} for name, row in self._chains.freshness(now_ns).items()}
 
     # -- one handler per event ---------------------------------------------------------------------
+
+    def _addresses(self, instruments: tuple[Instrument, ...]) -> Cells:
+        """Where the desks of these instruments are, by their numbers in blocks."""
+        for known, desks in self._addressed:
+            if known is instruments:
+                return desks
+        desks = Cells(len(instruments))
+        found = (self._desks.get(name) for name in instruments)
+        desks.put_ints(0, [0 if desk is None else desk.cells.at for desk in found])
+        self._addressed = [(instruments, desks), *self._addressed[: MOST_ADDRESSED - 1]]
+        return desks
 
     def _known(self, instrument: Instrument, *, silent: bool = False) -> Desk | None:
         desk = self._desks.get(instrument) or self._option_desks.get(instrument)
@@ -402,6 +435,7 @@ class MarketState:
                 return
             self._desks[instrument] = Desk(event.spec, self._counters)
             self._board = None
+            self._addressed.clear()
             return
         reason = desk.take_spec(event.spec, event.event_ns)
         if reason is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sextant.market.cells import compiled, ints_at, reals_at
 from sextant.market.levels import COUNT, KEYS, ROOM, TICK, size_of
 from sextant.market.sample_cells import (
     BOTH,
@@ -21,6 +20,7 @@ from sextant.market.sample_cells import (
     WAITED,
     WITHDRAWN,
 )
+from sextant.model.cells import compiled, ints_at, reals_at
 
 TOUCH_FRAC: Final = 10e-4
 RESTORED: Final = 0.8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from sextant.errors import StoreAway
@@ -18,6 +18,7 @@ from sextant.market.ingest import learn
 from sextant.market.parts import StatePart
 from sextant.market.state import MarketState
 from sextant.model.bar import BarBlock
+from sextant.model.event_block import Events
 from sextant.model.event_pack import EventPacker
 from sextant.model.events import Event, StreamDown
 from sextant.model.instrument import Instrument
@@ -92,11 +93,12 @@ class Feeder:
         """What work gives on the state."""
         return work(self._state)
 
-    def learn(self, events: Sequence[Event]) -> list[Instrument]:
+    def learn(self, events: Events) -> list[Instrument]:
         """The instruments whose book must be asked for anew, after learning the events; they are told soon."""
         lost = learn(self._state, events)
-        self._waiting.extend(events)
-        self._weight += sum(map(_weight, events))
+        told = list(events)
+        self._waiting.extend(told)
+        self._weight += sum(map(_weight, told))
         if self._weight > MOST_WAITING:
             self._waiting.clear()
             self._weight, self._missed = 0, True

@@ -13,6 +13,7 @@ from sextant.kit.health import Reading
 from sextant.market.ingest import learn
 from sextant.market.state import MarketState
 from sextant.model.bar import BAR_FIELDS
+from sextant.model.event_block import EventBlock
 from sextant.model.events import Event
 from sextant.model.instrument import Instrument
 from sextant.model.times import Interval
@@ -55,7 +56,7 @@ class MarketSource:
         self._taken_ns = 0
         self._heard_ns: int | None = None
 
-    def learn(self, events: Iterable[Event]) -> list[Instrument]:
+    def learn(self, events: Iterable[Event] | EventBlock) -> list[Instrument]:
         """The instruments whose book lost a message and must be asked for anew, after applying events in order."""
         lost = self.within(lambda state: learn(state, events))
         self.heard()

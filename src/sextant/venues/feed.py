@@ -16,6 +16,7 @@ from sextant.kit.http import Answer, HttpSettings, Observe, RestClient
 from sextant.kit.ids import new_fraction
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Fraction, Retrying
+from sextant.model.event_block import Events
 from sextant.model.events import Event, Listed, Stream, Unfollowed
 from sextant.model.instrument import Instrument, Kind
 from sextant.model.times import DAY_NS
@@ -41,7 +42,7 @@ LISTED_LOOKS: Final = 2  # every second look reads the venue's list again, for c
 START_AGAIN: Final = Backoff(first_s=1.0, longest_s=10.0)  # a healed venue is found within ten seconds
 STREAMS: Final[tuple[Stream, ...]] = ("book", "trades", "quote", "bars", "derivatives", "liquidations")
 
-Learn = Callable[[list[Event]], Sequence[Instrument]]
+Learn = Callable[[Events], Sequence[Instrument]]
 """Takes events in order and names the instruments whose book must be asked for anew."""
 
 _LOG: Final = log.get("venues")
@@ -218,6 +219,7 @@ class Feed:
                 await asyncio.gather(watching, return_exceptions=True)
 
     async def _follow(self, client: RestClient) -> None:
+        await self._made_ready()
         first = await self._first(self._asks(client, "scan"))
         shared = replace(
             runtime(self._venue, self._clock, self._fraction, self._silence),
@@ -240,6 +242,13 @@ class Feed:
                 self._forget(change.left)
                 self._watcher.listed(len(self._held))
                 self._begin_filling(group, past, change.entered)
+
+    async def _made_ready(self) -> None:
+        """Compile, or fetch compiled, what reads blocks, before a connection waits for it."""
+        read = self._venue.variations.read_block
+        if read is not None:
+            category = next(iter(self._venue.sockets))
+            await asyncio.to_thread(read, category, [b"{}"], [1], SymbolTable())
 
     def _asks(self, client: RestClient, priority: Priority) -> Asks:
         return client if self._broker is None else Asking(self._broker, client, priority)
@@ -288,7 +297,7 @@ class Feed:
         newest = max(states, key=lambda state: state.since_ns)
         return Away(newest.since_ns, newest.reason)
 
-    def _emit(self, events: list[Event]) -> None:
+    def _emit(self, events: Events) -> None:
         for instrument in self._learn(events):
             if self._session is not None:
                 self._session.request_resync(instrument)

@@ -15,12 +15,14 @@ from sextant.kit.http import Answer
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Fraction
 from sextant.kit.websocket import Connection, SocketSettings, connect
+from sextant.model.event_block import Events
 from sextant.model.events import BookCleared, BookSnapshot, Event, Stream, StreamAlive, StreamDown
 from sextant.model.instrument import Instrument
+from sextant.venues.arrivals import Arrivals, BlockTaker
 from sextant.venues.outbox import Outbox
 from sextant.venues.port import Category, Control, Keeper, Listing, Operation, Request, SymbolTable, Venue
 
-Emit = Callable[[list[Event]], None]
+Emit = Callable[[Events], None]
 Tap = Callable[[str, int, bytes], None]
 Ask = Callable[[Request], Awaitable[Answer]]
 
@@ -54,7 +56,7 @@ class Outlet:
     Parameters
     ----------
     emit
-        Takes the model events of one frame, in wire order.
+        Takes the model events of one frame, or of many as a block, in wire order.
     tap
         Takes ``(link name, receive_ns, frame)`` of every frame before it is read; for a recorder.
     """
@@ -174,6 +176,11 @@ class Link:
         self._renewed: dict[Instrument, tuple[int, int]] = {}
         self._begun: dict[Instrument, int] = {}
         self._odd: set[tuple[str | None, str]] = set()
+        read = venue.variations.read_block
+        self._blocks = (
+            None if read is None else BlockTaker(read, (part.category, symbols), self._emit, self._take)
+        )
+        self._arrivals: Arrivals | None = None
         self._requests = 0
         self._heard_ns = 0
         self._pinged_ns = 0
@@ -328,6 +335,7 @@ class Link:
 
     async def _hold(self) -> str:
         """Open, subscribe and keep one connection; how it ended."""
+        self._arrivals = None if self._blocks is None else Arrivals(self._blocks.take)
         try:
             connection = await connect(
                 await self._address(),
@@ -351,8 +359,13 @@ class Link:
         closed = asyncio.ensure_future(connection.closed())
         keeping = asyncio.ensure_future(self._keep(self._outbox))
         sending = asyncio.ensure_future(self._outbox.run())
+        taking = asyncio.ensure_future(_until_failure(self._arrivals))
         try:
-            await asyncio.wait((closed, keeping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((closed, keeping, taking), return_when=asyncio.FIRST_COMPLETED)
+            if taking.done():
+                taking.result()
+            if self._arrivals is not None:
+                self._arrivals.flush()
             if closed.done():
                 return f"closed_{closed.result().code}"
             return keeping.result()
@@ -361,7 +374,7 @@ class Link:
             raise
         finally:
             self._connection = self._outbox = None
-            tasks = (closed, keeping, sending, *self._beginnings.values())
+            tasks = (closed, keeping, sending, taking, *self._beginnings.values())
             for task in tasks:
                 task.cancel()
             connection.abort()
@@ -436,6 +449,13 @@ class Link:
         self.counts.frames += 1
         if self._outlet.tap is not None:
             self._outlet.tap(self.name, receive_ns, frame)
+        if self._arrivals is None:
+            self._take(receive_ns, frame)
+        else:
+            self._arrivals.add(receive_ns, frame)
+
+    def _take(self, receive_ns: int, frame: bytes) -> None:
+        """Tell the events of one frame."""
         try:
             events = self._venue.parse_frame(self._category, frame, receive_ns, self._symbols)
             if not events:
@@ -452,7 +472,7 @@ class Link:
         if self._keeper is not None:
             self._want(self._keeper)
 
-    def _emit(self, events: list[Event]) -> None:
+    def _emit(self, events: Events) -> None:
         self.counts.events += len(events)
         self._outlet.emit(events)
 
@@ -550,6 +570,11 @@ class Link:
         if cause not in self._odd and len(self._odd) < ODD_CAUSES:
             self._odd.add(cause)
             _log.warning("feed.odd_frame", link=self.name, reason=error.reason, words=error.message)
+
+
+async def _until_failure(arrivals: Arrivals | None) -> None:
+    """Take what arrives; without anything to take, for ever."""
+    await (asyncio.get_running_loop().create_future() if arrivals is None else arrivals.run())
 
 
 def _by_streams(

@@ -10,6 +10,7 @@ from sextant.errors import VenueError
 from sextant.model.balance import Balance, Position
 from sextant.model.bar import BarBlock
 from sextant.model.credentials import Credentials
+from sextant.model.event_block import EventBlock
 from sextant.model.events import (
     BookSnapshot,
     DerivativesUpdate,
@@ -242,6 +243,10 @@ class History:
     parse_account_ratio: Callable[[bytes, int, Instrument], list[DerivativesUpdate]]
 
 
+BlockReader: TypeAlias = Callable[[Category, Sequence[bytes], Sequence[int], SymbolTable], EventBlock]
+"""Frames of a socket of a category and when each arrived, to a block of as many messages."""
+
+
 class Keeper(Protocol):
     """What a client must remember of one connection to bring its venue's events in order; made anew for each.
 
@@ -416,6 +421,9 @@ class Variations:
     assume
         ``(category, frame, receive_ns)`` to a listing read off a frame's symbol and digits, for recordings
         without a listing; None for a frame that does not show it.
+    read_block
+        Reads many frames at once, as ``parse_frame`` would one after another, those aside that it leaves unread; None where
+        frames are only read one by one, or a keeper must see them.
     """
 
     keeper: Callable[[Category, SymbolTable], Keeper] | None = None
@@ -430,6 +438,7 @@ class Variations:
     accounts: Accounts | None = None
     status: StatusPage | None = None
     assume: Callable[[Category, bytes, int], Listing | None] | None = None
+    read_block: BlockReader | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from sextant.model.times import INTERVALS
-from sextant.venues.library.bybit import account, frames, instruments, limits, rest, talk
+from sextant.venues.library.bybit import account, frames, instruments, limits, messages, rest, talk
 from sextant.venues.library.bybit.wire import NAME
 from sextant.venues.port import Capabilities, History, Limits, Ping, StatusPage, Variations, Venue
 
@@ -77,5 +77,6 @@ VENUE: Final = Venue(
         accounts=account.ACCOUNTS,
         policy=limits.POLICY,
         status=StatusPage(rest.STATUS_REQUEST, rest.parse_status),
+        read_block=messages.read_block,
     ),
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from sextant.market.cells import Cells, compiled, ints_at, reals_at
+from sextant.model.cells import Cells, compiled, ints_at, reals_at
 
 
 @compiled
