@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 
 from sextant.model.account import Account
+from sextant.model.scorecard import Scorecard
+from sextant.strategies.catalog import strategy
+from sextant.strategies.columns import Columns
+from sextant.strategies.costs import Pricing
+from sextant.strategies.propose import judge
+from sextant.strategies.tariff import Tariff
 from support.cards import UNPROVEN, proven
-from support.judging import BREAKOUT, RICH, answer, mirrored, only, paying, run
+from support.judging import BREAKOUT, NOTHING, RICH, answer, mirrored, only, paying, run
 from support.markets import breakout_market, framed, view_of
+from support.portfolios import balance
 
 
 def test_a_lower_fee_tier_turns_a_loss_into_an_idea_and_raises_its_score() -> None:
@@ -70,3 +77,25 @@ def test_two_instruments_of_one_trade_show_it_once() -> None:
     assert [item.kind for item in dispositions] == ["opportunity", "opportunity"]
     assert len(rows) == 1
     assert dispositions[0].opportunity_key == dispositions[1].opportunity_key
+
+
+def test_whoever_pays_the_same_fees_is_refused_by_the_same_costs_and_whoever_holds_asks_anew() -> None:
+    view = breakout_market()
+    asked: list[tuple[int, int, float]] = []
+    tariff = Tariff(view, paying(10.0).fees, NOTHING)
+    breakout = strategy(BREAKOUT)
+    verdict = breakout.evaluate(view, breakout.defaults(), Columns(view))
+
+    def cards(column: int, direction: int, strength: float) -> Scorecard:
+        asked.append((column, direction, strength))
+        return proven(gross_mean_bps=25.0)
+
+    def kinds(account: Account) -> list[str]:
+        _, told = judge(breakout, verdict, cards, Pricing(view, account, NOTHING, tariff))
+        return [item.kind for item in told]
+
+    poor = msgspec.structs.replace(paying(10.0), equity_usd=2_000.0)
+    owner = msgspec.structs.replace(poor, balances=(balance(view, "binance", "ETH", 1.0),))
+    assert kinds(paying(10.0)) == kinds(poor) == kinds(owner)
+    assert "negative_net_edge" in kinds(poor)
+    assert len(asked) == 2  # once for all who hold nothing, once for the one who does

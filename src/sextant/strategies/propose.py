@@ -26,6 +26,7 @@ from sextant.strategies.costs import (
 )
 from sextant.strategies.dispositions import (
     Economic,
+    Refusals,
     below_least,
     economic,
     found,
@@ -81,13 +82,18 @@ def judge(
     refused = refusals(verdict, view)
     chosen: dict[str, tuple[bool, str, Opportunity]] = {}
     own: dict[int, Disposition] = {}
+    eaten = _eaten(strategy, refused, pricing)
     for column in refused.open:
+        if column in eaten:
+            own[column] = eaten[column]
+            continue
         spec, readings = view.instruments[column], refused.read.readings(column)
         candidate = candidate_of(strategy, verdict, column, pricing, readings)
         if candidate is None:
             own[column] = economic(spec, Economic("shortable", 0.0, 1.0, 1), readings)
             continue
-        answer = propose(candidate, Evidence(cards, column, candidate.direction, candidate.strength), pricing)
+        evidence = Evidence(cards, column, candidate.direction, candidate.strength)
+        answer = propose(candidate, evidence, pricing, eaten)
         if isinstance(answer, Opportunity):
             own[column] = found(spec, answer.opportunity_key, answer.gates)
             entry = (answer.legs[0].instrument != spec.instrument, str(spec.instrument), answer)
@@ -99,8 +105,29 @@ def judge(
     return [entry[2] for entry in chosen.values()], Answers(refused, np.arange(view.size), own)
 
 
-def propose(candidate: Candidate, evidence: Evidence, pricing: Pricing) -> Opportunity | Disposition:
-    """The opportunity a candidate is for this account, or why it is none."""
+def _eaten(strategy: Strategy, refused: Refusals, pricing: Pricing) -> dict[int, Disposition]:
+    """By column, who is refused because costs eat the gross at every size: shared by all accounts of these fees.
+
+    Notes
+    -----
+    What is held or may be borrowed is asked before costs are, so such accounts and strategies share nothing; nor does an
+    idea that some other instrument realises, which the venues of an account decide.
+    """
+    if strategy.levered or pricing.account.holds:
+        return {}
+    return pricing.tariff.once(("eaten", refused), dict)
+
+
+def propose(
+    candidate: Candidate, evidence: Evidence, pricing: Pricing, eaten: dict[int, Disposition] | None = None
+) -> Opportunity | Disposition:
+    """The opportunity a candidate is for this account, or why it is none.
+
+    Parameters
+    ----------
+    eaten
+        Where it is noted if costs eat its gross at every size.
+    """
     spec, traded = (pricing.view.instruments[c] for c in (candidate.column, candidate.executed))
     card = evidence.glance
     stay = Stay(
@@ -130,7 +157,10 @@ def propose(candidate: Candidate, evidence: Evidence, pricing: Pricing) -> Oppor
     room = Capacity(None, terms.greatest_usd) if gross is None else capacity_of(pricing, stay, gross)
     if gross is not None and room.largest_usd is None:
         cost = terms.cost_bps(min(SMALLEST_USD, terms.greatest_usd))
-        return negative_edge(spec, gross, cost, candidate.readings)
+        refusal = negative_edge(spec, gross, cost, candidate.readings)
+        if eaten is not None and candidate.executed == candidate.column:
+            eaten[candidate.column] = refusal
+        return refusal
     offer = Offer(candidate, evidence, pricing, terms, proof, means, borrowed)
     wanted, binding = _wanted(offer, room.largest_usd or terms.greatest_usd)
     bound = candidate.largest_usd
