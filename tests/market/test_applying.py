@@ -3,11 +3,11 @@ from __future__ import annotations
 from sextant.market.applying import apply_messages
 from sextant.market.state import MarketState
 from sextant.model import event_block as layout
-from sextant.model.cells import Cells
+from sextant.model.cells import Cells, digest_of
 from sextant.model.event_block import EventBlock
 from sextant.model.events import Listed, QuoteUpdate
 from sextant.model.times import SECOND_NS
-from support.market import NOW_NS, delta, instrument, listed, snapshot, state_of
+from support.market import NOW_NS, delta, instrument, listed, snapshot, state_of, trade
 
 SIDES = [(100.0 - at, 1.0) for at in range(12)], [(101.0 + at, 1.0) for at in range(12)]
 
@@ -19,6 +19,8 @@ def _begun() -> MarketState:
         snapshot(1, *SIDES, event_ns=NOW_NS),
         delta(2, [(100.0, 2.0)], event_ns=NOW_NS + 1),
         QuoteUpdate(instrument(), NOW_NS, NOW_NS, bid=100.0, ask=101.0),
+        trade("a", NOW_NS + 2),
+        trade("b", NOW_NS + 3),
     )
 
 
@@ -30,6 +32,20 @@ def _changes(*told: tuple[int, int, float, float]) -> EventBlock:
         bodies.ints[3 * at] = sequence
         bodies.put_reals(3 * at + 1, [price, size])
     return EventBlock((instrument(),), heads, bodies, b"", len(told))
+
+
+def _trades(*rows: tuple[int, str, float, int, bool]) -> EventBlock:
+    """One message of trades: time, name, price, side and whether it was negotiated."""
+    heads, bodies = Cells(layout.HEAD), Cells(layout.TRADE * len(rows))
+    text = "".join(name for _, name, *_ in rows).encode()
+    heads.put_ints(0, [layout.TRADES, 0, NOW_NS, NOW_NS, len(rows), 0, len(rows), 0])
+    name_at = 0
+    for at, (event_ns, name, price, side, block) in enumerate(rows):
+        first = at * layout.TRADE
+        bodies.put_ints(first, [event_ns, 0, 0, side, block, name_at, len(name), digest_of(name.encode())])
+        bodies.put_reals(first + layout.PRICE, [price, 0.5])
+        name_at += len(name)
+    return EventBlock((instrument(),), heads, bodies, text, 1)
 
 
 def _both(block: EventBlock) -> MarketState:
@@ -59,6 +75,27 @@ def test_what_needs_a_second_look_gets_it_in_its_turn() -> None:
         _changes((3, later, 99.0, 5.0), (4, later + 1, 98.0, 5.0), (5, later + 2, 97.0, 5.0)),
     ):
         _both(block)
+
+
+def test_trades_of_a_message_that_need_a_second_look_get_it_in_their_turn() -> None:
+    later = NOW_NS + 61 * SECOND_NS
+    for rows in (
+        [(NOW_NS + 5, "c", 100.0, 1, False), (NOW_NS + 6, "d", 101.0, -1, False)],
+        [
+            (NOW_NS + 5, "c", 100.0, 1, False),
+            (NOW_NS + 5, "c", 100.0, 1, False),
+            (NOW_NS + 7, "d", 99.0, 1, False),
+        ],
+        [
+            (NOW_NS + 5, "c", 100.0, 1, True),
+            (NOW_NS + 4, "d", 100.0, 1, False),
+            (NOW_NS + 9, "e", 100.0, 1, False),
+        ],
+        [(NOW_NS + 9, "c", 100.0, 1, False), (later, "d", 100.0, 1, False), (later, "e", 100.5, -1, False)],
+    ):
+        state = _both(_trades(*rows))
+        assert state.counters["events.Trade"] == 2 + len(rows)
+        assert state.desk(instrument()).flow.last() is not None
 
 
 def test_kernels_stop_at_the_first_message_that_is_not_theirs() -> None:

@@ -21,6 +21,7 @@ def test_a_desk_tells_kernels_where_its_parts_are() -> None:
     assert ints[layout.SAMPLES] == desk.minutes.samples.cells.at
     assert ints[layout.SUMS] == desk.minutes.cells.at
     assert (ints[layout.QUOTE], ints[layout.KNOWN]) == (desk.quote.cells.at, desk.facts.cells.at)
+    assert (ints[layout.FLOW], ints[layout.NAMES]) == (desk.flow.cells.at, desk.flow.names.cells.at)
     for cell, stream in (
         (layout.BOOK_PULSE, "book"),
         (layout.QUOTE_PULSE, "quote"),

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sextant.market.flow import KEEP_IDS, KEEP_MINUTES, KEEP_TRADES, TRIM_TRADES, Flow, TakerFlow
+from sextant.market.flow import HELD, KEEP_MINUTES, KEEP_TRADES, TRIM_TRADES, Flow, TakerFlow, add, continues
+from sextant.market.names import KEEP_NAMES
 from sextant.model.times import MINUTE_NS
 from support.market import trade
 
@@ -52,10 +53,10 @@ def test_repeated_id_is_dropped() -> None:
 
 def test_at_least_the_last_thousand_ids_are_remembered_and_memory_is_bounded() -> None:
     flow = Flow()
-    for number in range(5 * KEEP_IDS):
+    for number in range(5 * KEEP_NAMES):
         flow.take(trade(str(number), number))
-    assert len(flow._ids) + len(flow._earlier_ids) <= 2 * KEEP_IDS
-    for number in range(4 * KEEP_IDS, 5 * KEEP_IDS):
+    assert sum(map(len, flow.names.content())) <= 2 * KEEP_NAMES
+    for number in range(4 * KEEP_NAMES, 5 * KEEP_NAMES):
         assert flow.take(trade(str(number), number)) == "duplicate"
 
 
@@ -63,7 +64,7 @@ def test_the_newest_thousand_trades_are_kept() -> None:
     flow = Flow()
     for number in range(3 * KEEP_TRADES):
         flow.take(trade(str(number), number))
-        assert len(flow._times) < KEEP_TRADES + TRIM_TRADES
+        assert flow.cells.ints[HELD] < KEEP_TRADES + TRIM_TRADES
     tape = flow.tape()
     assert tape is not None
     assert tape.event_ns.tolist() == list(range(2 * KEEP_TRADES, 3 * KEEP_TRADES))
@@ -84,7 +85,7 @@ def test_trade_older_than_the_whole_tape_only_counts_in_its_minute() -> None:
     for number in range(KEEP_TRADES):
         flow.take(trade(str(number), MINUTE_NS + number))
     assert flow.take(trade("old", 5, size=3.0)) == "too_old"
-    assert len(flow._times) == KEEP_TRADES
+    assert flow.cells.ints[HELD] == KEEP_TRADES
     assert flow.minutes()[0] == TakerFlow(0, 3.0, 0.0, 1, 0)
 
 
@@ -93,7 +94,7 @@ def test_many_late_trades_stay_bounded() -> None:
     flow.take(trade("last", 10_000))
     for number in range(2 * KEEP_TRADES):
         flow.take(trade(str(number), 5_000 + number))
-    assert len(flow._times) < KEEP_TRADES + TRIM_TRADES
+    assert flow.cells.ints[HELD] < KEEP_TRADES + TRIM_TRADES
 
 
 def test_block_trade_is_no_flow_but_its_id_is_remembered() -> None:
@@ -148,3 +149,19 @@ def test_any_trades_give_the_sums_of_a_naive_count(trades: list[tuple[int, int, 
     tape = flow.tape()
     if tape is not None:
         assert np.array_equal(tape.event_ns // 1_000_000_000, sorted(second for second, _ in seen.values()))
+
+
+def test_a_trade_that_continues_the_tape_is_added_as_one_that_is_taken() -> None:
+    one, other = Flow(), Flow()
+    for number in range(70):
+        event = trade(str(number), MINUTE_NS + number, price=100.0 + number % 3, size=0.5, aggressor=1)
+        one.take(event)
+        if continues(other.cells.at, event.event_ns):
+            other.names.take(event.trade_id)
+            add(other.cells.at, event.event_ns, event.price, event.size, event.aggressor)
+        else:
+            assert number in (0, 64)  # the first of the minute, and one without room
+            other.take(event)
+    assert other.content() == one.content()
+    assert not continues(other.cells.at, MINUTE_NS + 68)
+    assert not continues(other.cells.at, 2 * MINUTE_NS)

@@ -7,7 +7,7 @@ import pytest
 
 from sextant.market.books import Book
 from sextant.market.freshness import CADENCE_NS, STREAMS, Pulse
-from sextant.market.minute_sums import KEEP_MINUTES, MinuteSums
+from sextant.market.minute_sums import KEEP_MINUTES, MinuteSums, add_trade, is_open
 from sextant.model.events import Liquidation, Stream
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.model.view import MINUTE_FIELDS
@@ -132,3 +132,28 @@ def test_sums_go_on_from_their_content(sums: MinuteSums, pulses: dict[Stream, Pu
     assert again.content() == sums.content()
     assert repr(again.closed) == repr(sums.closed)
     assert again.chain == sums.chain
+
+
+def test_trades_added_in_cells_are_those_added_one_by_one(
+    sums: MinuteSums, pulses: dict[Stream, Pulse]
+) -> None:
+    other = MinuteSums(Book(Decimal("0.5")), pulses)
+    other.restore(sums.content())
+    assert not is_open(other.cells.at, at(1))
+    for second in range(1, 50):
+        event, sign, usd = (
+            trade(str(second), at(second), 100.0, float(second)),
+            1 if second % 3 else -1,
+            100.0 * second,
+        )
+        sums.trade(event, sign)
+        if second == 1:
+            other.trade(event, sign)
+            continue
+        assert is_open(other.cells.at, event.event_ns)
+        large = other._sizes.take(event.event_ns, usd)
+        add_trade(other.cells.at, usd, event.size, sign, large)
+    assert other.content() == sums.content()
+    assert not is_open(other.cells.at, at(65))
+    other.lose("trades")
+    assert not is_open(other.cells.at, at(51))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sextant.market.sizes import FLOOR_USD, TradeSizes, bin_of, lower_edge
+from sextant.market.sizes import FLOOR_USD, TradeSizes, bin_of, count_at, lower_edge, place_of
 from sextant.model.times import INTERVAL_NS, MINUTE_NS
 
 
@@ -41,3 +41,30 @@ def test_sizes_go_on_from_their_content() -> None:
     second.restore(first.content())
     assert second.content() == first.content()
     assert second.take(41 * MINUTE_NS, 30_000.0) == first.take(41 * MINUTE_NS, 30_000.0)
+
+
+def test_counting_in_a_cell_is_taking() -> None:
+    one, other = TradeSizes(), TradeSizes()
+    for usd in (1.0, 1.2, 5_000.0, 30_000.0, 2.0**-15):
+        assert place_of(other.cells.at, MINUTE_NS, usd) == -1 or usd != 1.0
+        one.take(MINUTE_NS, usd)
+        if usd == 1.0:
+            other.take(MINUTE_NS, usd)
+            continue
+        place = place_of(other.cells.at, MINUTE_NS, usd)
+        assert count_at(other.cells.at, place, usd) == (usd >= FLOOR_USD)
+    assert other.content() == one.content()
+    for event_ns, usd in ((2 * MINUTE_NS, 1.0), (MINUTE_NS, 2.0**-20), (MINUTE_NS, 2.0**60)):
+        assert place_of(other.cells.at, event_ns, usd) == -1
+
+
+def test_notionals_beyond_the_cells_are_counted_apart() -> None:
+    sizes, again = TradeSizes(), TradeSizes()
+    for usd in (2.0**-20, 2.0**60, 1.0, 1.0):
+        sizes.take(MINUTE_NS, usd)
+    assert sizes.content()[0] == [(0, [(-80, 1), (0, 2), (240, 1)])]
+    again.restore(sizes.content())
+    assert again.content() == sizes.content()
+    for each in (sizes, again):
+        each.take(INTERVAL_NS["1h"], 1.0)
+    assert again.content() == sizes.content()

@@ -306,7 +306,7 @@ def test_views_never_change_while_more_events_arrive(seed: int) -> None:
         assert _frozen(dataclasses.replace(view)) == before
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_row_digests_of_any_view_equal_those_computed_from_scratch(seed: int) -> None:
     state = state_of(keep=6)
@@ -319,7 +319,7 @@ def test_row_digests_of_any_view_equal_those_computed_from_scratch(seed: int) ->
             assert frame.row_digests == bar_frame(interval, frame.open_ns, columns).row_digests
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_same_events_twice_give_the_same_hash_and_taking_views_does_not_matter(seed: int) -> None:
     events = _random_events(seed, "BTC")
@@ -333,7 +333,7 @@ def test_same_events_twice_give_the_same_hash_and_taking_views_does_not_matter(s
     assert one.counters == other.counters
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_any_interleaving_of_instruments_gives_the_same_state(seed: int) -> None:
     streams = [_random_events(seed + offset, base) for offset, base in enumerate(("BTC", "AAA", "ZZZ"))]

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from sextant.market.derivatives import INTEREST_PLACE, TIMES, are_newest, take_facts
 from sextant.market.desk_cells import (
     BOOK,
     BOOK_PULSE,
     CHANGED,
     FACTS_PULSE,
+    FLOW,
     GRID_NS,
     KNOWN,
+    NAMES,
     QUOTE,
     QUOTE_PULSE,
     SAMPLES,
     SUMS,
+    TRADES_PULSE,
 )
+from sextant.market.flow import add, continues
 from sextant.market.freshness import beat, in_turn
-from sextant.market.levels import PLAIN, SEQUENCE, change
-from sextant.market.minute_sums import DUE_NS
+from sextant.market.levels import BIDS, PLAIN, SEQUENCE, TICK, change
+from sextant.market.minute_sums import DUE_NS, SIZES, add_trade, is_open
+from sextant.market.names import has_room, known, note
 from sextant.market.quotes import QUOTED_NS, take_quote
 from sextant.market.sample_cells import NEXT_NS
 from sextant.market.sampling import sample_before
-from sextant.model.cells import compiled, ints_at
+from sextant.market.sizes import count_at, place_of
+from sextant.market.withdrawing import note_trade
+from sextant.model.cells import compiled, ints_at, reals_at
 from sextant.model.event_block import (
+    BLOCK,
     BODY,
     CHANGES,
+    DIGEST,
     EVENT_NS,
     FACTS,
     HEAD,
@@ -34,14 +45,20 @@ from sextant.model.event_block import (
     LEVELS,
     MANY,
     MORE,
+    PRICE,
     RECEIVE_NS,
+    SIDE,
     SIDES,
+    SIZE,
+    TIME_NS,
+    TRADE,
+    TRADES,
     WHOSE,
 )
 
-CHANGES_SEEN, QUOTES_SEEN, FACTS_SEEN = range(3)
-SEEN_CELLS: Final = 3
-"""How many events of each type were applied."""
+CHANGES_SEEN, QUOTES_SEEN, FACTS_SEEN, TRADES_SEEN, AT_TRADE = range(5)
+SEEN_CELLS: Final = 5
+"""How many events of each type were applied; then which trade of a message is next, 0 between messages."""
 
 
 @compiled
@@ -91,6 +108,55 @@ def apply_facts(desk: int, head: int, bodies: int, seen: int) -> bool:
 
 
 @compiled
+def apply_trade(desk: int, row: int, receive_ns: int) -> bool:
+    """Whether a trade was applied: the newest, of a name not known, in the minute begun."""
+    parts, told, numbers = ints_at(desk), ints_at(row), reals_at(row)
+    event_ns, price, size, sign = told[TIME_NS], numbers[PRICE], numbers[SIZE], told[SIDE]
+    names, sums, samples = parts[NAMES], parts[SUMS], parts[SAMPLES]
+    if told[BLOCK] or not sums or not in_turn(parts[TRADES_PULSE], event_ns) or not is_open(sums, event_ns):
+        return False
+    usd = price * size
+    place = place_of(ints_at(sums)[SIZES], event_ns, usd)
+    if place < 0 or not continues(parts[FLOW], event_ns) or not has_room(names) or known(names, told[DIGEST]):
+        return False
+    note(names, told[DIGEST])
+    add(parts[FLOW], event_ns, price, size, sign)
+    ticks = np.int64(np.rint(price / reals_at(ints_at(parts[BOOK])[BIDS])[TICK]))
+    note_trade(samples, 1 if sign > 0 else 0, int(-ticks if sign > 0 else ticks), size)
+    add_trade(sums, usd, size, sign, count_at(ints_at(sums)[SIZES], place, usd))
+    beat(parts[TRADES_PULSE], event_ns, receive_ns)
+    return True
+
+
+@compiled
+def apply_trades(desk: int, head: int, bodies: int, seen: int) -> bool:
+    """Whether all trades of a message were applied, from the one on that is told among the counts; else it is there told which was not."""
+    told, counts = ints_at(head), ints_at(seen)
+    while counts[AT_TRADE] < told[MANY]:
+        row = bodies + 8 * (told[BODY] + TRADE * counts[AT_TRADE])
+        if not apply_trade(desk, row, told[RECEIVE_NS]):
+            return False
+        counts[AT_TRADE] += 1
+        counts[TRADES_SEEN] += 1
+        ints_at(desk)[CHANGED] = 1
+    counts[AT_TRADE] = 0
+    return True
+
+
+@compiled
+def apply_message(desk: int, head: int, bodies: int, seen: int) -> bool:
+    """Whether a message was applied."""
+    kind = ints_at(head)[KIND]
+    if kind == CHANGES:
+        applied = apply_change(desk, head, bodies)
+        ints_at(seen)[CHANGES_SEEN] += applied
+        return applied
+    if kind == FACTS:
+        return apply_facts(desk, head, bodies, seen)
+    return apply_trades(desk, head, bodies, seen) if kind == TRADES else False
+
+
+@compiled
 def apply_messages(desks: int, heads: int, bodies: int, first: int, last: int, seen: int) -> int:
     """The first message that needs a second look, after those before it were applied; ``last`` where none does.
 
@@ -111,11 +177,7 @@ def apply_messages(desks: int, heads: int, bodies: int, first: int, last: int, s
         desk = ints_at(desks)[told[WHOSE]]
         if desk == 0:
             return at
-        if told[KIND] == CHANGES:
-            if not apply_change(desk, head, bodies):
-                return at
-            ints_at(seen)[CHANGES_SEEN] += 1
-        elif told[KIND] != FACTS or not apply_facts(desk, head, bodies, seen):
+        if not apply_message(desk, head, bodies, seen):
             return at
         ints_at(desk)[CHANGED] = 1
     return last

@@ -21,8 +21,10 @@ from sextant.market.desk_cells import (
     BOOK,
     CHANGED,
     DESK_CELLS,
+    FLOW,
     GRID_NS,
     KNOWN,
+    NAMES,
     PULSES,
     QUOTE,
     SAMPLES,
@@ -244,6 +246,7 @@ class Desk:
         ints, minutes = self.cells.ints, self.minutes
         ints[CHANGED] = True
         ints[BOOK], ints[QUOTE], ints[KNOWN] = (part.cells.at for part in (self.book, self.quote, self.facts))
+        ints[FLOW], ints[NAMES] = self.flow.cells.at, self.flow.names.cells.at
         ints[PULSES : PULSES + len(STREAMS)] = array("q", [self.pulses[one].cells.at for one in STREAMS])
         if minutes is not None:
             ints[SUMS], ints[SAMPLES] = minutes.cells.at, minutes.samples.cells.at

@@ -7,10 +7,10 @@ from typing import Final
 from sextant.market.freshness import STREAMS
 from sextant.model.times import INTERVAL_NS
 
-CHANGED, BOOK, SAMPLES, SUMS, QUOTE, KNOWN = range(6)
+CHANGED, BOOK, SAMPLES, SUMS, QUOTE, KNOWN, FLOW, NAMES = range(8)
 """Cells of a desk: whether anything came since it was read, and the addresses of its book, its samples and minutes, which are 0
-of an option, its quote and its facts."""
-PULSES: Final = 6
+of an option, its quote, its facts, its trades and their names."""
+PULSES: Final = 8
 """The addresses of its pulses, in the order of ``STREAMS``."""
 DESK_CELLS: Final = PULSES + len(STREAMS)
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
 
+from sextant.market.names import TradeNames
+from sextant.model.cells import Cells, compiled, ints_at, reals_at
 from sextant.model.events import Trade
 from sextant.model.times import MINUTE_NS
 from sextant.model.view import TradeTape
 
 KEEP_TRADES: Final = 1_000
 TRIM_TRADES: Final = 256  # trimmed in batches, because dropping the oldest moves all others
-KEEP_IDS: Final = 1_024  # at least so many ids are remembered, at most twice as many
+LEAST_ROOM: Final = 64
 KEEP_MINUTES: Final = 240
 
 TradeTrouble = Literal["duplicate", "late", "too_old", "block", "refused"]
@@ -50,41 +52,25 @@ class TakerFlow(msgspec.Struct, frozen=True):
         return self.buy - self.sell
 
 
+HELD, ROOM, TAPE, STALE, LAST_PRICE, LAST_SIGN = range(6)
+"""Cells of a flow: trades on the tape, trades it has room for, its address, whether it changed since it was shown, and price and sign
+of the last change of price. The tape has times, then prices, sizes and takers."""
+RING: Final = 6
+"""The minutes of the ring, -1 of none; what was bought and sold, and the counts, lie as many cells further."""
+BUYS, SELLS, COUNTS, INFERRED = (column * KEEP_MINUTES for column in range(1, 5))
+FLOW_CELLS: Final = RING + 5 * KEEP_MINUTES
+
+
 class Flow:
     """Trades and taker volume of one instrument, bounded in all directions."""
 
-    __slots__ = (
-        "_aggressors",
-        "_buys",
-        "_counts",
-        "_earlier_ids",
-        "_ids",
-        "_inferred",
-        "_last_price",
-        "_last_sign",
-        "_minutes",
-        "_prices",
-        "_sells",
-        "_sizes",
-        "_tape",
-        "_times",
-        "sign",
-    )
+    __slots__ = ("_held", "_tape", "cells", "names", "sign")
 
     def __init__(self) -> None:
-        self._times = array("q")
-        self._prices = array("d")
-        self._sizes = array("d")
-        self._aggressors = array("d")
-        self._ids: set[str] = set()
-        self._earlier_ids: set[str] = set()
-        self._last_price = 0.0
-        self._last_sign = 0
-        self._minutes = array("q", [-1]) * KEEP_MINUTES
-        self._buys = array("d", [0.0]) * KEEP_MINUTES
-        self._sells = array("d", [0.0]) * KEEP_MINUTES
-        self._counts = array("q", [0]) * KEEP_MINUTES
-        self._inferred = array("q", [0]) * KEEP_MINUTES
+        self.cells = Cells(FLOW_CELLS)
+        self.cells.put_ints(RING, [-1] * KEEP_MINUTES)
+        self.names = TradeNames()
+        self._held = Cells(0)
         self._tape: TradeTape | None = None
         self.sign = 0
 
@@ -92,129 +78,167 @@ class Flow:
         """What was special about a trade; None for a good one in order, ``late`` for a good one out of order."""
         if not (0 < trade.price < _INFINITY and 0 < trade.size < _INFINITY):
             return "refused"
-        name = trade.trade_id
-        if name in self._ids or name in self._earlier_ids:
+        if not self.names.take(trade.trade_id):
             return "duplicate"
-        if len(self._ids) >= KEEP_IDS:
-            self._earlier_ids, self._ids = self._ids, set()
-        self._ids.add(name)
         if trade.block:
             return "block"
-        times = self._times
-        self._tape = None
-        if times and trade.event_ns < times[-1]:
+        ints, reals = self.cells.ints, self.cells.reals
+        held = ints[HELD]
+        if held and trade.event_ns < self._held.ints[held - 1]:
             return self._insert(trade)
-        times.append(trade.event_ns)
-        self._prices.append(trade.price)
-        self._sizes.append(trade.size)
-        self._aggressors.append(trade.aggressor)
-        if len(times) >= KEEP_TRADES + TRIM_TRADES:
-            self._trim()
+        self._put(held, trade)
         self._count(trade)
-        if trade.price != self._last_price:
-            if self._last_price:
-                self._last_sign = 1 if trade.price > self._last_price else -1
-            self._last_price = trade.price
+        before = reals[LAST_PRICE]
+        if trade.price != before:
+            if before:
+                ints[LAST_SIGN] = 1 if trade.price > before else -1
+            reals[LAST_PRICE] = trade.price
         return None
 
     def tape(self) -> TradeTape | None:
         """The newest 1,000 trades, oldest first, read-only; None before any."""
-        if not self._times:
+        if not self.cells.ints[HELD]:
             return None
-        if self._tape is None:
-            columns = [
-                np.array(column[-KEEP_TRADES:])
-                for column in (self._times, self._prices, self._sizes, self._aggressors)
-            ]
+        if self._tape is None or self.cells.ints[STALE]:
+            columns = [np.array(column) for column in self._columns()]
             for column in columns:
                 column.flags.writeable = False
             self._tape = TradeTape(*columns)
+            self.cells.ints[STALE] = 0
         return self._tape
 
     def minutes(self, count: int = KEEP_MINUTES) -> tuple[TakerFlow, ...]:
         """The newest minutes with trades, oldest first, at most ``count`` and 240."""
-        order = sorted((minute, slot) for slot, minute in enumerate(self._minutes) if minute >= 0)
+        held = self.cells.ints[RING : RING + KEEP_MINUTES].tolist()
+        order = sorted((minute, slot) for slot, minute in enumerate(held) if minute >= 0)
         return tuple(self._row(slot) for _, slot in order[-count:])
 
     def minute(self, open_ns: int) -> TakerFlow | None:
         """What takers did in the minute that opened then; None where no trade of it is known any more."""
         minute = open_ns // MINUTE_NS
         slot = minute % KEEP_MINUTES
-        return self._row(slot) if self._minutes[slot] == minute else None
+        return self._row(slot) if self.cells.ints[RING + slot] == minute else None
 
     def last(self) -> tuple[float, int] | None:
         """Price and time of the newest trade; None before any."""
-        return (self._prices[-1], self._times[-1]) if self._times else None
+        held, room = self.cells.ints[HELD], self.cells.ints[ROOM]
+        return (self._held.reals[room + held - 1], self._held.ints[held - 1]) if held else None
 
     def content(self) -> tuple[object, ...]:
         """Everything the flow will act on, in canonical order, for hashing."""
-        columns = (self._times, self._prices, self._sizes, self._aggressors)
-        tape = tuple(column[-KEEP_TRADES:].tobytes() for column in columns)
-        ids = (sorted(self._ids), sorted(self._earlier_ids))
-        return (tape, ids, self._last_price, self._last_sign, self.minutes())
+        tape = tuple(column.tobytes() for column in self._columns())
+        last = (self.cells.reals[LAST_PRICE], self.cells.ints[LAST_SIGN])
+        return (tape, self.names.content(), *last, self.minutes())
 
     def restore(self, content: Any) -> None:
         """Become the flow whose :meth:`content` it was."""
-        tape, ids, self._last_price, self._last_sign, minutes = content
-        self._times = array("q", tape[0])
-        self._prices, self._sizes, self._aggressors = (array("d", column) for column in tape[1:])
-        self._ids, self._earlier_ids = set(ids[0]), set(ids[1])
-        self._tape = None
+        ints, reals = self.cells.ints, self.cells.reals
+        tape, names, reals[LAST_PRICE], ints[LAST_SIGN], minutes = content
+        self.names.restore(names)
+        self._hold(len(tape[0]) // 8, tape)
         for item in msgspec.convert(minutes, list[TakerFlow]):
             minute = item.open_ns // MINUTE_NS
-            slot = minute % KEEP_MINUTES
-            self._minutes[slot] = minute
-            self._buys[slot], self._sells[slot] = item.buy, item.sell
-            self._counts[slot], self._inferred[slot] = item.trades_count, item.inferred_count
+            slot = RING + minute % KEEP_MINUTES
+            ints[slot] = minute
+            reals[slot + BUYS], reals[slot + SELLS] = item.buy, item.sell
+            ints[slot + COUNTS], ints[slot + INFERRED] = item.trades_count, item.inferred_count
+
+    def _columns(self) -> list[memoryview[Any]]:
+        """Times, prices, sizes and takers of the newest trades."""
+        held, room = self.cells.ints[HELD], self.cells.ints[ROOM]
+        first = max(0, held - KEEP_TRADES)
+        numbers = [self._held.reals[at + first : at + held] for at in (room, 2 * room, 3 * room)]
+        return [self._held.ints[first:held], *numbers]
+
+    def _hold(self, room: int, columns: Sequence[bytes]) -> None:
+        """Hold these trades, with room for so many and at least them."""
+        held = len(columns[0]) // 8
+        self._held = Cells(4 * room)
+        for at, column in enumerate(columns):
+            self._held.put_bytes(at * room, column)
+        ints = self.cells.ints
+        ints[HELD], ints[ROOM], ints[TAPE], ints[STALE] = held, room, self._held.at, 1
+
+    def _put(self, at: int, trade: Trade) -> None:
+        """Put a trade at a place of the tape, those from there on one further."""
+        held, room = self.cells.ints[HELD], self.cells.ints[ROOM]
+        if held == room:
+            room = min(max(LEAST_ROOM, 2 * room), KEEP_TRADES + TRIM_TRADES)
+            self._hold(room, [column.tobytes() for column in self._columns()])
+        row = (trade.event_ns, trade.price, trade.size, float(trade.aggressor))
+        for place, value in enumerate(row):
+            cells: Any = self._held.reals if place else self._held.ints
+            first = place * room + at
+            cells[first + 1 : place * room + held + 1] = cells[first : place * room + held]
+            cells[first] = value
+        self.cells.ints[HELD], self.cells.ints[STALE] = held + 1, 1
+        if held + 1 >= KEEP_TRADES + TRIM_TRADES:
+            self._hold(room, [column.tobytes() for column in self._columns()])
 
     def _row(self, slot: int) -> TakerFlow:
+        ints, reals, at = self.cells.ints, self.cells.reals, RING + slot
         return TakerFlow(
-            self._minutes[slot] * MINUTE_NS,
-            self._buys[slot],
-            self._sells[slot],
-            self._counts[slot],
-            self._inferred[slot],
+            ints[at] * MINUTE_NS, reals[at + BUYS], reals[at + SELLS], ints[at + COUNTS], ints[at + INFERRED]
         )
 
     def _insert(self, trade: Trade) -> TradeTrouble:
         """Put a trade that came late where its time belongs."""
-        if len(self._times) >= KEEP_TRADES and trade.event_ns < self._times[-KEEP_TRADES]:
+        held, times = self.cells.ints[HELD], self._held.ints
+        if held >= KEEP_TRADES and trade.event_ns < times[held - KEEP_TRADES]:
             self._count(trade)
             return "too_old"
-        at = bisect_right(self._times, trade.event_ns)
-        self._times.insert(at, trade.event_ns)
-        self._prices.insert(at, trade.price)
-        self._sizes.insert(at, trade.size)
-        self._aggressors.insert(at, trade.aggressor)
-        if len(self._times) >= KEEP_TRADES + TRIM_TRADES:
-            self._trim()
+        self._put(bisect_right(times, trade.event_ns, 0, held), trade)
         self._count(trade)
         return "late"
-
-    def _trim(self) -> None:
-        for column in (self._times, self._prices, self._sizes, self._aggressors):
-            del column[:-KEEP_TRADES]
 
     def _count(self, trade: Trade) -> None:
         """Add a trade to its minute, unless the minute has left the ring."""
         minute = trade.event_ns // MINUTE_NS
-        slot = minute % KEEP_MINUTES
-        held = self._minutes[slot]
+        ints, reals, at = self.cells.ints, self.cells.reals, RING + minute % KEEP_MINUTES
         self.sign = trade.aggressor
-        if held != minute:
-            if held > minute:
+        if ints[at] != minute:
+            if ints[at] > minute:
                 return
-            self._minutes[slot] = minute
-            self._buys[slot] = self._sells[slot] = 0.0
-            self._counts[slot] = self._inferred[slot] = 0
+            ints[at] = minute
+            reals[at + BUYS] = reals[at + SELLS] = 0.0
+            ints[at + COUNTS] = ints[at + INFERRED] = 0
         sign: int = trade.aggressor
         if not sign:
-            self._inferred[slot] += 1
-            change = trade.price - self._last_price
-            sign = self._last_sign if not self._last_price or not change else (1 if change > 0 else -1)
+            ints[at + INFERRED] += 1
+            before = reals[LAST_PRICE]
+            change = trade.price - before
+            sign = ints[LAST_SIGN] if not before or not change else (1 if change > 0 else -1)
             self.sign = sign
         if sign > 0:
-            self._buys[slot] += trade.size
+            reals[at + BUYS] += trade.size
         elif sign < 0:
-            self._sells[slot] += trade.size
-        self._counts[slot] += 1
+            reals[at + SELLS] += trade.size
+        ints[at + COUNTS] += 1
+
+
+@compiled
+def continues(flow: int, event_ns: int) -> bool:
+    """Whether a trade is the newest of a tape with room, in a minute that has trades already."""
+    cells = ints_at(flow)
+    held, minute = cells[HELD], event_ns // MINUTE_NS
+    if held == 0 or held == cells[ROOM] or held + 1 >= KEEP_TRADES + TRIM_TRADES:
+        return False
+    plain: bool = event_ns >= ints_at(cells[TAPE])[held - 1] and cells[RING + minute % KEEP_MINUTES] == minute
+    return plain
+
+
+@compiled
+def add(flow: int, event_ns: int, price: float, size: float, sign: int) -> None:
+    """Add a trade of a known side that continues the tape."""
+    cells, reals = ints_at(flow), reals_at(flow)
+    held, room, tape = cells[HELD], cells[ROOM], reals_at(cells[TAPE])
+    ints_at(cells[TAPE])[held] = event_ns
+    tape[room + held], tape[2 * room + held], tape[3 * room + held] = price, size, float(sign)
+    cells[HELD], cells[STALE] = held + 1, 1
+    at = RING + event_ns // MINUTE_NS % KEEP_MINUTES
+    reals[at + (BUYS if sign > 0 else SELLS)] += size
+    cells[at + COUNTS] += 1
+    if price != reals[LAST_PRICE]:
+        if reals[LAST_PRICE] != 0.0:
+            cells[LAST_SIGN] = 1 if price > reals[LAST_PRICE] else -1
+        reals[LAST_PRICE] = price

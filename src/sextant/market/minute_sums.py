@@ -13,7 +13,7 @@ from sextant.market.books import Book
 from sextant.market.freshness import Pulse
 from sextant.market.samples import Samples
 from sextant.market.sizes import TradeSizes
-from sextant.model.cells import Cells, IntCell
+from sextant.model.cells import Cells, IntCell, compiled, ints_at, reals_at
 from sextant.model.events import Liquidation, Stream, Trade
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.model.view import MINUTE_FIELDS
@@ -34,8 +34,10 @@ _CHAIN_BYTES: Final = 16
 _PACKED: Final = struct.Struct(f"<q{len(MINUTE_FIELDS)}d")
 
 
-DUE_NS: Final = 0
-SUMS_CELLS: Final = 1
+DUE_NS, TRADED, OPEN, ROW, SIZES = range(5)
+"""Cells of the sums: when the next minute closes, whether trades are connected, the newest open minute, -1 of none, and the
+addresses of its row and of the sizes."""
+SUMS_CELLS: Final = 5
 
 
 class MinuteSums:
@@ -76,8 +78,9 @@ class MinuteSums:
         self._pulses = pulses
         self._sizes = TradeSizes()
         self._last = -1
-        self._open: dict[int, list[float]] = {}
+        self._open: dict[int, Cells] = {}
         self._since_ns: dict[Stream, int] = {}
+        self._settle()
 
     def tick(self, now_ns: int) -> None:
         """Let time pass up to a message of the book, before it is applied."""
@@ -90,10 +93,12 @@ class MinuteSums:
         self._since_ns.setdefault(stream, now_ns)
         if self._last < 0:
             self._begin(now_ns)
+        self._settle()
 
     def lose(self, stream: Stream) -> None:
         """Note that a stream is gone."""
         self._since_ns.pop(stream, None)
+        self._settle()
 
     def trade(self, event: Trade, sign: int) -> bool:
         """Whether a public trade was added; ``sign`` is the side that took, 0 where nobody can say."""
@@ -149,7 +154,7 @@ class MinuteSums:
             self.chain,
             self.due_ns,
             self._last,
-            list(self._open.items()),
+            [(minute, row.reals.tolist()) for minute, row in self._open.items()],
             sorted(self._since_ns.items()),
             self._sizes.content(),
             self.samples.content(),
@@ -158,12 +163,23 @@ class MinuteSums:
     def restore(self, content: Any) -> None:
         """Become the sums whose :meth:`content` it was; the closed minutes are told apart."""
         self.chain, self.due_ns, self._last, rows, since, sizes, samples = content
-        self._open = {minute: list(row) for minute, row in rows}
+        self._open = {minute: Cells(_SUMS) for minute, _ in rows}
+        for minute, row in rows:
+            self._open[minute].put_reals(0, list(row))
         self._since_ns = dict(since)
         self._sizes.restore(sizes)
         self.samples.restore(samples)
+        self._settle()
 
-    def _row(self, event_ns: int) -> list[float] | None:
+    def _settle(self) -> None:
+        """Tell kernels what they may add to."""
+        ints = self.cells.ints
+        ints[TRADED] = "trades" in self._since_ns
+        ints[OPEN] = max(self._open, default=-1)
+        ints[ROW] = self._open[ints[OPEN]].at if self._open else 0
+        ints[SIZES] = self._sizes.cells.at
+
+    def _row(self, event_ns: int) -> memoryview[float] | None:
         """The sums of the minute of a time; None where it is closed."""
         if event_ns >= self.due_ns:
             self._begin(event_ns)
@@ -172,8 +188,9 @@ class MinuteSums:
         if row is None:
             if minute <= self._last:
                 return None
-            row = self._open[minute] = [0.0] * _SUMS
-        return row
+            row = self._open[minute] = Cells(_SUMS)
+            self._settle()
+        return row.reals
 
     def _begin(self, event_ns: int) -> None:
         if self._last < 0:
@@ -194,9 +211,10 @@ class MinuteSums:
             self._last = upto
             self.due_ns = (upto + 2) * MINUTE_NS + WAIT_NS
             self._open = {minute: row for minute, row in self._open.items() if minute > upto}
+            self._settle()
 
-    def _values(self, minute: int, row: list[float] | None) -> tuple[float, ...]:
-        sums = row or [0.0] * _SUMS
+    def _values(self, minute: int, row: Cells | None) -> tuple[float, ...]:
+        sums = [0.0] * _SUMS if row is None else row.reals.tolist()
         close_ns = (minute + 1) * MINUTE_NS
         trades = sums[:_TRADES] if self._whole("trades", minute) else [_UNKNOWN] * _TRADES
         book = self.samples.minute(minute)
@@ -210,3 +228,24 @@ class MinuteSums:
         """Whether a stream was there throughout a minute."""
         since_ns = self._since_ns.get(stream)
         return since_ns is not None and since_ns <= minute * MINUTE_NS
+
+
+@compiled
+def is_open(sums: int, event_ns: int) -> bool:
+    """Whether trades of a time are added to the newest open minute, and no minute is due before."""
+    cells = ints_at(sums)
+    summed: bool = cells[TRADED] and event_ns < cells[DUE_NS] and event_ns // MINUTE_NS == cells[OPEN]
+    return summed
+
+
+@compiled
+def add_trade(sums: int, usd: float, size: float, sign: int, large: int) -> None:
+    """Add a trade of a known side to the newest open minute."""
+    row = reals_at(ints_at(sums)[ROW])
+    row[_SEEN] += size
+    row[_MOST] = max(row[_MOST], usd)
+    bought = sign > 0
+    row[_BUY if bought else _SELL] += usd
+    row[_BUYS if bought else _SELLS] += 1.0
+    if large:
+        row[_LARGE_BUY if bought else _LARGE_SELL] += usd

@@ -22,7 +22,7 @@ from sextant.model.shard import Shard
 from sextant.model.times import Interval
 from sextant.model.view import row_digest
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raised whenever the bytes of a dump change: a dump of another number is no dump."""
 
 _HASH_BYTES: Final = 16

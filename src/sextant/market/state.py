@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from sextant.errors import InputError, NotFound
-from sextant.market.applying import SEEN_CELLS, apply_messages
+from sextant.market.applying import AT_TRADE, SEEN_CELLS, apply_messages
 from sextant.market.bars import BarStore
 from sextant.market.board import Board
 from sextant.market.books import BookState
@@ -24,7 +24,7 @@ from sextant.market.ring import HeldRows
 from sextant.market.streams import Tally
 from sextant.model.bar import BarBlock, Integers
 from sextant.model.cells import Cells
-from sextant.model.event_block import EventBlock
+from sextant.model.event_block import HEAD, KIND, TRADES, EventBlock
 from sextant.model.events import (
     BarUpdate,
     BookCleared,
@@ -49,6 +49,7 @@ from sextant.model.times import Interval
 from sextant.model.view import BarFrame, Feed, LiquidationTape, Series, TradeTape, View
 
 _HASH_BYTES: Final = 16
+_IN_BLOCKS: Final = (BookDelta, QuoteUpdate, DerivativesUpdate, Trade)
 MOST_ADDRESSED: Final = 16
 """Lists of instruments of blocks whose desks are remembered: those of a category of a venue, each of them."""
 _NO_COLUMNS: Final[Integers] = np.empty(0, dtype=np.int64)
@@ -175,11 +176,17 @@ class MarketState:
     def _apply_block(self, block: EventBlock) -> None:
         desks = self._addresses(block.instruments)
         heads, bodies, at = block.heads.at, block.bodies.at, block.first
+        heads_of, applied = block.heads.ints, self._applied.ints
         while (at := apply_messages(desks.at, heads, bodies, at, block.last, self._applied.at)) < block.last:
+            if heads_of[at * HEAD + KIND] == TRADES:
+                # Those before it are applied already.
+                self.apply(block.trade(at, applied[AT_TRADE]))
+                applied[AT_TRADE] += 1
+                continue
             for event in block.events(at):
                 self.apply(event)
             at += 1
-        for kind, count in zip((BookDelta, QuoteUpdate, DerivativesUpdate), self._applied.ints, strict=True):
+        for kind, count in zip(_IN_BLOCKS, applied, strict=False):
             self._seen[kind] += count
         self._applied.put_ints(0, [0] * SEEN_CELLS)
 
