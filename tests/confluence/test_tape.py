@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,10 +10,15 @@ from sextant.confluence import tape
 from sextant.confluence.catalog import voices
 from sextant.confluence.inputs import blocks
 from sextant.confluence.nodes import Column, Seen
+from sextant.confluence.program import Block, Program, Told
 from sextant.confluence.tape import Rows, Tape, ages_at, applies, stream_qualities
+from sextant.model.bar import Floats
+from sextant.model.times import INTERVAL_NS
+from sextant.model.view import Series, View
 from support import minutes
 from support.views import spec
 
+GRID_NS = INTERVAL_NS["5m"]
 NAMES = [voice.name for voice in voices()]
 
 
@@ -69,3 +77,31 @@ def test_streams_age_after_the_last_row() -> None:
     assert stream_qualities(last, ages_at(last, 130.0))["bars"] == pytest.approx(0.5)
     better = stream_qualities(last, ages_at(last, 130.0, {"bars": np.zeros((1, 2))}))
     assert better["bars"].tolist() == [[1.0, 1.0]]
+
+
+def test_a_grid_that_did_not_change_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """References of a day over hundreds of instruments take a second, and points come every five minutes."""
+    folded: list[int] = []
+    whole = Program.fold
+
+    def fold(program: Program, block: Block, other: Mapping[Seen, Floats]) -> Told:
+        folded.append(len(block.open_ns))
+        return whole(program, block, other)
+
+    view = interest(minutes.walked(20, 2), 40)
+    found = blocks(view)
+    tape = Tape(view.instruments, found)
+    monkeypatch.setattr(Program, "fold", fold)
+    tape.take_grid(found["grid"])
+    tape.take_grid(blocks(view)["grid"])
+    assert len(folded) == 1
+    tape.take_grid(blocks(interest(view, 41))["grid"])
+    assert len(folded) == 2
+
+
+def interest(view: View, points: int) -> View:
+    """The view with that many points of open interest of its first instrument."""
+    end = view.as_of_ns // GRID_NS
+    times = (np.arange(points, dtype=np.int64) + end - points) * GRID_NS
+    series = Series(times, np.linspace(1.0, 2.0, points))
+    return replace(view, open_interest_history={view.instruments[0].instrument: series})

@@ -211,8 +211,10 @@ class _Run:
 
     def advance(self, view: View, found: Mapping[Frame, Block]) -> None:
         """Takes in the rows that are new."""
-        self._tape.take_grid(found["grid"])
         minutes = found["1m"]
+        if len(minutes.open_ns):
+            # Only the row of a further minute sees the grid.
+            self._tape.take_grid(found["grid"])
         step = max(LEAST_CHUNK_ROWS, CHUNK_CELLS // view.size)
         for start in range(0, len(minutes.open_ns), step):
             part = minutes.rows(start, start + step)

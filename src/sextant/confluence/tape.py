@@ -167,7 +167,9 @@ class Tape:
         return all(self.supported(part.of, part.frame) for part in walk(node) if isinstance(part, Seen))
 
     def take_grid(self, block: Block) -> None:
-        """Computes the grid anew; a point may have come late."""
+        """Computes the grid anew where it changed; a point may have come late."""
+        if self._grid is not None and _same(block, self._grid[0]):
+            return
         self._grid = (block, self._program("grid").fold(block, {})) if len(block.open_ns) else None
 
     def closes(self) -> dict[Frame, int]:
@@ -329,6 +331,15 @@ class Tape:
 
     def _program(self, frame: Frame) -> Program:
         return Program(frame, self._roots[frame], self._size, self._constants)
+
+
+def _same(one: Block, other: Block) -> bool:
+    """Whether two blocks hold the same rows."""
+    return (
+        one.columns.keys() == other.columns.keys()
+        and np.array_equal(one.open_ns, other.open_ns)
+        and all(np.array_equal(x, other.columns[name], equal_nan=True) for name, x in one.columns.items())
+    )
 
 
 def applies(voice: Voice, specs: Sequence[InstrumentSpec]) -> Flags:
