@@ -19,6 +19,7 @@ from sextant.config import load
 from sextant.errors import ConfigError
 from sextant.kit import log
 from sextant.kit.clock import Clock, SystemClock
+from sextant.market.ready import make_ready
 from sextant.model.account import Account
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import Asked, run_strategy
@@ -61,6 +62,7 @@ async def compile_part(part: int) -> None:
     """Run the market, and a share of the strategies, their evidence and the confluence of a small simulated market once."""
     clock = SystemClock()
     log.configure("json", logging.ERROR)
+    make_ready()
     with tempfile.TemporaryDirectory() as folder:
         config = load({"HOME": folder, "SEXTANT_DATA_DIR": folder})
         async with (
