@@ -197,3 +197,29 @@ def test_a_rank_may_be_content_with_fewer_values() -> None:
     x = np.array([3.0, 1.0, 2.0, 4.0, 0.0])[:, None]
     read = rolling.rank_frac(x, 3, 2)[:, 0].tolist()
     assert read == pytest.approx([np.nan, 0.25, 0.5, 2.5 / 3, 0.5 / 3], nan_ok=True)
+
+
+def test_turnover_is_what_is_stated_and_else_volume_at_the_mean_of_three_prices() -> None:
+    stated, volume = np.array([[7.0, np.nan, np.nan]]), np.array([[2.0, 2.0, np.nan]])
+    prices = (np.full((1, 3), 3.0), np.full((1, 3), 1.0), np.full((1, 3), 2.0))
+    np.testing.assert_array_equal(rolling.turnover(stated, volume, prices), [[7.0, 4.0, np.nan]])
+
+
+def test_another_value_stands_in_only_where_one_is_missing_and_the_other_reaches_its_least() -> None:
+    x = np.array([[1.0, np.nan, np.nan, np.nan]])
+    other = np.array([[9.0, 5.0, 4.9, np.nan]])
+    found = rolling.instead(x, other, np.array([0.0, 5.0, 5.0, 0.0]))
+    np.testing.assert_array_equal(found, [[1.0, 5.0, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize("rows", [3, 65, 200])
+def test_a_deviation_is_that_of_its_window_alone(rows: int) -> None:
+    x = np.random.default_rng(5).normal(50.0, 0.3, (300, 3))
+    x[120, 1] = np.nan
+    found = rolling.std_n(x, rows)
+    for t, s in ((299, 0), (250, 2), (rows - 1, 0), (121 + rows, 1)):
+        if t < 300:
+            window = x[t - rows + 1 : t + 1, s]
+            assert found[t, s] == pytest.approx(window.std(ddof=1), rel=1e-9)
+    assert np.isnan(found[120 : 120 + rows, 1]).all()
+    assert np.isnan(found[: rows - 1]).all()

@@ -159,8 +159,7 @@ class Columns:
 
         def make() -> Floats:
             bars = self.frame(interval)
-            typical = (bars.high + bars.low + bars.close) / 3.0
-            return np.where(np.isnan(bars.quote_volume), bars.volume * typical, bars.quote_volume)
+            return rolling.turnover(bars.quote_volume, bars.volume, (bars.high, bars.low, bars.close))
 
         return self.once(("turnover", interval), make, lasting=interval, spent=True)
 

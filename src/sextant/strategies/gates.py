@@ -61,10 +61,14 @@ class Admission:
         -----
         Lots of inverse contracts are dollars; sizes here are base units, so no bar strategy speaks about one.
         """
-        return np.array(
-            [spec.instrument.kind in self.kinds and spec.style == "linear" for spec in view.instruments],
-            dtype=np.bool_,
-        )
+        known: Flags | None = view.kept.get(("admits", self.kinds))
+        if known is None:
+            admitted = [
+                spec.instrument.kind in self.kinds and spec.style == "linear" for spec in view.instruments
+            ]
+            known = view.kept["admits", self.kinds] = np.array(admitted, dtype=np.bool_)
+            known.flags.writeable = False
+        return known
 
 
 ANYTHING: Final = Admission()
@@ -165,7 +169,7 @@ def _turnover_of_a_day(columns: Columns, interval: Interval, floors: Floats) -> 
     if INTERVAL_NS[interval] >= _WHOLE_DAYS_FROM_NS:
         return day
     so_far = turnover_so_far(columns, interval)
-    return np.where(np.isnan(day) & (so_far >= floors), so_far, day)
+    return rolling.instead(day, so_far, floors)
 
 
 def turnover_so_far(columns: Columns, interval: Interval) -> Floats:

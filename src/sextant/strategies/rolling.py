@@ -81,7 +81,9 @@ def sum_so_far(x: Floats, rows: int) -> Floats:
 
 def mean_n(x: Floats, rows: int) -> Floats:
     """The mean over the last ``rows`` rows, this one included."""
-    return sum_n(x, rows) / rows
+    out = sum_n(x, rows)
+    out /= rows
+    return out
 
 
 def std_n(x: Floats, rows: int) -> Floats:
@@ -156,9 +158,28 @@ def activity(turnover: Floats, short: int, long: int) -> Floats:
     ``mean_short(qv) / exp(mean_long(ln qv) ending short rows earlier)``. A bar that traded less than one unit
     counts as one in the logarithm: a bar without trades is a measured zero, whose logarithm does not exist.
     """
-    usual = np.exp(lag(mean_n(np.log(np.maximum(turnover, 1.0)), long), short))
-    result: Floats = mean_n(turnover, short) / usual
+    logs = np.maximum(turnover, 1.0)
+    usual = mean_n(np.log(logs, out=logs), long)
+    np.exp(usual, out=usual)
+    result = mean_n(turnover, short)
+    result[:short] = np.nan
+    result[short:] /= usual[: max(len(usual) - short, 0)]
     return result
+
+
+def turnover(stated: Floats, volume: Floats, prices: tuple[Floats, Floats, Floats]) -> Floats:
+    """What was traded in each bar, quote units: as stated, and where that is NaN volume times the mean of three prices."""
+    out = np.empty(stated.shape)
+    first, second, third = (_readable(price) for price in prices)
+    _turnover(_readable(stated), _readable(volume), (first, second, third), out)
+    return out
+
+
+def instead(x: Floats, other: Floats, least: Floats) -> Floats:
+    """``x``, and where it is NaN the other value if that reaches the column's least, (S,)."""
+    out = np.empty(x.shape)
+    _instead(_readable(x), _readable(other), np.ascontiguousarray(least), out)
+    return out
 
 
 def ratio(a: Floats, b: Floats) -> Floats:
@@ -241,6 +262,23 @@ def _readable(x: Floats) -> Floats:
     view = np.ascontiguousarray(x, dtype=np.float64).view()
     view.flags.writeable = False
     return view
+
+
+@compiled
+def _turnover(stated: Floats, volume: Floats, prices: tuple[Floats, Floats, Floats], out: Floats) -> None:
+    first, second, third = prices
+    for t in range(out.shape[0]):
+        for s in range(out.shape[1]):
+            made = volume[t, s] * ((first[t, s] + second[t, s] + third[t, s]) / 3.0)
+            out[t, s] = made if np.isnan(stated[t, s]) else stated[t, s]
+
+
+@compiled
+def _instead(x: Floats, other: Floats, least: Floats, out: Floats) -> None:
+    for t in range(out.shape[0]):
+        for s in range(out.shape[1]):
+            serves = np.isnan(x[t, s]) and other[t, s] >= least[s]
+            out[t, s] = other[t, s] if serves else x[t, s]
 
 
 @compiled

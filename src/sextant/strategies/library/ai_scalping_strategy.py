@@ -69,27 +69,30 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
 def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
     """What closed bars say; costs, book and spread come later."""
     bars = columns.frame(INTERVAL)
-    close, c = bars.close, columns.log_close(INTERVAL)
-    flow = rolling.ratio(_sum(2.0 * bars.taker_buy_volume - bars.volume), _sum(bars.volume))
-    z = rolling.ratio(flow, rolling.std_n(flow, USUAL_ROWS))
-    d = np.sign(flow)
+    close, shape = bars.close, bars.close.shape
+    rows = -1 if columns.lasts else 0  # of what is shown, the last row is kept
+    flow, d, z, response, strength, stop, target = (np.empty(shape) for _ in range(7))
+    _flow(bars.taker_buy_volume, bars.volume, flow)
     sigma = columns.volatility(INTERVAL, SLOW_ROWS)
-    move = sigma * np.sqrt(HORIZON_ROWS)
-    response = rolling.ratio(d * (c - rolling.lag(c, FLOW_ROWS)), sigma * np.sqrt(FLOW_ROWS))
+    _say(
+        (flow, rolling.std_n(flow, USUAL_ROWS), columns.log_close(INTERVAL), close, sigma),
+        (params["flow"], params["stop_move"], params["target_move"]),
+        (d, z, response, strength, stop, target),
+    )
     gates = (
-        Gate("flow", np.abs(z), params["flow"], 1, "sd"),
+        Gate("flow", z, params["flow"], 1, "sd"),
         Gate("activity", columns.activity(INTERVAL, FLOW_ROWS, USUAL_ROWS), params["activity"], 1),
         Gate("response", response, params["response_low"], 1, "sd"),
         Gate("response_cap", response, params["response_high"], -1, "sd"),
     )
     return Spoken(
         direction=d,
-        strength=np.abs(z) / params["flow"],
-        stop=close * (1.0 - d * params["stop_move"] * move),
-        target=close * (1.0 + d * params["target_move"] * move),
+        strength=strength,
+        stop=stop,
+        target=target,
         gates=gates,
         horizon_rows=HORIZON_ROWS,
-        facts={"z": z, "response": response, "sigma": sigma},
+        facts={"z": z[rows:] * d[rows:], "response": response, "sigma": sigma},
         read_later=("sigma",),
         params=params,
         settle_rows=USUAL_ROWS + FLOW_ROWS,
@@ -98,9 +101,37 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
     )
 
 
-def _sum(x: Floats) -> Floats:
-    """The exact sum of three rows: minutes without a trade give 0, where a running sum may keep a rounding."""
-    return x + rolling.lag(x, 1) + rolling.lag(x, 2)
+@rolling.compiled
+def _flow(bought: Floats, traded: Floats, out: Floats) -> None:
+    # Exact sums of three rows: minutes without a trade give 0, where a running sum may keep a rounding.
+    out[: FLOW_ROWS - 1] = np.nan
+    for t in range(FLOW_ROWS - 1, out.shape[0]):
+        b, b1, b2 = bought[t], bought[t - 1], bought[t - 2]
+        v, v1, v2 = traded[t], traded[t - 1], traded[t - 2]
+        for s in range(out.shape[1]):
+            net = (2.0 * b[s] - v[s]) + (2.0 * b1[s] - v1[s]) + (2.0 * b2[s] - v2[s])
+            whole = v[s] + v1[s] + v2[s]
+            out[t, s] = np.nan if whole == 0.0 else net / whole
+
+
+@rolling.compiled
+def _say(seen: tuple[Floats, ...], params: tuple[float, float, float], said: tuple[Floats, ...]) -> None:
+    # One pass: most of the work would be to write and read what stands between.
+    flow, usual, log_close, close, sigma = seen
+    least, stop_move, target_move = params
+    direction, size, response, strength, stop, target = said
+    reached, moved = np.sqrt(float(FLOW_ROWS)), np.sqrt(float(HORIZON_ROWS))
+    for t in range(flow.shape[0]):
+        before = log_close[max(t - FLOW_ROWS, 0)]
+        for s in range(flow.shape[1]):
+            d = np.sign(flow[t, s])
+            z = np.nan if usual[t, s] == 0.0 else abs(flow[t, s] / usual[t, s])
+            way, move = sigma[t, s] * reached, sigma[t, s] * moved
+            answered = np.nan if way == 0.0 else d * (log_close[t, s] - before[s]) / way
+            direction[t, s], size[t, s], strength[t, s] = d, z, z / least
+            response[t, s] = np.nan if t < FLOW_ROWS else answered
+            stop[t, s] = close[t, s] * (1.0 - d * stop_move * move)
+            target[t, s] = close[t, s] * (1.0 + d * target_move * move)
 
 
 def _live_gates(columns: Columns, params: Mapping[str, float], d: Floats, move: Floats) -> tuple[Gate, ...]:
