@@ -20,7 +20,7 @@ HOSTS: Final = {
 
 ONLY: Final[dict[str, dict[str, Any]]] = {
     "binance": {"fetchMarkets": {"types": ["spot", "linear"]}},
-    "bybit": {"fetchMarkets": {"types": ["spot", "linear"]}},
+    "bybit": {"fetchMarkets": {"types": ["spot", "linear", "inverse"]}},
     "kucoin": {"fetchMarkets": {"types": ["spot"]}},
 }
 """Which of a venue's markets are asked for, where fewer than the venue has are simulated."""

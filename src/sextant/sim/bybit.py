@@ -4,7 +4,7 @@
 
     async with start(SystemClock(), seed=7) as venue:
         venue.base_url                  http://127.0.0.1:40123
-        venue.socket_url("linear")      ws://127.0.0.1:40123/v5/public/linear
+        venue.socket_url("linear")      ws://127.0.0.1:40123/v5/public/linear; inverse and spot likewise
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from sextant.sim.live import Live
 from sextant.sim.market_model import MarketModel
 from sextant.sim.scene import Scene, staged
 from sextant.sim.spoiling import spoilt
-from sextant.sim.universe import Category
+from sextant.sim.universe import Category, inverse
 
 _BEAT_S: Final = 0.05
 _MILLISECOND_NS: Final = 1_000_000
 _TOO_FREQUENT: Final = "access too frequent"
+INVERSE_BASES: Final = ("BTC", "ETH", "SOL", "XRP")
 _MONEY_PATHS: Final = ("/v5/order", "/v5/position", "/v5/asset/withdraw", "/v5/asset/transfer")
 
 
@@ -178,7 +179,7 @@ class Simulation:
 
     async def _open(self, request: web.Request, address: str, now_ms: int) -> web.StreamResponse:
         category = request.path.removeprefix("/v5/public/")
-        if category not in ("linear", "spot", STATUS):
+        if category not in ("linear", "inverse", "spot", STATUS):
             return web.Response(status=404, text="404 page not found")
         if not self._limits.connect(address, now_ms):
             return web.Response(status=403, text=_TOO_FREQUENT)
@@ -234,6 +235,16 @@ async def start(clock: Clock, **scene: Unpack[Scene]) -> AsyncIterator[Simulatio
         yield simulation
 
 
+def market_of(model: MarketModel) -> MarketModel:
+    """The market as this venue lists it: inverse perpetuals of a few bases beside all others."""
+    linear = {listing.base: listing for listing in model.listings if listing.category == "linear"}
+    beside = [linear[base] for base in INVERSE_BASES if base in linear]
+    first = len(model.listings)
+    return model.listed_as(
+        [*model.listings, *(inverse(listing, first + row) for row, listing in enumerate(beside))]
+    )
+
+
 def made(clock: Clock, scene: Scene) -> Simulation:
     """The simulated venue of a scene, not yet at any address.
 
@@ -242,4 +253,5 @@ def made(clock: Clock, scene: Scene) -> Simulation:
     InputError
         If a parameter or the clock is out of range, or the script is malformed.
     """
-    return Simulation(clock, *staged(clock, scene))
+    model, pace, plan = staged(clock, scene)
+    return Simulation(clock, market_of(model), pace, plan)

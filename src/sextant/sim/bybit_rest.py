@@ -71,7 +71,7 @@ class Answers:
             return {
                 "category": category,
                 "list": rows,
-                **({"nextPageCursor": ""} if category == "linear" else {}),
+                **({"nextPageCursor": ""} if category != "spot" else {}),
             }
         base, status = asked.get("baseCoin"), asked.get("status", "Trading")
         found = [
@@ -141,7 +141,7 @@ class Answers:
 
     def _book(self, asked: Parameters, now_ms: int) -> dict[str, Any]:
         category, listing = _category(asked), self._listing(asked)
-        depth = _limit(asked, 25 if category == "linear" else 1, 1_000)
+        depth = _limit(asked, 1 if category == "spot" else 25, 1_000)
         feed = self._live.deepest(listing, now_ms)
         bids, asks = feed.told()
         return {
@@ -156,7 +156,7 @@ class Answers:
 
     def _trades(self, asked: Parameters, now_ms: int) -> dict[str, Any]:
         category, listing = _category(asked), self._listing(asked)
-        limit = _limit(asked, 500, 1_000) if category == "linear" else _limit(asked, 60, 60)
+        limit = _limit(asked, 60, 60) if category == "spot" else _limit(asked, 500, 1_000)
         tape = self._live.tape(listing)
         seq = tape.due(now_ms) * 64 + listing.position % 64
         rows = [trade_row(listing, trade, seq) for trade in tape.recent(now_ms, limit)]
@@ -179,7 +179,7 @@ class Answers:
             }
             for number in range(last, max(first, last - limit + 1) - 1, -1)
         ]
-        return {"category": "linear", "list": rows}
+        return {"category": listing.category, "list": rows}
 
     def _interest(self, asked: Parameters, now_ms: int) -> dict[str, Any]:
         listing = self._derivative(asked)
@@ -194,7 +194,7 @@ class Answers:
             }
             for number, value in zip(numbers, values.tolist(), strict=True)
         ]
-        return {"symbol": listing.symbol, "category": "linear", "list": rows, "nextPageCursor": after}
+        return {"symbol": listing.symbol, "category": listing.category, "list": rows, "nextPageCursor": after}
 
     def _ratio(self, asked: Parameters, now_ms: int) -> dict[str, Any]:
         listing = self._derivative(asked)
@@ -247,7 +247,7 @@ class Answers:
 
 def _category(asked: Parameters) -> str:
     category = asked.get("category", "linear")
-    if category not in ("linear", "inverse", "spot"):  # no inverse contract is listed here
+    if category not in ("linear", "inverse", "spot"):
         raise _refused("Illegal category")
     return category
 

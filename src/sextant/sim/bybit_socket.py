@@ -122,7 +122,7 @@ class Hub:
 
     def _reply(self, session: Session, *, success: bool, message: str, asked: dict[str, Any]) -> None:
         answer: dict[str, Any] = {"success": success, "ret_msg": message, "conn_id": session.id}
-        if session.category == "linear" or asked.get("req_id"):
+        if session.category in ("linear", "inverse") or asked.get("req_id"):
             answer["req_id"] = str(asked.get("req_id", ""))
         answer["op"] = asked["op"]
         session.put(orjson.dumps(answer).decode())

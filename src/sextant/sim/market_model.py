@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Self
 
 import numpy as np
@@ -46,6 +46,8 @@ _CUTS: Final = {
     1: Cut(4, 5, 1_440, FEWEST_LOTS, balanced=True),
 }
 """Levels below the day by their length in minutes, largest first."""
+_APART: Final[Mapping[Category, int]] = {"linear": 0, "spot": 300, "inverse": 600}
+"""Streams of volume, so that products of one base trade apart."""
 
 
 class MarketModel:
@@ -196,11 +198,11 @@ class MarketModel:
         return max(-0.005, min(0.005, round(rate, 8)))
 
     def open_interest(self, listing: Listing, five_minutes: Integers) -> Floats:
-        """Base units outstanding on both sides, at numbers of 5 minutes since 1970; shape of the numbers."""
+        """Base units, dollars of inverse contracts, outstanding on both sides, at numbers of 5 minutes since 1970; shape of the numbers."""
         day = five_minutes / 288.0
         shape = self.noise.wave(_INTEREST, listing.lane, day / 3.0) * 0.22
         shape = shape + self.noise.wave(_INTEREST + 100, listing.lane, day * 12.0) * 0.02
-        typical = listing.turnover / listing.price * (0.6 + (listing.lane % 5) * 0.35)
+        typical = listing.day_units * (0.6 + (listing.lane % 5) * 0.35)
         lots: Floats = np.rint(typical * np.exp(shape) / listing.lot / 2.0) * 2.0
         found: Floats = lots * listing.lot
         return found
@@ -285,7 +287,7 @@ class MarketModel:
             )
         rows = days - FIRST_DAY
         close, start = self._closes[rows, listing.lane], self._closes[rows - 1, listing.lane]
-        if listing.category == "linear":
+        if listing.category != "spot":
             close = close + np.log1p(self._basis(listing.lane, np.asarray(days + 1.0, dtype=np.float64)))
             start = start + np.log1p(self._basis(listing.lane, np.asarray(days, dtype=np.float64)))
         if listing.house:
@@ -297,11 +299,11 @@ class MarketModel:
         high = np.maximum(start, close) + up * listing.volatility
         low = np.minimum(start, close) - down * listing.volatility
         effort = np.abs(close - start) / listing.volatility
-        stream = _VOLUME + (300 if listing.category == "spot" else 0) + (_HOUSES if listing.house else 0)
+        stream = _VOLUME + _APART[listing.category] + (_HOUSES if listing.house else 0)
         size = np.exp(0.45 * self.noise.normal(stream, listing.base_lane, days)) * (
             0.6 + 0.5 * np.minimum(effort, 4.0)
         )
-        lots = np.rint(listing.turnover / listing.price / listing.lot * size)
+        lots = np.rint(listing.day_units / listing.lot * size)
         return Nodes(start, high, low, close, np.maximum(lots, FEWEST_LOTS * DAY_MINUTES * 2.0))
 
     def _astray(self, listing: Listing, days: Integers) -> Floats:
@@ -360,8 +362,16 @@ def _middle(listing: Listing, bars: Bars) -> Floats:
 
 
 def _turnover(listing: Listing, bars: Bars) -> Floats:
-    found: Floats = bars.lots * listing.lot * _middle(listing, bars)
+    found: Floats = bars.lots * listing.lot * _worths(listing, bars)[0]
     return found
+
+
+def _worths(listing: Listing, bars: Bars) -> tuple[Floats, Floats, Floats]:
+    """What one unit of size is worth in turnover: in the middle of each bar, at most, and at least."""
+    middle = _middle(listing, bars)
+    high = np.asarray(bars.high * listing.tick, dtype=np.float64)
+    low = np.asarray(bars.low * listing.tick, dtype=np.float64)
+    return (1.0 / middle, 1.0 / low, 1.0 / high) if listing.category == "inverse" else (middle, high, low)
 
 
 def _shared(listing: Listing, totals: Floats, bars: Bars) -> Floats:
@@ -370,14 +380,13 @@ def _shared(listing: Listing, totals: Floats, bars: Bars) -> Floats:
     Notes
     -----
     Each starts at its middle price and moves towards its high or low by one fraction for all, so its mean price stays within its
-    range. Where even the extremes do not reach the total the rest is scaled in: measured for one
+    range; of inverse contracts, whose turnover is in base units, the lower price is worth more. Where even the extremes do not reach the total the rest is scaled in: measured for one
     minute in 300.
     """
     shape = (len(totals), len(bars) // len(totals))
     size = (bars.lots * listing.lot).reshape(shape)
-    middle = _middle(listing, bars).reshape(shape)
-    up = size * (bars.high.reshape(shape) * listing.tick - middle)
-    down = size * (middle - bars.low.reshape(shape) * listing.tick)
+    middle, most, least = (worth.reshape(shape) for worth in _worths(listing, bars))
+    up, down = size * (most - middle), size * (middle - least)
     rough = size * middle
     missing = totals - rough.sum(axis=1)
     room = np.where(missing[:, None] > 0.0, up, down)
@@ -388,4 +397,4 @@ def _shared(listing: Listing, totals: Floats, bars: Bars) -> Floats:
 
 
 def _category(text: str) -> Category:
-    return "spot" if text == "spot" else "linear"
+    return "spot" if text == "spot" else "inverse" if text == "inverse" else "linear"

@@ -104,7 +104,7 @@ class Summary:
         whole = folded(bars)
         five = minute * MINUTE_MS // _FIVE_MINUTES_MS
         interest = 0.0
-        if tape.listing.category == "linear":
+        if tape.listing.category != "spot":
             interest = float(tape.model.open_interest(tape.listing, np.array([five]))[0])
         return _Past(
             minute,
@@ -141,6 +141,8 @@ class Summary:
         basis = tape.model.basis(listing, now_ms / _DAY_MS)
         price = last * listing.tick
         index, mark = price / (1.0 + basis), price
+        inverse = listing.category == "inverse"
+        value = past.interest / mark if inverse else past.interest * mark
         step_ms = listing.funding_minutes * MINUTE_MS
         settlement = now_ms // step_ms + 1
         bids, asks = tape.current(now_ms, 50).view(1)
@@ -158,13 +160,13 @@ class Summary:
             "markPrice": f"{mark:.{decimals}f}",
             "indexPrice": f"{index:.{decimals}f}",
             "openInterest": f"{past.interest:.{listing.lot_decimals}f}",
-            "openInterestValue": f"{past.interest * mark:.2f}",
+            "openInterestValue": f"{value:.2f}",
             "turnover24h": f"{turnover:.4f}",
-            "volume24h": f"{lots * listing.lot:.4f}",
+            "volume24h": f"{lots * listing.lot:.{0 if inverse else 4}f}",
             "fundingIntervalHour": str(listing.funding_minutes // 60),
             "fundingCap": "0.005",
             "singleOpenInterest": f"{past.interest / 2.0:.{listing.lot_decimals}f}",
-            "singleOpenInterestValue": f"{past.interest * mark / 2.0:.2f}",
+            "singleOpenInterestValue": f"{value / 2.0:.2f}",
             "nextFundingTime": str(settlement * step_ms),
             "fundingRate": rate_text(tape.model.funding_rate(listing, settlement)),
             "bid1Price": price_text(listing, bids[0][0]),
@@ -179,9 +181,10 @@ class Summary:
     def _extend(self, past: _Past, forming: Bars) -> tuple[int, int, int, float]:
         lots = int(forming.lots.sum())
         price = int(forming.close[-1]) * self._tape.listing.tick
+        size = lots * self._tape.listing.lot
         return (
             max(past.high, int(forming.high.max())),
             min(past.low, int(forming.low.min())),
             past.lots + lots,
-            past.turnover + lots * self._tape.listing.lot * price,
+            past.turnover + (size / price if self._tape.listing.category == "inverse" else size * price),
         )

@@ -50,7 +50,7 @@ class Print:
 
 @dataclass(slots=True)
 class Forming:
-    """A bar that is not final yet; prices in ticks, sizes in lots, turnover in quote units."""
+    """A bar that is not final yet; prices in ticks, sizes in lots, turnover in quote units, of inverse contracts in base units."""
 
     open: int
     high: int
@@ -106,7 +106,7 @@ class Tape:
         self.slot_ms = MINUTE_MS // self.parts
         self.phase_ms = int(self.slot_ms * (0.25 + 0.7 * ((listing.position * 0.618) % 1.0)))
         gap = 1 if listing.price / listing.tick < 30_000 else 3
-        self.book = Book(max(2, round(listing.turnover / listing.price / listing.lot / 40_000)), gap)
+        self.book = Book(max(2, round(listing.day_units / listing.lot / 40_000)), gap)
         self._plans: dict[int, Bars] = {}
         self.slot = -1
         self._depth = 0
@@ -224,12 +224,9 @@ class Tape:
             return folded(self.model.minute_span(self.listing, minute, minute + 1))
         plan = self.plan(minute)
         bar = folded(plan.slice(0, rows))
-        scale = self.listing.lot * self.listing.tick
-        bar.turnover = (
-            scale
-            * float((plan.lots[:rows] * (plan.high[:rows] + plan.low[:rows] + plan.close[:rows])).sum())
-            / 3.0
-        )
+        prices = (plan.high[:rows] + plan.low[:rows] + plan.close[:rows]) * (self.listing.tick / 3.0)
+        size = plan.lots[:rows] * self.listing.lot
+        bar.turnover = float((size / prices if self.listing.category == "inverse" else size * prices).sum())
         return bar
 
     def forced(self, slot: int) -> tuple[bool, int, int] | None:

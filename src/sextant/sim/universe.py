@@ -10,7 +10,7 @@ from typing import Final, Literal
 from sextant.errors import InputError
 from sextant.sim.noise import Dice, mix
 
-Category = Literal["linear", "spot"]
+Category = Literal["linear", "inverse", "spot"]
 Character = Literal["ordinary", "trending", "reverting", "follower"]
 
 _NAMES: Final = (
@@ -53,6 +53,7 @@ FOLLOWS: Final = {"OP": "ARB"}
 _LARGEST_TURNOVER: Final = 5.0e9
 _SMALLEST_TURNOVER: Final = 5.0e5
 _LOTS_A_DAY: Final = 2.0e7
+INVERSE_SHARE: Final = 0.1  # of the linear turnover; as a rule a tenth or less
 _HOUSE: Final = 10_000  # lanes that each venue has to itself; more than any lists
 _FINEST_A_DAY: Final = 2.0e11
 
@@ -72,7 +73,7 @@ class Listing:
     tick, tick_decimals, shown_decimals
         Price step; decimals it needs; decimals the venue prints (derivatives print more).
     lot, lot_decimals
-        Size step in base units and its decimals.
+        Size step in base units and its decimals; of an inverse contract in dollars, as all its sizes are.
     turnover
         Typical quote units a day.
     volatility
@@ -110,6 +111,11 @@ class Listing:
     launch_day: int
     house: int = 0
     away: float = 0.0
+
+    @property
+    def day_units(self) -> float:
+        """What typically trades in a day in the units of ``lot``."""
+        return self.turnover if self.category == "inverse" else self.turnover / self.price
 
     @property
     def own_lane(self) -> int:
@@ -173,6 +179,19 @@ def relisted(listing: Listing, terms: Terms, position: int, base: str, symbol: s
         spread_ticks=max(1, round(listing.spread_ticks * terms.spread * step)),
         house=terms.house,
         away=terms.away,
+    )
+
+
+def inverse(listing: Listing, position: int) -> Listing:
+    """The inverse perpetual beside a linear one: sizes are dollars, margin and profit are in the base asset."""
+    return dataclasses.replace(
+        listing,
+        position=position,
+        category="inverse",
+        symbol=f"{listing.base}USD",
+        lot=1.0,
+        lot_decimals=0,
+        turnover=listing.turnover * INVERSE_SHARE,
     )
 
 

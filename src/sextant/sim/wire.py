@@ -75,7 +75,7 @@ def price_text(listing: Listing, ticks: int) -> str:
 
 
 def size_text(listing: Listing, lots: int) -> str:
-    """A size in base units; gone is ``0``."""
+    """A size in base units, of inverse contracts in dollars; gone is ``0``."""
     if lots == 0:
         return "0"
     if listing.category == "spot":
@@ -93,12 +93,17 @@ def step_text(value: float, decimals: int) -> str:
     return f"{value:.{decimals}f}"
 
 
+def turnover_decimals(listing: Listing) -> int:
+    """Digits of turnover: of inverse contracts it counts base coins."""
+    return 8 if listing.category == "inverse" else 4
+
+
 def bar_rows(listing: Listing, opens_ms: list[int], bars: Bars) -> list[list[str]]:
     """Rows of start, open, high, low, close, volume, turnover; newest first, as the venue orders them."""
     sides = (bars.open, bars.high, bars.low, bars.close)
     prices = [all_trimmed((side * listing.tick).tolist(), listing.tick_decimals) for side in sides]
     volumes = all_trimmed((bars.lots * listing.lot).tolist(), listing.lot_decimals)
-    turnovers = all_trimmed(bars.turnover.tolist(), 4)
+    turnovers = all_trimmed(bars.turnover.tolist(), turnover_decimals(listing))
     starts = [str(open_ms) for open_ms in opens_ms]
     rows = [list(row) for row in zip(starts, *prices, volumes, turnovers, strict=True)]
     rows.reverse()
@@ -115,7 +120,7 @@ def bar_row(listing: Listing, open_ms: int, bar: Forming) -> list[str]:
         str(open_ms),
         *prices,
         trimmed(bar.lots * listing.lot, listing.lot_decimals),
-        trimmed(bar.turnover, 4),
+        trimmed(bar.turnover, turnover_decimals(listing)),
     ]
 
 
@@ -144,7 +149,7 @@ def trade_push(listing: Listing, trade: Print, seq: int) -> dict[str, Any]:
         "v": size_text(listing, trade.lots),
         "p": price_text(listing, trade.ticks),
     }
-    if listing.category == "linear":
+    if listing.category != "spot":
         found["L"] = _TURNS[trade.turn]
     found |= {"i": trade.id, "BT": False, "RPI": False, "seq": seq}
     return found
@@ -173,7 +178,7 @@ def turn_text(trade: Print) -> str:
 def instrument_row(listing: Listing) -> dict[str, Any]:
     """One row of the answer about instruments."""
     tick, lot = step_text(listing.tick, listing.shown_decimals), step_text(listing.lot, listing.lot_decimals)
-    largest = listing.turnover / listing.price / 20.0
+    largest = listing.day_units / 20.0
     if listing.category == "spot":
         return {
             "symbolId": 5_000 + listing.position,
@@ -191,12 +196,13 @@ def instrument_row(listing: Listing) -> dict[str, Any]:
             "xstockMultiplier": "1",
         }
     limit = step_text(largest, listing.lot_decimals)
+    inverse = listing.category == "inverse"
     return {
         "symbol": listing.symbol,
-        "contractType": "LinearPerpetual",
+        "contractType": "InversePerpetual" if inverse else "LinearPerpetual",
         "status": "Trading",
         "baseCoin": listing.base,
-        "quoteCoin": "USDT",
+        "quoteCoin": "USD" if inverse else "USDT",
         "launchTime": str(listing.launch_day * 86_400_000),
         "deliveryTime": "0",
         "deliveryFeeRate": "",
@@ -213,12 +219,12 @@ def instrument_row(listing: Listing) -> dict[str, Any]:
             "qtyStep": lot,
             "postOnlyMaxOrderQty": limit,
             "maxMktOrderQty": step_text(largest / 10.0, listing.lot_decimals),
-            "minNotionalValue": "5",
+            "minNotionalValue": "" if inverse else "5",
         },
         "unifiedMarginTrade": True,
         "fundingInterval": listing.funding_minutes,
-        "settleCoin": "USDT",
-        "copyTrading": "both",
+        "settleCoin": listing.base if inverse else "USDT",
+        "copyTrading": "none" if inverse else "both",
         "upperFundingRate": "0.005",
         "lowerFundingRate": "-0.005",
         "isPreListing": False,
