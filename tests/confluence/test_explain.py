@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from sextant.confluence import decision
 from sextant.confluence.catalog import voices
 from sextant.confluence.decision import STATES
 from sextant.confluence.explain import Breakdown, breakdown, change_1h, levels, state_of, why_not
@@ -122,3 +123,23 @@ def test_levels_stand_on_their_sides_of_the_close() -> None:
         one = levels(found(), column)
         assert one["support"] is None or one["support"] < close[column] * 1.05
         assert one["poc"] is None  # a day of minutes is more than this market has
+
+
+def test_a_line_that_coverage_puts_out_of_reach_is_said_to_be() -> None:
+    """g = ramp(K, .50, .90): .60 of the weight makes at most .25, and long is entered at .40."""
+    whole = found()
+    now = whole.now
+    neutral = now.machine.copy()
+    neutral[:, 3] = 0
+    neutral[0, 3] = decision.NEUTRAL
+    lines = []
+    for coverage, factor in ((0.6, 0.25), (0.9, 1.0)):
+        folded = replace(
+            now.folded,
+            coverage=np.full_like(now.folded.coverage, coverage),
+            factor=np.full_like(now.folded.factor, factor),
+            confluence=np.full_like(now.folded.confluence, 0.1),
+        )
+        lines.append(why_not(replace(whole, now=replace(now, machine=neutral, folded=folded)), 3) or "")
+    assert lines[0].endswith("At a coverage of 0.600 it reaches 0.250 at most.")
+    assert "at most" not in lines[1]

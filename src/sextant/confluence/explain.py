@@ -278,7 +278,14 @@ def why_not(found: Evaluation, column: int) -> str | None:
     if max(above, below) > 0:
         return f"The line is passed for {max(above, below)} of {decision.TWICE} evaluations."
     line, missing = (long, long - d) if long - d <= d + short else (-short, d + short)
-    return f"Confluence is {d:+.3f}; {line:+.2f} is needed, {missing:.3f} more."
+    told = f"Confluence is {d:+.3f}; {line:+.2f} is needed, {missing:.3f} more."
+    # Direction and consensus are at most 1, so that nothing a signal says could pass the line.
+    most = float(found.now.folded.factor[0, column])
+    return (
+        told
+        if most >= abs(line)
+        else f"{told} At a coverage of {coverage:.3f} it reaches {most:.3f} at most."
+    )
 
 
 def lines_of(found: Evaluation, column: int) -> tuple[float, float]:
