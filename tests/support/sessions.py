@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sextant.kit.clock import ManualClock
+from sextant.kit.rate_limit import Silence
 from sextant.model.events import Event
 from sextant.venues.library.bybit import VENUE
 from sextant.venues.link import Outlet, Subscription
@@ -40,12 +41,13 @@ class Stage:
         self.events: list[Event] = []
         self.frames: list[tuple[str, int, bytes]] = []
         self.fraction = random.Random(11).random  # noqa: S311  # seeded, not secret
+        self.silence = Silence(self.clock)
         self.session = Session(
             venue,
             wanted,
             SymbolTable(subscription.listing for subscription in wanted),
             Outlet(self.events.extend, lambda *frame: self.frames.append(frame)),
-            runtime(venue, self.clock, self.fraction),
+            runtime(venue, self.clock, self.fraction, self.silence),
         )
 
     def of(self, kind: type[Event]) -> list[Event]:

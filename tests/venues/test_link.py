@@ -190,3 +190,17 @@ async def test_trades_of_a_burst_are_all_kept() -> None:
         for _ in range(10):
             await socket.say({"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": 1, "data": rows})
         await settle(lambda: len(stage.of(Trade)) == 10_240)
+
+
+async def test_a_silence_that_is_asked_for_while_a_link_waits_for_its_turn_is_kept() -> None:
+    """One connection in 250 s is allowed; the venue bans the address while the second is waited for."""
+    async with staged(*whole(BTC), connects_per_5_min=2) as stage:
+        first = await stage.until_up()
+        first.reset()
+        await settle(lambda: bool(stage.of(StreamDown)))
+        await quiet_seconds(stage, 10)
+        assert len(stage.spoken.sockets) == 1
+        stage.silence.ask(900.0, "banned")
+        await quiet_seconds(stage, 890)
+        assert len(stage.spoken.sockets) == 1
+        await advance_until(stage.clock, 1.0, lambda: len(stage.spoken.sockets) == 2, most=600)

@@ -249,11 +249,7 @@ class Link:
         """Hold the connection until cancelled; every loss is told, waited out with full jitter, and healed."""
         failures = 0
         while True:
-            while (silent_s := self._runtime.silence.remaining_s()) > 0:
-                await self._clock.sleep(silent_s)
-            await self._runtime.connects.spend()
-            if self._runtime.messages is not None:
-                await self._runtime.messages.spend()  # for the first word of the connection
+            await self._turn_to_connect()
             self.counts.attempts += 1
             reason = await self._hold()
             if self._up:
@@ -262,6 +258,17 @@ class Link:
             wait_s = RECONNECT.wait_s(failures, self._runtime.fraction)
             failures += 1
             await self._clock.sleep(wait_s)
+
+    async def _turn_to_connect(self) -> None:
+        """Wait for the end of the venue's silence and for the budgets; a silence asked for meanwhile is kept, too."""
+        while True:
+            while (silent_s := self._runtime.silence.remaining_s()) > 0:
+                await self._clock.sleep(silent_s)
+            await self._runtime.connects.spend()
+            if self._runtime.messages is not None:
+                await self._runtime.messages.spend()  # for the first word of the connection
+            if self._runtime.silence.remaining_s() == 0:
+                return
 
     def request_resync(self, instrument: Instrument, topic: str) -> None:
         """Leave and rejoin one book's topic, so that the venue sends its snapshot again, or ask for it by REST.

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sextant.errors import Rejected, WireError
+from sextant.errors import Rejected, Throttled, WireError
 from sextant.model.events import DerivativesUpdate
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.venues.library.coinbase import VENUE, rest
@@ -135,6 +135,12 @@ def test_the_venues_words_have_their_meaning(word: str, reason: str) -> None:
     told = rest.refusal(404, json.dumps({"error": word, "error_details": "x", "message": "y"}).encode())
     assert isinstance(told, Rejected)
     assert told.reason == reason
+
+
+def test_a_page_of_its_front_that_shuts_the_address_out_asks_for_ten_minutes() -> None:
+    told = rest.refusal(403, b"<html><head><title>403 Forbidden</title></head></html>")
+    assert isinstance(told, Throttled)
+    assert (told.reason, told.retry_after_s) == ("ban", 600.0)
 
 
 @pytest.mark.parametrize(("status", "text"), [(200, b"{}"), (429, b"<html>"), (503, b"{}"), (400, b"<html>")])

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from sextant.errors import InputError, Rejected, VenueError
+from sextant.errors import InputError, Rejected, Throttled, VenueError
 from sextant.model.bar import BarBlock
 from sextant.model.events import DerivativesUpdate, Event, Listed
 from sextant.model.instrument import Instrument, InstrumentSpec, Status
@@ -97,6 +97,9 @@ _REASONS: Final = {
     "UNAUTHENTICATED": "auth",
 }
 
+SHUT_OUT_S: Final = 600.0
+"""Silence kept when the front shuts the address out; no page states how long it does, and trying again may prolong it."""
+
 
 def refusal(status: int, body: bytes) -> VenueError | None:
     """The error that an answer means at Coinbase; None where it has its general meaning."""
@@ -105,6 +108,9 @@ def refusal(status: int, body: bytes) -> VenueError | None:
     try:
         error = _ERROR.decode(body)
     except UNREADABLE:
+        if status == 403:
+            words = "Coinbase answered 403: its front shuts this address out."
+            return Throttled(words, retry_after_s=SHUT_OUT_S, reason="ban", venue=NAME)
         return None
     words = error.message or error.error_details
     message = f"Coinbase answered {error.error[:100]}: {words[:200]}"
