@@ -9,7 +9,7 @@ import msgspec
 
 from sextant.market.counters import Counters
 from sextant.market.flow import Flow
-from sextant.market.freshness import CADENCE_NS, Pulse
+from sextant.market.freshness import CADENCE, CADENCE_NS, NEWEST, Pulse
 from sextant.model.bar import Bar
 from sextant.model.events import BarUpdate
 from sextant.model.times import INTERVAL_NS, INTERVALS, Interval
@@ -45,10 +45,10 @@ class FormingBars:
 
     def note(self, interval: Interval, event_ns: int, receive_ns: int) -> None:
         """Note that bars came; the smallest interval that ever came sets their cadence."""
-        pulse = self._pulse
+        ints = self._pulse.cells.ints
         cadence = max(INTERVAL_NS[interval], CADENCE_NS["bars"])
-        pulse.cadence_ns = min(pulse.cadence_ns, cadence) if pulse.event_ns else cadence
-        pulse.beat(event_ns, receive_ns)
+        ints[CADENCE] = min(ints[CADENCE], cadence) if ints[NEWEST] else cadence
+        self._pulse.beat(event_ns, receive_ns)
 
     def take(self, event: BarUpdate, newest_open_ns: int) -> None:
         """Take a bar that may still change, unless a later one, or the final one of ``newest_open_ns``, is known."""

@@ -90,10 +90,11 @@ class MinuteSums:
 
     def alive(self, stream: Stream, now_ns: int) -> None:
         """Note that a stream is there."""
-        self._since_ns.setdefault(stream, now_ns)
+        if stream not in self._since_ns:
+            self._since_ns[stream] = now_ns
+            self._settle()
         if self._last < 0:
             self._begin(now_ns)
-        self._settle()
 
     def lose(self, stream: Stream) -> None:
         """Note that a stream is gone."""
