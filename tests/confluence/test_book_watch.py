@@ -170,9 +170,7 @@ def test_a_level_that_was_there_when_it_came_into_sight_may_be_old() -> None:
     shown(watch, 0, leaves=view_of(6, mid=1_000.1))  # there at the first sample
     for turn in (1, 2):
         at = 20.0 * turn
-        watch.take(
-            view_of(at, dict.fromkeys(range(20, LEVELS), 0.0))
-        )  # the visible book ends before it
+        watch.take(view_of(at, dict.fromkeys(range(20, LEVELS), 0.0)))  # the visible book ends before it
         shown(watch, at + 1, leaves=view_of(at + 7, mid=1_000.1))
     assert watch.seen(view_of(60)) == []
 
