@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -36,7 +36,8 @@ class Together:
         self.events: list[Event] = []
         self.feeds: dict[str, list[Feed]] = {}
 
-    def learn(self, events: list[Event]) -> Sequence[Instrument]:
+    def learn(self, told: Iterable[Event]) -> Sequence[Instrument]:
+        events = list(told)
         self.events += events
         for event in events:
             self.state.apply(event)
@@ -130,3 +131,13 @@ def test_every_venue_of_the_library_can_be_followed_and_an_unknown_one_is_named(
     assert {name: len(some) for name, some in feeds.items() if len(some) > 1} == {"deribit": 2}
     with pytest.raises(ConfigError, match="no venue 'mtgox'; known are binance, bybit"):
         places_of(["bybit", "mtgox"])
+
+
+def test_the_feeds_of_a_venue_keep_one_silence() -> None:
+    """Deribit has no broker, and its options a feed of their own; a wish that one hears holds for both."""
+    follow = Following(simulated_at(("deribit", "bybit"), NOWHERE), SMALL)
+    feeds = feeds_of(follow, ManualClock(NOW_NS), lambda _: [], lambda _: Watcher())
+    futures, options = feeds["deribit"]
+    options._silence.ask(30.0, "too many requests")
+    assert futures.silence() == options.silence() == (30.0, "too many requests")
+    assert feeds["bybit"][0].silence() == (0.0, "")

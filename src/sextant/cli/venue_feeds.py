@@ -12,6 +12,7 @@ from sextant.config import Config
 from sextant.errors import ConfigError, NotFound
 from sextant.kit.clock import Clock
 from sextant.kit.ids import new_fraction
+from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Fraction
 from sextant.scans.universe import TIER_FLOORS_USD
 from sextant.venues.asking import broker_of
@@ -123,9 +124,9 @@ def feeds_of(
 
     Notes
     -----
-    All of them call ``learn`` from one event loop, so that what it is given is one ordered stream. They share nothing
-    else: a venue that fails, bans or hangs is waited for by its own feeds alone. The share of a venue is fixed, so that
-    one that is away does not move the others' universe.
+    All of them call ``learn`` from one event loop, so that what it is given is one ordered stream. Those of one venue share
+    its silences, because it bans the address; they share nothing else: a venue that fails, bans or hangs is waited for by
+    its own feeds alone. The share of a venue is fixed, so that one that is away does not move the others' universe.
     """
     share = math.ceil(following.wanted.most / max(1, len(following.places)))
     feeds: dict[str, list[Feed]] = {}
@@ -134,12 +135,13 @@ def feeds_of(
         broker = None
         if following.folder is not None:
             broker = broker_of(place, clock, following.folder, following.shared)
+        silence = Silence(clock, None if broker is None else broker.silence())
         parts = [replace(following.wanted, most=share, kinds=kinds)] if kinds else []
         if "option" in place.kinds and following.options is not None:
             parts.append(replace(following.options, exclude=following.wanted.exclude, label="options-"))
         for part in parts:
             feed = Feed(place, clock, learn, part, watcher_of(place.name))
-            feed.within(broker)
+            feed.within(broker, silence)
             feed.draw(following.fraction)
             feeds.setdefault(place.name, []).append(feed)
     return feeds

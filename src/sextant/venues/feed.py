@@ -183,10 +183,15 @@ class Feed:
         """Draw the jitter of every wait from a source of one's own, such as a seeded one; before ``run``."""
         self._fraction = fraction
 
-    def within(self, broker: Broker | None) -> None:
-        """Ask only what a broker lets pass, and keep its silences on sockets too, where there is one; before ``run``."""
+    def within(self, broker: Broker | None, silence: Silence | None = None) -> None:
+        """Ask only what a broker lets pass, and keep its silences on sockets too, where there is one; before ``run``.
+
+        ``silence`` is kept together with the venue's other feeds, whoever of them was asked for it.
+        """
         self._broker = broker
-        if broker is not None:
+        if silence is not None:
+            self._silence = silence
+        elif broker is not None:
             self._silence = Silence(self._clock, broker.silence())
 
     async def run(self) -> None:
