@@ -234,8 +234,13 @@ def _said(asked: _Asked, case: tuple[_Refit, Floats, Integers], ages: Integers) 
     unit = np.where(found.first_leads > 0, 1.0, -1.0 / found.beta) * found.sd * 1e4
     sigma_day = columns.volatility(INTERVAL, 7.0 * DAY_ROWS)[-1] * np.sqrt(DAY_ROWS)
     ratio = _ratios(found)
+    couples = columns.once(
+        ("pairs_named", legs.tobytes()),
+        lambda: tuple(Couple(specs[i].instrument, specs[j].instrument) for i, j in legs.tolist()),
+        lasting=INTERVAL,
+    )
     return CoupleSet(
-        couples=tuple(Couple(specs[i].instrument, specs[j].instrument) for i, j in legs.tolist()),
+        couples=couples,
         legs=legs,
         ratio=ratio,
         horizon_s=lasts.astype(np.float64) * (INTERVAL_NS[INTERVAL] / SECOND_NS),

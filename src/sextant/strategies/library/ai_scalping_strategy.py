@@ -106,11 +106,12 @@ def _flow(bought: Floats, traded: Floats, out: Floats) -> None:
     # Exact sums of three rows: minutes without a trade give 0, where a running sum may keep a rounding.
     out[: FLOW_ROWS - 1] = np.nan
     for t in range(FLOW_ROWS - 1, out.shape[0]):
-        b, b1, b2 = bought[t], bought[t - 1], bought[t - 2]
-        v, v1, v2 = traded[t], traded[t - 1], traded[t - 2]
+        takers, all_trades = bought[t - FLOW_ROWS + 1 : t + 1], traded[t - FLOW_ROWS + 1 : t + 1]
         for s in range(out.shape[1]):
-            net = (2.0 * b[s] - v[s]) + (2.0 * b1[s] - v1[s]) + (2.0 * b2[s] - v2[s])
-            whole = v[s] + v1[s] + v2[s]
+            net, whole = 2.0 * takers[-1, s] - all_trades[-1, s], all_trades[-1, s]
+            for back in range(2, FLOW_ROWS + 1):
+                net += 2.0 * takers[-back, s] - all_trades[-back, s]
+                whole += all_trades[-back, s]
             out[t, s] = np.nan if whole == 0.0 else net / whole
 
 
