@@ -20,7 +20,7 @@ from support.listening import STEP_S
 SEEDS: Final = int(os.environ.get("TOGETHER_SEEDS", "1"))
 MINUTES: Final = float(os.environ.get("TOGETHER_MINUTES", "0.5"))
 EVERY_S: Final = 8.0  # on average between two faults of one venue
-SETTLED_S: Final = 60.0
+SETTLED_S: Final = 300.0  # kernels may be compiled meanwhile, and virtual time does not wait for them
 WHOLE_S: Final = 1_300.0  # a ban of Kraken lasts fifteen minutes
 HEALED_S: Final = 3.0  # reconnect to valid book, 95 of 100
 PRICES_S: Final = 30.0
