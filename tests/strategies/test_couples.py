@@ -11,6 +11,7 @@ from sextant.strategies.couples import (
     Couple,
     CoupleSet,
     PastSignals,
+    WhenAsked,
     couples_of_base,
     in_dollars,
     leaving,
@@ -134,3 +135,15 @@ def test_what_is_judged_by_its_terms_has_no_past() -> None:
     assert past.couples == ()
     assert past.legs.shape == (0, 2)
     assert {len(getattr(past, name)) for name in ("couple", "row", "direction", "ratio", "last_row")} == {0}
+
+
+def test_what_is_made_when_asked_is_made_once_and_for_that_couple_alone() -> None:
+    asked: list[int] = []
+
+    def words(place: int) -> str:
+        asked.append(place)
+        return f"couple {place}"
+
+    told = WhenAsked(words)
+    assert (told[2], told[2], told[0]) == ("couple 2", "couple 2", "couple 0")
+    assert asked == [2, 0]
