@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from sextant.evidence.couples import couple_costs_bps, couple_table
 from sextant.evidence.events import EventTable
 from sextant.evidence.outcomes import FLAG, STOP, TARGET, TIME
-from sextant.evidence.store import load, save
+from sextant.evidence.store import EvidenceArchive
 from sextant.model.account import Account
 from sextant.model.times import HOUR_NS
 from sextant.model.view import Series, View
@@ -195,8 +196,9 @@ async def test_events_of_couples_are_stored_under_both_names_and_read_back(tmp_p
     table = table_of(view, signals([10]))
     later = dataclasses.replace(table_of(view, signals([20])), window_start_ns=view.as_of_ns)
     async with sqlite(tmp_path) as db:
-        assert await save(db, table) == 1
-        found = await load(db, later)
+        archive = EvidenceArchive(db, asyncio.to_thread)
+        assert await archive.keep(table) is table
+        found = await archive.keep(later)
     assert found.count == 2
     assert found.gross.tolist() == [table.gross[0], later.gross[0]]
     assert found.kind == "couple"

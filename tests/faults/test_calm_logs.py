@@ -10,7 +10,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from sextant.kit.clock import ManualClock
-from sextant.model.events import Event
+from sextant.model.event_block import Events
 from sextant.model.instrument import Instrument
 from sextant.venues.feed import Feed, Wanted, at
 from sextant.venues.library.bybit import VENUE
@@ -46,7 +46,7 @@ async def pass_time(clock: ManualClock, seconds: float) -> None:
         clock.advance(STEP_S)
 
 
-def learn(_: list[Event]) -> Sequence[Instrument]:
+def learn(_: Events) -> Sequence[Instrument]:
     return []
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +17,7 @@ from sextant.kit.http import Answer, RestClient
 from sextant.kit.retry import Retrying
 from sextant.market.ingest import ingest
 from sextant.market.state import MarketState
+from sextant.model.event_block import Events
 from sextant.model.events import Event, Listed
 from sextant.sim.hosting import hosted
 from sextant.sim.recorded import RecordedVenue, acknowledged
@@ -130,7 +130,7 @@ async def test_the_products_session_hears_of_a_played_recording_what_its_replay_
     ]
     state, events = MarketState("demo", simulated=False), list[Event]()
 
-    def learn(found: Sequence[Event]) -> None:
+    def learn(found: Events) -> None:
         events.extend(found)
         for event in found:
             state.apply(event)
