@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from sextant.errors import BudgetExceeded, Conflict, SextantError
@@ -15,6 +17,10 @@ from sextant.scans.run import Asked, StrategyRun, run_strategy, skipped_run
 from sextant.strategies.contract import Strategy
 
 THREADS: Final = 8  # a strategy past its stop keeps its thread until it ends; the others still have room
+AT_ONCE: Final = max(2, os.cpu_count() or 1)
+"""How many of the threads work at a time, as a rule: each more would only make the event loop wait for the interpreter."""
+TURN_S: Final = 0.25
+"""How long work waits for its turn; then it begins beside the others, which may be asleep or stuck."""
 COMPUTING: Final = "strategy"  # how the names of these threads begin
 OUT_OF_MEMORY: Final = "out_of_memory"
 
@@ -28,6 +34,7 @@ class Crew:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=COMPUTING)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     def close(self) -> None:
         """Begin nothing more; what runs is left to its own end."""
@@ -76,16 +83,17 @@ class Crew:
         Conflict
             If the scan was ended from outside.
         """
-        deadline.check(stage)
-        running = asyncio.get_running_loop().run_in_executor(self._threads, work, given)
-        running.add_done_callback(_forgotten)
-        stopped = asyncio.ensure_future((ended or asyncio.Event()).wait())
-        try:
-            await asyncio.wait(
-                (running, stopped), timeout=deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            stopped.cancel()
+        async with self._turn():
+            deadline.check(stage)
+            running = asyncio.get_running_loop().run_in_executor(self._threads, work, given)
+            running.add_done_callback(_forgotten)
+            stopped = asyncio.ensure_future((ended or asyncio.Event()).wait())
+            try:
+                await asyncio.wait(
+                    (running, stopped), timeout=deadline.remaining_s(), return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                stopped.cancel()
         if running.done():
             return running.result()
         if ended is not None and ended.is_set():
@@ -93,6 +101,20 @@ class Crew:
         raise BudgetExceeded(
             f"'{stage}' did not end within {deadline.seconds:g} s.", reason="deadline", stage=stage
         )
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Hold one of the turns, or begin without one where none came free in time."""
+        try:
+            async with asyncio.timeout(TURN_S):
+                await self._turns.acquire()
+        except TimeoutError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            self._turns.release()
 
 
 def _forgotten(running: asyncio.Future[Any]) -> None:
