@@ -64,8 +64,15 @@ def test_every_candidate_of_a_scan_has_its_reason(demo: Demo) -> None:
         assert sum(strategy["dispositions"].values()) == strategy["candidates"]
     candidates = {strategy["strategy_id"]: strategy["candidates"] for strategy in coverage.body["strategies"]}
     assert candidates["ai_spot_momentum_strategy"] == demo.instruments + FUTURES
-    # A sixth of Bybit's instruments are spot, and each is held against its perpetual.
-    assert candidates["ai_funding_arbitrage"] == demo.instruments // 6
+    path = (
+        f"/api/v1/scans/{accepted.body['scan_id']}/coverage?strategy_id=ai_spot_momentum_strategy&limit=200"
+    )
+    units = {row["unit"] for row in demo.ask("GET", path).body["candidates"]}
+    spots = [unit for unit in units if unit.endswith(":spot")]
+    # Each of Bybit's spot instruments is held against its perpetual.
+    assert len(spots) >= 2
+    assert all(unit.replace(":spot", ":perpetual") in units for unit in spots)
+    assert candidates["ai_funding_arbitrage"] == len(spots)
 
 
 @pytest.mark.parametrize(
