@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sextant.model.events import BookDelta, BookSnapshot, Event, Level
+from sextant.model.events import BookCleared, BookDelta, BookSnapshot, Event, Level
 from sextant.venues.keeping import MOST_HELD
 from sextant.venues.port import SymbolTable
 from sextant.venues.renewing import RenewedBooks
@@ -35,8 +35,8 @@ def numbers(events: list[Event]) -> list[int]:
     return [event.sequence for event in events]  # type: ignore[union-attr]  # all are of books
 
 
-def begun() -> RenewedBooks:
-    books = RenewedBooks(SymbolTable([BTC, ETH]))
+def begun(*, ends: bool = False) -> RenewedBooks:
+    books = RenewedBooks(SymbolTable([BTC, ETH]), ends=ends)
     books.begin(whole(5))
     return books
 
@@ -112,4 +112,44 @@ def test_a_book_without_a_side_is_followed_and_never_asked_for() -> None:
     empty = BookSnapshot(BTC.instrument, NOW, NOW, 5, 100, [(100.0, 1.0)], [])
     assert numbers(books.begin(empty)) == [5]
     fed(books, change(6, 500.0))
+    assert books.wants() == []
+
+
+def test_a_book_whose_price_has_left_all_that_is_known_is_not_believed_however_young_it_is() -> None:
+    books = begun(ends=True)  # from 90 to 110
+    young = NOW + S
+    assert numbers(fed(books, change(6, 109.9, at_ns=young))) == [6]
+    assert books.wants() == []
+    ended = fed(books, change(7, 110.0, at_ns=young), change(8, 111.0, at_ns=young))
+    assert ended == [BookCleared(BTC.instrument, young, young, "outrun")]
+    assert books.wants() == [BTC.instrument]
+    assert numbers(books.begin(whole(7, 111.0, young))) == [7, 8]
+    assert numbers(fed(books, change(9, 111.5, at_ns=young))) == [9]
+
+
+def test_an_offer_at_the_last_bid_that_is_known_ends_the_belief_in_a_book_too() -> None:
+    books = begun(ends=True)
+    assert [type(event) for event in fed(books, change(6, 90.0, bid=False, at_ns=NOW + S))] == [BookCleared]
+    assert books.wants() == [BTC.instrument]
+
+
+def test_a_beginning_that_the_price_has_left_meanwhile_is_not_believed() -> None:
+    books = RenewedBooks(SymbolTable([BTC, ETH]), ends=True)
+    fed(books, change(6, 100.0), change(7, 111.0), change(8, 111.1))
+    books.wants()
+    begun_with = books.begin(whole(5))
+    assert [type(event) for event in begun_with] == [BookSnapshot, BookDelta, BookCleared]
+    assert books.wants() == [BTC.instrument]
+    assert numbers(books.begin(whole(7, 111.0, LATER))) == [7, 8]
+
+
+def test_changes_of_before_a_beginning_do_not_end_it() -> None:
+    books = begun(ends=True)
+    assert numbers(fed(books, change(4, 120.0, at_ns=NOW + S))) == [4]
+    assert books.wants() == []
+
+
+def test_a_book_of_many_levels_goes_on_beyond_what_is_known() -> None:
+    books = begun()
+    assert numbers(fed(books, change(6, 111.0, at_ns=NOW + S))) == [6]
     assert books.wants() == []

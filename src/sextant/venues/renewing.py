@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from sextant.model.events import BookDelta, BookSnapshot, Event, Level
+from sextant.model.events import BookCleared, BookDelta, BookSnapshot, Event, Level
 from sextant.model.instrument import Instrument
 from sextant.venues.keeping import MOST_HELD, HeldBooks, follows
 from sextant.venues.port import SymbolTable
@@ -23,11 +23,14 @@ _SECOND_NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """Prices beyond which a book is begun anew, and not before when."""
+    """Prices beyond which a book is begun anew, and not before when; the last prices known, as of which number."""
 
     low: float
     high: float
     from_ns: int
+    lowest: float
+    highest: float
+    sequence: int
 
 
 class RenewedBooks(HeldBooks):
@@ -39,33 +42,66 @@ class RenewedBooks(HeldBooks):
     hundred levels has a hole twenty levels deep within seconds of a strong move. So before that the beginning is
     asked for again. Until it is there all changes pass and are remembered, and those after it follow it at once.
 
+    A price that outruns this, so that a bid stands at or above the last ask that was told or an ask at or below the
+    last bid, has left all that is known: levels that were never told may be better than the best ones shown.
+
     Parameters
     ----------
     symbols
         As of `HeldBooks`.
+    ends
+        Whether a book whose price has left all that is known is cleared, and held back until its beginning is there,
+        however lately it was begun. Where books begin with so many levels that those near the best prices have
+        changed by then, they go on.
     """
 
-    def __init__(self, symbols: SymbolTable) -> None:
+    def __init__(self, symbols: SymbolTable, *, ends: bool = False) -> None:
         super().__init__(symbols)
+        self._ends = ends
         self._marks: dict[Instrument, _Mark] = {}
         self._since: dict[Instrument, deque[BookDelta]] = {}
 
     def take(self, data: bytes, events: list[Event], receive_ns: int) -> list[Event]:
-        """The events without the changes that must wait."""
-        found = super().take(data, events, receive_ns)
-        for event in found:
-            if type(event) is BookDelta:
-                self._follow(event)
-        return found
+        """The events without the changes that must wait; the end of a book in place of the change that left it."""
+        return self._watched(super().take(data, events, receive_ns))
 
     def begin(self, snapshot: BookSnapshot) -> list[Event]:
         """The book and the changes since; none when the changes begin after it, or it is no news."""
         instrument = snapshot.instrument
         since = self._since.pop(instrument, None)
         found = super().begin(snapshot) if since is None else self._renewed(snapshot, since)
-        if found:
-            self._mark(snapshot)
-        return found
+        if not found:
+            return found
+        self._mark(snapshot)
+        return self._watched(found)
+
+    def _watched(self, found: list[Event]) -> list[Event]:
+        """The events up to where a price has left what is known of its book; the changes from there on wait."""
+        left: set[Instrument] = set()
+        kept: list[Event] = []
+        for event in found:
+            if type(event) is not BookDelta:
+                kept.append(event)
+            elif event.instrument in left:
+                self._hold(event)
+            elif self._leaves(event):
+                left.add(event.instrument)
+                self.lose(event.instrument)
+                self._hold(event)
+                kept.append(BookCleared(event.instrument, event.event_ns, event.receive_ns, "outrun"))
+            else:
+                self._follow(event)
+                kept.append(event)
+        return kept
+
+    def _leaves(self, change: BookDelta) -> bool:
+        mark = self._marks.get(change.instrument)
+        if not self._ends or mark is None or change.sequence <= mark.sequence:
+            return False
+        bids, asks = change.bids, change.asks
+        return any(size > 0.0 and price >= mark.highest for price, size in bids) or any(
+            size > 0.0 and price <= mark.lowest for price, size in asks
+        )
 
     def _renewed(self, snapshot: BookSnapshot, since: deque[BookDelta]) -> list[Event]:
         instrument = snapshot.instrument
@@ -106,6 +142,9 @@ class RenewedBooks(HeldBooks):
             low=middle - NEAR_PART * (middle - min(bids)),
             high=middle + NEAR_PART * (max(asks) - middle),
             from_ns=snapshot.receive_ns + int(wait_s * _SECOND_NS),
+            lowest=min(bids),
+            highest=max(asks),
+            sequence=snapshot.sequence,
         )
 
     def _hold_back(self, instrument: Instrument) -> None:

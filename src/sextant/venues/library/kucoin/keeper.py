@@ -12,7 +12,7 @@ class KucoinKeeper(RenewedBooks):
     """Holds books back until their beginning is known, and closes bars."""
 
     def __init__(self, _: Category, symbols: SymbolTable) -> None:
-        super().__init__(symbols)
+        super().__init__(symbols, ends=True)  # a hundred levels are gone within a second of a strong move
         self._bars = OpenBars()
 
     def take(self, data: bytes, events: list[Event], receive_ns: int) -> list[Event]:
