@@ -113,11 +113,11 @@ class EvidenceArchive:
         past = self._pasts[name]
         fresh: list[int] = await self._aside(past.unknown, table)
         for first in range(0, len(fresh), WRITE_ROWS):
-            chosen = fresh[first : first + WRITE_ROWS]
-            rows = await self._aside(_rows, table, chosen)
+            rows = await self._aside(_rows, table, fresh[first : first + WRITE_ROWS])
             async with self._db.begin() as connection:
                 await connection.execute(self._insert, rows)
-            past.add(table, chosen)
+        if fresh:
+            await self._aside(past.add, table, fresh)
         told: EventTable = await self._aside(past.before, table)
         return told
 
