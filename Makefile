@@ -35,7 +35,7 @@ check: setup     ## lint, types, import contract, taste
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q tests/test_rooms.py tests/test_tidy.py
 
-status-truth: setup ## a million polls of scans while processes are killed (an hour or more)
+status-truth: setup ## a million polls of scans while processes and the shared store are killed (half an hour or more)
 	@POLLS=1000000 APIS=4 WORKERS=2 PEOPLE=64 KILL_EVERY_S=20 KILLED=100 $(BIN)/pytest -q -s tests/faults/test_status_truth.py
 
 kill: setup      ## a thousand SIGKILLs in the middle of scans (hours)

@@ -8,26 +8,29 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from support.cluster import Cluster, Gone, Line, cluster
+from support.cluster import Cluster, Gone, Line, Member, cluster
+from support.valkey import Valkey
 
 POLLS = int(os.environ.get("POLLS", "800"))  # `make status-truth` asks for a million
 APIS = int(os.environ.get("APIS", "2"))
 WORKERS = int(os.environ.get("WORKERS", "1"))
 PEOPLE = int(os.environ.get("PEOPLE", "8"))
 KILL_EVERY_S = float(os.environ.get("KILL_EVERY_S", "2"))
-KILLED = int(os.environ.get("KILLED", "2"))  # at least so many processes die during the polls
+KILLED = int(os.environ.get("KILLED", "3"))  # at least so many processes die during the polls
 
 DISCOVER: Final = "/api/v1/opportunities/discover"
 BODY: Final = b'{"force_refresh": true, "strategy_ids": ["ai_spot_momentum_strategy"]}'
 FAILED_REASONS: Final = {"worker_lost", "superseded", "budget_exceeded", "view_unavailable"}
 PAUSE_S: Final = 0.1  # between polls of one person at one process: api.md 1.7 allows 600 a minute there
 ROUNDS: Final = 60  # of polls at every process before a scan that still runs is given up for the next
+AWAY_S: Final = 6.0  # the store is away for at most so long
 SETTLE_S: Final = 70.0  # api.md 2.3 rule 4: the hard stop of a scan, and 10 s for whoever takes it over
 
 
@@ -41,12 +44,12 @@ class Tally:
     busy: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
-    kills: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
     lies: list[str] = field(default_factory=list)
 
     def told(self) -> str:
         return (
-            f"{self.polls} polls ({self.first_polls} right after the answer), {self.kills} kills, "
+            f"{self.polls} polls ({self.first_polls} right after the answer), kills {dict(self.kills)}, "
             f"{self.gone} calls to dead processes, busy {dict(self.busy)}, states {dict(self.states)}, "
             f"failures {dict(self.reasons)}, {len(self.lies)} lies"
         )
@@ -165,14 +168,22 @@ class Person:
 
 
 async def killing(made: Cluster, tally: Tally, dice: random.Random) -> None:
-    """Kill a random process, workers and APIs in turn, and start it again; the others go on meanwhile."""
+    """Kill a random process, workers, APIs and the store in turn, and start it again; the others go on meanwhile."""
+    kinds: list[Sequence[Member | Valkey]] = [
+        made.workers,
+        made.apis,
+        *([] if made.store is None else [[made.store]]),
+    ]
     while True:
         await asyncio.sleep(dice.uniform(0.2, 1.0) * KILL_EVERY_S)
-        member = dice.choice(made.workers if tally.kills % 2 == 0 else made.apis)
+        member = dice.choice(kinds[tally.kills.total() % len(kinds)])
         await asyncio.to_thread(member.kill)
-        tally.kills += 1
-        member.start()
-        await asyncio.to_thread(member.wait)
+        tally.kills["store" if isinstance(member, Valkey) else member.command[0]] += 1
+        if isinstance(member, Valkey):
+            await asyncio.sleep(dice.uniform(0.0, AWAY_S))
+        await asyncio.to_thread(member.start)
+        if isinstance(member, Member):
+            await asyncio.to_thread(member.wait)
 
 
 async def campaign(made: Cluster) -> tuple[Tally, list[Person]]:
@@ -184,7 +195,7 @@ async def campaign(made: Cluster) -> tuple[Tally, list[Person]]:
     ]
     deaths = asyncio.create_task(killing(made, tally, dice))
     await asyncio.gather(*(person.live() for person in people))
-    while tally.kills < KILLED and not deaths.done():
+    while tally.kills.total() < KILLED and not deaths.done():
         await asyncio.gather(*(person.poll(next(iter(person.seen))) for person in people))
         await asyncio.sleep(PAUSE_S)
     deaths.cancel()
@@ -214,11 +225,11 @@ def test_every_acknowledged_scan_is_told_truly_whoever_dies(tmp_path: Path) -> N
         tally, people = await campaign(made)
         return tally, people, await settled(people)
 
-    with cluster(tmp_path, APIS, WORKERS, PEOPLE) as made:
+    with cluster(tmp_path, APIS, WORKERS, PEOPLE, stored=True) as made:
         tally, people, spent_s = asyncio.run(run(made))
     sys.stdout.write(tally.told() + "\n")  # pytest shows it with -s, as `make status-truth` asks
     assert tally.lies == [], tally.told()
-    assert tally.kills >= KILLED
+    assert tally.kills.total() >= KILLED
     assert tally.polls >= POLLS
     assert all(seen.status != "scanning" for person in people for seen in person.seen.values()), tally.told()
     assert set(tally.reasons) <= FAILED_REASONS, tally.told()

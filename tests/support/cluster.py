@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +26,10 @@ from sextant.vault.sessions import Sessions
 from sextant.vault.users import Users, UserSpec
 from support.people import CHEAP, HERE, KEY
 from support.postgres import postgresql
+from support.valkey import Valkey, valkey
 
 START_S: Final = 120.0  # a loaded machine compiles kernels in this time
+INSTRUMENTS: Final = 6
 STOP_S: Final = 15.0  # faults.md P2: a process drains within 10 s
 
 
@@ -90,26 +92,38 @@ class Cluster:
     url: str
     apis: list[Member] = field(default_factory=list)
     workers: list[Member] = field(default_factory=list)
+    feeds: list[Member] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    store: Valkey | None = None
 
     @property
     def members(self) -> list[Member]:
-        return [*self.apis, *self.workers]
+        return [*self.feeds, *self.apis, *self.workers]
 
 
 @contextmanager
 def cluster(
-    folder: Path, apis: int, workers: int, people_count: int, instruments: int = 6
+    folder: Path, apis: int, workers: int, people_count: int, *, stored: bool = False
 ) -> Iterator[Cluster]:
-    """A running cluster; everything is ended with the block."""
-    with postgresql() as url, simulated_venue(folder, instruments) as address:
+    """A running cluster; everything is ended with the block.
+
+    Where it is ``stored``, one process feeds the workers through a shared store and they are its replicas.
+    """
+    with (
+        postgresql() as url,
+        simulated_venue(folder, INSTRUMENTS) as address,
+        valkey() if stored else nullcontext() as store,
+    ):
         environ = {name: value for name, value in os.environ.items() if not name.startswith("SEXTANT_")}
         environ |= {
             "SEXTANT_DATA_DIR": str(folder / "data"),
             "SEXTANT_DATABASE_URL": url,
             "SEXTANT_TOKEN_KEY": "a-signing-key-that-every-process-of-the-cluster-shares",
         }
-        made = Cluster(url, keys=asyncio.run(keys_of(url, people_count)))
+        made = Cluster(url, keys=asyncio.run(keys_of(url, people_count)), store=store)
+        if store is not None:
+            environ["SEXTANT_REDIS_URL"] = store.url
+            made.feeds.append(Member(("feed", "--simulated", address), environ, folder / "feed.log"))
         for number in range(workers):
             command = ("work", "--simulated", address)
             made.workers.append(Member(command, environ, folder / f"work-{number}.log"))
@@ -118,9 +132,12 @@ def cluster(
             command = ("api", "--port", str(port))
             made.apis.append(Member(command, environ, folder / f"api-{number}.log", port))
         try:
-            for member in made.members:
+            for member in made.feeds:  # a worker that finds no feed opens sockets of its own
                 member.start()
-            for member in made.members:
+                member.wait()
+            for member in (*made.apis, *made.workers):
+                member.start()
+            for member in (*made.apis, *made.workers):
                 member.wait()
             yield made
         finally:
