@@ -118,7 +118,7 @@ def new_bars(bars: Bars) -> list[float]:
     for name, params in PARTS:
         chosen = indicator(name)
         values = chosen.values(**params)
-        state = begin(chosen, COLUMNS, values)
+        state = begin(chosen, bars["close"].shape[1], values)
         fold(chosen, state, MIDNIGHT, cut(bars, slice(0, ROWS)), values)
         states.append((chosen, state, values))
     spent = []

@@ -61,7 +61,7 @@ WARM = 5
 Made = TypeVar("Made")
 
 
-def specs(kind: Kind) -> list[InstrumentSpec]:
+def specs(kind: Kind, bases: int) -> list[InstrumentSpec]:
     return [
         InstrumentSpec(
             Instrument("bybit", f"C{number:03d}", "USDT", kind),
@@ -74,14 +74,14 @@ def specs(kind: Kind) -> list[InstrumentSpec]:
             funding_interval_s=28_800 if kind == "perpetual" else None,
             max_leverage=Decimal(25) if kind == "perpetual" else None,
         )
-        for number in range(BASES)
+        for number in range(bases)
     ]
 
 
-def frame(interval: Interval, dice: np.random.Generator, rows: int = ROWS) -> BarFrame:
+def frame(interval: Interval, dice: np.random.Generator, rows: int = ROWS, bases: int = BASES) -> BarFrame:
     """Bars of both kinds; a perpetual follows its spot with noise of its own."""
     scale = 0.004 * (INTERVAL_NS[interval] / INTERVAL_NS["1h"]) ** 0.5
-    shape = (rows, BASES)
+    shape = (rows, bases)
     steps = scale * (0.7 * dice.standard_normal((rows, 1)) + 0.7 * dice.standard_normal(shape))
     paths = steps.cumsum(axis=0)
     close = 50.0 * np.exp(
@@ -106,19 +106,19 @@ def frame(interval: Interval, dice: np.random.Generator, rows: int = ROWS) -> Ba
     return bar_frame(interval, open_ns, columns)
 
 
-def made_view() -> View:
+def made_view(bases: int = BASES) -> View:
     dice = np.random.default_rng(7)
-    bars = {interval: frame(interval, dice) for interval in INTERVALS}
+    bars = {interval: frame(interval, dice, bases=bases) for interval in INTERVALS}
     last = bars["1m"].close[-1]
     size = len(last)
-    instruments = tuple(specs("spot") + specs("perpetual"))
+    instruments = tuple(specs("spot", bases) + specs("perpetual", bases))
     now = np.full(size, END_NS, dtype=np.int64)
     steps = 1e-4 * np.arange(LEVELS)
     amounts = 2_000.0 * np.exp(0.3 * dice.standard_normal((size, LEVELS))) / last[:, None]
     bids, asks = last[:, None] * (1 - 1e-4 - steps), last[:, None] * (1 + 1e-4 + steps)
     books = Books(bids, amounts, asks, amounts.copy(), np.ones(size, dtype=np.bool_), now)
     quotes = Quotes(bids[:, 0].copy(), asks[:, 0].copy(), amounts[:, 0].copy(), amounts[:, 0].copy(), now)
-    perpetual = np.arange(size) >= BASES
+    perpetual = np.arange(size) >= bases
     known: dict[str, NDArray[np.float64]] = {
         "last": last.copy(),
         "turnover_24h": bars["1m"].quote_volume.sum(axis=0),
