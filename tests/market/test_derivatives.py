@@ -125,10 +125,36 @@ def _liquidation(event_ns: int, price: float = 10.0, size: float = 1.0) -> Liqui
 
 def test_newest_liquidations_are_kept() -> None:
     closes = Liquidations()
-    for time_ns in range(KEEP_LIQUIDATIONS + 5):
+    for time_ns in range(3 * KEEP_LIQUIDATIONS):
         assert closes.take(_liquidation(time_ns))
-    assert [event.event_ns for event in closes.recent(2)] == [KEEP_LIQUIDATIONS + 3, KEEP_LIQUIDATIONS + 4]
-    assert closes.recent()[0].event_ns == 5
+        tape = closes.tape(time_ns)
+        assert tape is not None
+        assert tape.event_ns.tolist() == list(range(max(0, time_ns - KEEP_LIQUIDATIONS + 1), time_ns + 1))
+    assert len(closes.content()) == KEEP_LIQUIDATIONS
+
+
+def test_liquidations_are_told_as_they_came_and_restored_from_that() -> None:
+    closes, other = Liquidations(), Liquidations()
+    other.take(_liquidation(1))
+    closes.take(Liquidation(instrument(), 7, 8, "short", 12.0, 4.0))
+    closes.take(Liquidation(instrument(), 5, 9, "long", 11.0, 2.0))
+    assert closes.content() == ((7, 8, "short", 12.0, 4.0), (5, 9, "long", 11.0, 2.0))
+    other.restore(closes.content(), instrument())
+    assert other.content() == closes.content()
+    tape = other.tape(9)
+    assert tape is not None
+    assert tape.event_ns.tolist() == [5, 7]
+
+
+def test_a_tape_that_was_shown_does_not_change() -> None:
+    closes = Liquidations()
+    closes.take(_liquidation(1))
+    before = closes.tape(5)
+    closes.take(_liquidation(2))
+    after = closes.tape(5)
+    assert before is not None
+    assert after is not None
+    assert (before.event_ns.tolist(), after.event_ns.tolist()) == ([1], [1, 2])
 
 
 def test_liquidations_are_shown_in_the_order_of_their_times_up_to_a_time() -> None:
