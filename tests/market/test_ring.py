@@ -149,18 +149,23 @@ def test_ring_holds_slack_rows_beyond_those_it_shows() -> None:
     assert BarRing("1m", 4).capacity == 12
 
 
-def test_appending_within_the_slack_copies_nothing_and_changes_no_frame() -> None:
-    ring = _ring(keep=4)
+def test_bars_are_appended_beside_a_frame_until_the_room_is_full() -> None:
+    ring = _ring(keep=4)  # twelve rows, and room for eight more
     for row in range(4):
         ring.put(row, 0, _values(100.0 + row), STATED)
     frame = _frame(ring)
     before = _copied(frame)
-    for row in range(4, 12):
+    for row in range(4, 9):
         ring.put(row, 0, _values(200.0 + row), STATED)
     assert ring.copies == 0
-    ring.put(12, 0, _values(300.0), STATED)
+    ring.put(9, 0, _values(300.0), STATED)
     assert ring.copies == 1
     assert _copied(frame) == before
+    later = _frame(ring)
+    for row in range(10, 18):
+        ring.put(row, 0, _values(400.0 + row), STATED)
+    assert ring.copies == 1
+    assert later.close[:, 0].tolist() == [206.0, 207.0, 208.0, 300.0]
 
 
 def test_repair_of_a_shown_row_moves_the_ring_and_leaves_the_frame() -> None:

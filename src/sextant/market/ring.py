@@ -1,10 +1,9 @@
-"""A mirrored ring buffer of the final bars of one interval, time-major."""
+"""The newest final bars of one interval, time-major, in one stretch of rows that is moved when it is full."""
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -29,7 +28,9 @@ a folded bar; lost against a stated one; lies before the ring."""
 CHANGES: Final = frozenset({"closed", "repaired", "replaced"})
 
 LEAST_SLACK_ROWS: Final = 8
-SLACK_SHARE: Final = 8  # one eighth of the kept rows: a view stays free of copies for three hours of 1m bars
+SLACK_SHARE: Final = (
+    8  # one eighth of the rows, once for late bars and once as room: minutes move every three hours
+)
 
 _CLOSE: Final = BAR_FIELDS.index("close")
 _OPTIONAL: Final = BAR_FIELDS.index("quote_volume")  # the first of those a venue may leave out
@@ -77,16 +78,15 @@ class HeldRows(msgspec.Struct, frozen=True, eq=False):
 class BarRing:
     """The newest final bars of one interval for all instruments.
 
-    Row ``open_ns // interval_ns`` lies at slot ``row mod capacity`` and again one capacity further,
-    so that any window of up to ``capacity`` rows is one contiguous slice.
+    Row ``open_ns // interval_ns`` lies at its distance from a base, so that any window of held rows is one contiguous
+    slice. There is room for an eighth more rows than are held; where a bar lies beyond it, the held rows move to the front.
 
     Parameters
     ----------
     interval
         Length of each bar.
     keep
-        Rows a frame may hold. The ring has ``max(8, keep // 8)`` rows more: so many bars may close
-        after a frame was taken before its memory is needed again.
+        Rows a frame may hold. The ring holds ``max(8, keep // 8)`` rows more, which late bars may still reach.
 
     Notes
     -----
@@ -100,16 +100,18 @@ class BarRing:
         self.step_ns = INTERVAL_NS[interval]
         self.keep = keep
         self.capacity = keep + max(LEAST_SLACK_ROWS, keep // SLACK_SHARE)
+        self.room = self.capacity + max(LEAST_SLACK_ROWS, keep // SLACK_SHARE)
         self.first = 0
         self.last = _NOTHING
         self.copies = 0
-        self._data: Floats = np.empty((len(BAR_FIELDS), 2 * self.capacity, 0))
-        self._origin: NDArray[np.uint8] = np.zeros((2 * self.capacity, 0), dtype=np.uint8)
+        self._base = 0
+        self._data: Floats = np.empty((len(BAR_FIELDS), self.room, 0))
+        self._origin: NDArray[np.uint8] = np.zeros((self.room, 0), dtype=np.uint8)
         self._newest: Integers = np.empty(0, dtype=np.int64)
-        self._filled = np.zeros(self.capacity, dtype=np.int64)
-        self._versions: Integers = np.ones(self.capacity, dtype=np.int64)
-        self._digested: Integers = np.zeros(self.capacity, dtype=np.int64)
-        self._digests = bytearray(2 * self.capacity * _DIGEST_BYTES)
+        self._filled = np.zeros(self.room, dtype=np.int64)
+        self._versions: Integers = np.ones(self.room, dtype=np.int64)
+        self._digested: Integers = np.zeros(self.room, dtype=np.int64)
+        self._digests: NDArray[np.void] = np.zeros(self.room, dtype=f"V{_DIGEST_BYTES}")
         self._frozen_first = 0
         self._frozen_last = _NOTHING
         self._frame: BarFrame | None = None
@@ -141,7 +143,7 @@ class BarRing:
         if self.last != _NOTHING and row <= self.last - self.capacity:
             return "too_old"
         self._reach(row, row)
-        slot = row % self.capacity
+        slot = row - self._base
         had = self._origin[slot, column]
         outcome: Outcome = "closed"
         if had:
@@ -151,13 +153,12 @@ class BarRing:
             values = _completed(values, present)
             same = all(a == b or (a != a and b != b) for a, b in zip(present, values, strict=True))  # noqa: PLR0124  # NaN
             if same:
-                self._origin[slot, column] = self._origin[slot + self.capacity, column] = origin
+                self._origin[slot, column] = origin
                 return "duplicate" if had == origin else "confirmed"
             outcome = "repaired" if had == origin else "replaced"
         self._thaw(row, row)
         self._data[:, slot, column] = values
-        self._data[:, slot + self.capacity, column] = values
-        self._origin[slot, column] = self._origin[slot + self.capacity, column] = origin
+        self._origin[slot, column] = origin
         self._filled[slot] += not had
         self._versions[slot] += 1
         self._newest[column] = max(row, self._newest[column])
@@ -198,7 +199,7 @@ class BarRing:
     ) -> None:
         columns, origin = to
         rows = values.shape[1]
-        at = row % self.capacity
+        at = row - self._base
         where = self._columns(columns)
         had = self._origin[at : at + rows, where]
         old = self._data[:, at : at + rows, where]
@@ -230,15 +231,12 @@ class BarRing:
         if touched.size:
             merged = values if changed.all() else np.where(changed, values, old)
             self._thaw(row + int(touched[0]), row + int(touched[-1]))
-            for target, source in self._places(row, rows):
-                self._data[:, target, where] = merged[:, source]
-            slots = (row + touched) % self.capacity
+            self._data[:, at : at + rows, where] = merged
+            slots = at + touched
             self._versions[slots] += 1
             self._filled[slots] += np.count_nonzero(closed[touched], axis=1)
             self._frame = None
-        marks = np.where(wanted, np.uint8(origin), had)
-        for target, source in self._places(row, rows):
-            self._origin[target, where] = marks[source]
+        self._origin[at : at + rows, where] = np.where(wanted, np.uint8(origin), had)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -251,7 +249,7 @@ class BarRing:
         out = np.full((len(BAR_FIELDS), rows, len(columns)), np.nan)
         low, high = max(row, self.first), min(row + rows - 1, self.last)
         if low <= high:
-            at = low % self.capacity
+            at = low - self._base
             out[:, low - row : high - row + 1] = self._data[
                 :, at : at + high - low + 1, self._columns(columns)
             ]
@@ -261,7 +259,7 @@ class BarRing:
         """The seven fields of consecutive bars of one instrument, oldest first; None if one is absent."""
         if row < self.first or row + rows - 1 > self.last:
             return None
-        at = row % self.capacity
+        at = row - self._base
         if not self._origin[at : at + rows, column].all():
             return None
         values: list[list[float]] = self._data[:, at : at + rows, column].tolist()
@@ -279,12 +277,12 @@ class BarRing:
         self._refresh_digests(first, last)
         self._frozen_first = min(first, self._frozen_first) if self._frozen_last != _NOTHING else first
         self._frozen_last = max(last, self._frozen_last)
-        at, end = first % self.capacity, first % self.capacity + last - first + 1
+        at, end = first - self._base, last + 1 - self._base
         open_ns = np.arange(first, last + 1) * self.step_ns
         columns = {name: self._data[field, at:end] for field, name in enumerate(BAR_FIELDS)}
         for array in (open_ns, *columns.values()):
             array.flags.writeable = False
-        digests = bytes(self._digests[at * _DIGEST_BYTES : end * _DIGEST_BYTES])
+        digests = self._digests[at:end].tobytes()
         self._frame = BarFrame(self.interval, open_ns, row_digests=digests, **columns)
         return self._frame
 
@@ -295,8 +293,8 @@ class BarRing:
             return None
         first, last = span
         self._refresh_digests(first, last)
-        at, end = first % self.capacity, first % self.capacity + last - first + 1
-        digests = bytes(self._digests[at * _DIGEST_BYTES : end * _DIGEST_BYTES])
+        at, end = first - self._base, last + 1 - self._base
+        digests = self._digests[at:end].tobytes()
         return (self.interval, first, digests, self._origin[at:end].tobytes())
 
     def column(self, last: int, rows: int, column: int) -> BarFrame:
@@ -318,8 +316,7 @@ class BarRing:
         """
         if self.last == _NOTHING:
             return None
-        at = self.first % self.capacity
-        end = at + self.last - self.first + 1
+        at, end = self.first - self._base, self.last + 1 - self._base
         if freeze:
             empty = self._frozen_last == _NOTHING
             self._frozen_first = self.first if empty else min(self.first, self._frozen_first)
@@ -329,7 +326,7 @@ class BarRing:
             values=self._data[:, at:end],
             origin=self._origin[at:end].copy() if freeze else self._origin[at:end],
             newest=self._newest.copy(),
-            versions=self._versions[np.arange(self.first, self.last + 1) % self.capacity],
+            versions=self._versions[at:end].copy(),
         )
 
     def fill(self, rows: HeldRows, columns: Integers) -> None:
@@ -343,10 +340,9 @@ class BarRing:
         row, values, origin = rows.first + low, rows.values[:, low:], rows.origin[low:]
         self._reach(row, rows.first + count - 1)
         self._thaw(row, rows.first + count - 1)
-        for target, source in self._places(row, count - low):
-            self._data[:, target, columns] = values[:, source]
-            self._origin[target, columns] = origin[source]
-        slots = np.arange(row, rows.first + count) % self.capacity
+        slots = slice(row - self._base, rows.first + count - self._base)
+        self._data[:, slots, columns] = values
+        self._origin[slots, columns] = origin
         self._filled[slots] += np.count_nonzero(origin, axis=1)
         self._versions[slots] += 1
         self._frame = None
@@ -356,7 +352,7 @@ class BarRing:
         self._data, self._origin = self._data[:, :, kept], self._origin[:, kept]
         self._newest = self._newest[kept]
         self._frozen_first, self._frozen_last = 0, _NOTHING
-        self._filled = np.count_nonzero(self._origin[: self.capacity], axis=1).astype(np.int64)
+        self._filled = np.count_nonzero(self._origin, axis=1).astype(np.int64)
         self._versions += 1
         self._frame = None
 
@@ -366,7 +362,7 @@ class BarRing:
         """First and last of the newest ``keep`` rows up to ``last_row``, without leading rows that hold no bar."""
         last = min(last_row, self.last)
         first = max(self.first, last - self.keep + 1)
-        held = np.flatnonzero(self._filled[np.arange(first, last + 1) % self.capacity])
+        held = np.flatnonzero(self._filled[first - self._base : last + 1 - self._base])
         return (first + int(held[0]), last) if held.size else None
 
     def _columns(self, columns: Integers) -> Integers | slice:
@@ -375,24 +371,15 @@ class BarRing:
         everything = len(columns) == size and bool((columns == np.arange(size)).all())
         return slice(None) if everything else columns
 
-    def _places(self, row: int, rows: int) -> Iterator[tuple[slice, slice]]:
-        """Where consecutive rows lie in the arrays, each twice, and which of the given rows go there."""
-        at = row % self.capacity
-        end = at + rows
-        head = min(end, self.capacity)
-        yield slice(at, end), slice(0, rows)
-        yield slice(at + self.capacity, head + self.capacity), slice(0, head - at)
-        if end > self.capacity:
-            yield slice(0, end - self.capacity), slice(self.capacity - at, rows)
-
     def _reach(self, low: int, high: int) -> None:
         """Hold rows ``low`` to ``high``, blank where they were not held."""
         if self.last == _NOTHING:
             self.first, self.last = high, high
+            self._base = high - self.capacity + 1  # whatever may still be stated before it has a place
             self._blank(high, high)
         elif high > self.last:
-            if self._frozen_last != _NOTHING and high - self.capacity >= self._frozen_first:
-                self._copy()
+            if high >= self._base + self.room:
+                self._rebase(high - self.capacity + 1)
             self._blank(max(self.last + 1, high - self.capacity + 1), high)
             self.last = high
             self.first = max(self.first, high - self.capacity + 1)
@@ -401,10 +388,9 @@ class BarRing:
             self.first = low
 
     def _blank(self, low: int, high: int) -> None:
-        for target, _ in self._places(low, high - low + 1):
-            self._data[:, target] = np.nan
-            self._origin[target] = 0
-        slots = np.arange(low, high + 1) % self.capacity
+        slots = slice(low - self._base, high + 1 - self._base)
+        self._data[:, slots] = np.nan
+        self._origin[slots] = 0
         self._filled[slots] = 0
         self._versions[slots] += 1
         self._frame = None
@@ -415,45 +401,54 @@ class BarRing:
             self._copy()
 
     def _copy(self) -> None:
-        """Leave the arrays to whoever still reads them; where nobody does, there is nothing to leave.
+        """Leave the arrays to whoever still reads them; where nobody does, there is nothing to leave."""
+        self._frame = None
+        if self._read_by_others():
+            self.copies += 1
+            self._move(slice(None), self._data.shape[2])
+        else:
+            self._frozen_first, self._frozen_last = 0, _NOTHING
+
+    def _read_by_others(self) -> bool:
+        """Whether a frame that was handed out is still read.
 
         Notes
         -----
         Every slice of an array, and every slice of a slice, holds a reference to the array that owns the
         memory: two references, the ring's and the one of this call, say that no frame is read any more.
         """
-        self._frame = None
-        if sys.getrefcount(self._data) > _OWN_REFERENCES:
-            self.copies += 1
-            self._move(slice(None), self._data.shape[2])
-        else:
-            self._frozen_first, self._frozen_last = 0, _NOTHING
+        return sys.getrefcount(self._data) > _OWN_REFERENCES
 
     def _move(self, moved: Integers | slice, size: int) -> None:
         """Take arrays of ``size`` columns and carry the held rows over; untouched rows cost no memory."""
-        data = np.empty((len(BAR_FIELDS), 2 * self.capacity, size))
-        origin = np.zeros((2 * self.capacity, size), dtype=np.uint8)
-        rows = self.last - self.first + 1 if self.last != _NOTHING else 0
-        for target, source in self._places(self.first, rows) if rows else ():
-            at = self.first % self.capacity + source.start
-            held = slice(at, at + source.stop - source.start)
+        data = np.empty((len(BAR_FIELDS), self.room, size))
+        origin = np.zeros((self.room, size), dtype=np.uint8)
+        if self.last != _NOTHING:
+            held = slice(self.first - self._base, self.last + 1 - self._base)
             if size > self._data.shape[2]:
-                data[:, target] = np.nan
-            data[:, target, moved] = self._data[:, held]
-            origin[target, moved] = self._origin[held]
+                data[:, held] = np.nan
+            data[:, held, moved] = self._data[:, held]
+            origin[held, moved] = self._origin[held]
         self._data, self._origin = data, origin
         self._frozen_first, self._frozen_last = 0, _NOTHING
         self._frame = None
 
+    def _rebase(self, base: int) -> None:
+        """Move the rows that stay held to the front, a later base; field by field, so that little is held twice."""
+        self._copy()
+        self.first = max(self.first, base)
+        rows = max(0, self.last - self.first + 1)
+        old, new = self.first - self._base, self.first - base
+        for array in (*self._data, self._origin, self._filled, self._versions, self._digested, self._digests):
+            array[new : new + rows] = array[old : old + rows]
+        self._base = base
+
     def _refresh_digests(self, first: int, last: int) -> None:
-        rows = np.arange(first, last + 1)
-        slots = rows % self.capacity
-        for row in rows[self._versions[slots] != self._digested[slots]].tolist():
-            slot = row % self.capacity
-            digest = row_digest(row * self.step_ns, tuple(self._data[:, slot]))
-            for place in (slot, slot + self.capacity):
-                self._digests[place * _DIGEST_BYTES : (place + 1) * _DIGEST_BYTES] = digest
-            self._digested[slot] = self._versions[slot]
+        slots = slice(first - self._base, last + 1 - self._base)
+        for at in (slots.start + np.flatnonzero(self._versions[slots] != self._digested[slots])).tolist():
+            digest = row_digest((self._base + at) * self.step_ns, tuple(self._data[:, at]))
+            self._digests[at] = np.void(digest)
+            self._digested[at] = self._versions[at]
 
 
 def _completed(values: BarValues, present: list[float]) -> BarValues:
