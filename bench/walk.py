@@ -1,15 +1,52 @@
-"""An order book that walks at random and tells every change as a venue would: input whose truth is known."""
+"""Input whose truth is known: an order book that walks at random and tells every change as a venue would, and its past."""
 
 from __future__ import annotations
 
 import random
 from decimal import Decimal
+from typing import Final
 
+import numpy as np
+
+from sextant.model.bar import BarBlock
 from sextant.model.events import BookDelta, BookSnapshot, Level, Listed
 from sextant.model.instrument import Instrument, InstrumentSpec
+from sextant.model.times import INTERVAL_NS, Interval
 
 LEVELS = 50
 START_NS = 1_717_200_000 * 1_000_000_000
+ROWS_OF_PAST: Final[dict[Interval, int]] = {
+    "4h": 1_000,
+    "1h": 1_000,
+    "1m": 3_000,
+    "5m": 1_000,
+    "30m": 1_000,
+    "1d": 1_000,
+}
+"""As many bars as a server keeps of each interval, in the order in which it asks for them."""
+
+
+def past(
+    instrument: Instrument, interval: Interval, rows: int, until_ns: int, rng: np.random.Generator
+) -> BarBlock:
+    """Bars of a random walk that end at a time, as a venue answers a request for history."""
+    step = INTERVAL_NS[interval]
+    close = 100.0 * np.exp(np.cumsum(0.002 * rng.normal(size=(rows, 1)), axis=0))
+    volume = 1e4 * (1.0 + rng.random((rows, 1)))
+    return BarBlock(
+        interval=interval,
+        instruments=(instrument,),
+        open_ns=until_ns - rows * step + step * np.arange(rows),
+        event_ns=until_ns,
+        receive_ns=until_ns,
+        open=close,
+        high=close * 1.002,
+        low=close * 0.998,
+        close=close,
+        volume=volume,
+        quote_volume=volume * close,
+        taker_buy_volume=volume * 0.5,
+    )
 
 
 class WalkingBook:

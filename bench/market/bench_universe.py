@@ -24,22 +24,21 @@ from harness import tell
 from sextant.kit.clock import ManualClock
 from sextant.market.state import MarketState
 from sextant.model.account import Account
-from sextant.model.bar import BarBlock
 from sextant.model.events import BookDelta, BookSnapshot, DerivativesUpdate, Event, Listed, Trade
 from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.selection import Selection, border, select
-from sextant.model.times import INTERVAL_NS, Interval
+from sextant.model.times import INTERVAL_NS
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import Asked, run_strategy
 from sextant.scans.scoring import Scoring
-from sextant.scans.source import MarketSource
+from sextant.scans.source import KEEP_ROWS, MarketSource
 from sextant.scans.stream_ages import StreamAges
 from sextant.scans.universe import choose
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
+from walk import ROWS_OF_PAST, past
 
 SIZES = (125, 250, 500, 1_000)
-ROWS: dict[Interval, int] = {"1m": 1440, "5m": 1000, "30m": 1000, "1h": 1000, "4h": 1000, "1d": 1000}
 NOW_NS = 20_000 * INTERVAL_NS["1d"]
 LEVELS = 50
 
@@ -53,31 +52,6 @@ def listed(instrument: Instrument) -> Listed:
         instrument, Decimal("0.01"), Decimal("0.001"), Decimal(5), Decimal(1), "trading", 28_800, None, 1
     )
     return Listed(spec, 1, 1)
-
-
-def past(instrument: Instrument, interval: Interval, rng: np.random.Generator) -> BarBlock:
-    rows, step = ROWS[interval], INTERVAL_NS[interval]
-    close = 100.0 * np.exp(np.cumsum(0.002 * rng.normal(size=(rows, 1)), axis=0))
-    first = NOW_NS - rows * step
-    volume = 1e4 * (1.0 + rng.random((rows, 1)))
-    values = {
-        "open": close,
-        "high": close * 1.002,
-        "low": close * 0.998,
-        "close": close,
-        "volume": volume,
-        "quote_volume": volume * close,
-        "taker_buy_volume": volume * 0.5,
-    }
-    open_ns = first + step * np.arange(rows)
-    return BarBlock(
-        interval=interval,
-        instruments=(instrument,),
-        open_ns=open_ns,
-        event_ns=NOW_NS,
-        receive_ns=NOW_NS,
-        **values,
-    )
 
 
 def live(instrument: Instrument, turn: int) -> list[Event]:
@@ -108,7 +82,7 @@ def timed(work: object) -> float:
 
 def measured(count: int) -> dict[str, float]:
     clock, rng, instruments = ManualClock(NOW_NS + 10**9), np.random.default_rng(3), names(count)
-    state = MarketState("demo", simulated=True)
+    state = MarketState("demo", simulated=True, keep_rows=KEEP_ROWS)
     source = MarketSource(state, clock, CostAssumptions())
     out: dict[str, float] = {"rss_before_mb": megabytes()}
     ladder = [(99.9 - 0.01 * step, 5.0) for step in range(LEVELS)]
@@ -116,9 +90,9 @@ def measured(count: int) -> dict[str, float]:
 
     def fill() -> None:
         source.learn([listed(instrument) for instrument in instruments])
-        for interval in ("4h", "1h", "1m", "5m", "30m", "1d"):
+        for interval, rows in ROWS_OF_PAST.items():
             for instrument in instruments:
-                source.learn([past(instrument, interval, rng)])
+                source.learn([past(instrument, interval, rows, NOW_NS, rng)])
         source.learn(
             [BookSnapshot(instrument, NOW_NS, NOW_NS, 1, LEVELS, ladder, asks) for instrument in instruments]
         )
