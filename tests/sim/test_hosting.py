@@ -53,6 +53,39 @@ async def test_the_longest_beginning_of_a_path_decides() -> None:
     assert (one.closed, other.closed) == (1, 1)
 
 
+async def test_who_hangs_up_before_a_socket_opens_leaves_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow(Echo):
+        """A venue that is asked and finds nobody left."""
+
+        def __init__(self) -> None:
+            super().__init__("slow")
+            self.asked, self.gone, self.answered = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def answer(self, request: web.Request) -> web.StreamResponse:
+            self.asked.set()
+            await self.gone.wait()
+            try:
+                return await super().answer(request)
+            finally:
+                self.answered.set()
+
+    slow = Slow()
+    async with hosted({"/": slow}, 0) as address:
+        port = int(address.rpartition(":")[2])
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"GET /socket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        await slow.asked.wait()
+        writer.transport.abort()
+        await asyncio.sleep(0.05)  # until the other end has noticed
+        slow.gone.set()
+        await slow.answered.wait()
+        await asyncio.sleep(0.05)  # until it would have told of an error
+    assert caplog.records == []
+
+
 async def test_a_venue_below_a_prefix_sees_its_own_paths() -> None:
     root, below = Echo("root"), Echo("below")
     async with hosted({"/": root, "/there": Below("/there", below)}, 0) as address:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from sextant.errors import InputError
 from sextant.kit.clock import Clock
@@ -80,7 +81,7 @@ async def hosted(venues: Mapping[str, Hosted], port: int) -> AsyncIterator[str]:
     port
         On 127.0.0.1; 0 takes a free one.
     """
-    application = web.Application()
+    application = web.Application(middlewares=[_until_they_leave])
     for prefix in sorted(venues, key=len, reverse=True):
         application.router.add_route("*", f"{prefix}{{path:.*}}", venues[prefix].answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -105,6 +106,17 @@ async def hosted(venues: Mapping[str, Hosted], port: int) -> AsyncIterator[str]:
         for beat in beats:
             if not beat.cancelled():
                 beat.result()
+
+
+@web.middleware
+async def _until_they_leave(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer, and take it calmly when whoever asked has hung up before anything could be said."""
+    try:
+        return await handler(request)
+    except ConnectionError:
+        if request.transport is not None and not request.transport.is_closing():
+            raise
+        return web.Response()
 
 
 def _report(beat: asyncio.Task[None]) -> None:
