@@ -63,6 +63,18 @@ def test_only_the_last_eight_states_are_kept() -> None:
     assert feed.at(13) is not None
 
 
+def test_of_two_restarts_the_number_means_the_later_one() -> None:
+    book, feed, dice = Book(50, 3), DepthFeed(5, 10), Dice(5)
+    states = []
+    for middle in (10_000, 10_050):
+        book.move(middle, middle + 1, 200, dice)
+        feed.push(book)
+        feed.restart()
+        states.append(feed.told())
+    assert states[0] != states[1]
+    assert feed.at(1) == states[1]
+
+
 def test_a_book_that_grew_far_beyond_what_is_wanted_is_cut_at_its_far_end() -> None:
     book, dice = Book(50, 3), Dice(1)
     book.move(100_000, 100_001, 500, dice)

@@ -194,8 +194,8 @@ class DepthFeed:
         return list(self._bids.items()), list(self._asks.items())
 
     def at(self, number: int) -> tuple[list[Level], list[Level]] | None:
-        """The levels as of push ``number`` where it is one of the last eight, else None."""
-        return next(((bids, asks) for u, bids, asks in self._past if u == number), None)
+        """The levels as of the newest push ``number`` where it is one of the last eight, else None."""
+        return next(((bids, asks) for u, bids, asks in reversed(self._past) if u == number), None)
 
     def lately(self) -> list[tuple[list[Level], list[Level]]]:
         """The levels as of each of the last eight pushes, the oldest first."""
