@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
-from sextant.kit.memory import give_back
+from sextant.kit.memory import give_back, share_heap
 
 CHILD = """
 import numpy as np
@@ -30,6 +31,39 @@ def test_an_allocation_beyond_the_limit_fails_and_the_process_goes_on() -> None:
             [sys.executable, "-c", CHILD.format(limit=limit)], capture_output=True, text=True, check=True
         )
         assert told.stdout.split() == [said, str(1 << 17)]
+
+
+HEAPS = """
+import ctypes, threading
+from sextant.kit.memory import share_heap
+{first}
+get = ctypes.CDLL(None).malloc
+get.restype, get.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+begun = threading.Barrier(4)
+regions = set()
+def work():
+    begun.wait()
+    regions.add(get(4_000) >> 26)  # heaps of threads lie on multiples of 64 MB
+    begun.wait()
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(regions))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives threads heaps of their own")
+def test_all_threads_take_memory_from_one_heap() -> None:
+    for first, heaps in (("share_heap()", {"1"}), ("", {"2", "3", "4"})):
+        told = subprocess.run(
+            [sys.executable, "-c", HEAPS.format(first=first)], capture_output=True, text=True, check=True
+        )
+        assert told.stdout.strip() in heaps
+
+
+def test_a_c_library_without_heaps_of_threads_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    assert not share_heap()
 
 
 def test_the_c_library_is_asked_to_keep_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

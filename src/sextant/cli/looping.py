@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 from sextant.kit.clock import SystemClock
+from sextant.kit.memory import share_heap
 from sextant.kit.survivors import Survivors
 from sextant.scans.crew import COMPUTING
 
@@ -27,8 +28,10 @@ def run_loop(work: Coroutine[Any, Any, T]) -> T:
 
     Notes
     -----
-    Threads that compute let it have its turn soon, and no full collection of garbage stops it for long.
+    Threads that compute let it have its turn soon and share one heap, and no full collection of garbage stops it for
+    long.
     """
+    share_heap()
     sys.setswitchinterval(SWITCH_S)
     survivors = Survivors(SystemClock())
     survivors.watch()

@@ -7,6 +7,7 @@ import resource
 from typing import Final
 
 _MB: Final = 1 << 20
+_ARENA_MAX: Final = -8  # M_ARENA_MAX of malloc.h
 
 
 def limit_memory(megabytes: int | None) -> None:
@@ -23,6 +24,21 @@ def limit_memory(megabytes: int | None) -> None:
     wanted = megabytes * _MB
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def share_heap() -> bool:
+    """Whether all threads take memory from one heap from now on; false where the C library has no such setting.
+
+    Notes
+    -----
+    glibc gives threads heaps of their own, eight for each core, and what one frees no other can use: columns that
+    strategies make in turn on many threads would be held many times. Numbers of this size come from the machine by
+    themselves, so threads seldom wait for each other. Belongs before the first thread (mallopt(3)).
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(_ARENA_MAX, 1))
+    except (AttributeError, OSError, TypeError):
+        return False
 
 
 def give_back() -> bool:
