@@ -1,16 +1,18 @@
 """W3: the whole catalogue over 1,000 instruments x 1,440 bars a frame: view to ranked result.
 
 A made market: one common and one own random walk per instrument, 500 spot and 500 perpetuals of the same 500 bases,
-quotes, ten-level books, funding and open interest. ``cold``: everything from raw bars, evidence included.
+quotes, ten-level books, funding and open interest. ``cold``: everything from raw bars, evidence included;
+``cold_crew``: the same on the clock of the wall, in the threads that a server gives to strategies.
 ``quotes``: a view a second younger with the same closed bars and quotes that have moved, as most scans find it.
 ``new_bar``: the first view after one more minute has closed. ``further_user``: the same view for another account of the
 same fees; ``other_fees``: for one of fees of its own. ``stored``: the dispositions of a further user made and packed as
-their row holds them. Milliseconds are those of the processor. No peer runs the same work; a loop in the manner of
+their row holds them. All other milliseconds are those of the processor. No peer runs the same work; a loop in the manner of
 freqtrade takes 62,000 ms for fourteen simple rules (published figure, not run here).
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import gc
 import os
@@ -30,7 +32,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import summary, tell
-from sextant.kit.memory import give_back
+from sextant.kit.clock import Deadline, SystemClock
+from sextant.kit.memory import give_back, share_heap
 from sextant.model.account import Account, FeeTier
 from sextant.model.bar import BAR_FIELDS
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
@@ -46,12 +49,16 @@ from sextant.model.view import (
     bar_frame,
     no_derivatives,
 )
+from sextant.scans.budget import in_turn, plan
+from sextant.scans.crew import Crew
 from sextant.scans.offline import Question, scan
-from sextant.scans.records import ScanRequest
-from sextant.scans.run import EvidenceShelf, MarketPart
+from sextant.scans.records import SCAN_HARD_STOP_S, ScanRequest
+from sextant.scans.run import Asked, EvidenceShelf, MarketPart
 from sextant.scans.transitions import packed
+from sextant.scans.universe import choose
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
+from sextant.strategies.ranking import ranked
 
 BASES = 500
 ROWS = 1_440
@@ -201,6 +208,27 @@ def cpu_ms(work: Callable[[], Made]) -> tuple[float, Made]:
     return (time.process_time_ns() - begun) / 1e6, done
 
 
+async def crew_ms(part: MarketPart, question: Question) -> float:
+    """From a view to the ranked list by the clock of the wall, each strategy in a thread as a server runs it."""
+    clock, crew = SystemClock(), Crew()
+    deadline = Deadline(clock, SCAN_HARD_STOP_S)
+    begun = time.perf_counter_ns()
+    asked = Asked(
+        part, choose(part.view, question.request, part.turnover_usd), question.account, question.request
+    )
+    planned = plan(question.request, frozenset(question.catalogue), question.catalogue)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(crew.guarded(item.strategy, asked, deadline)) for _, item in in_turn(planned)
+        ]
+    runs = [task.result() for task in tasks]
+    assert all(run.report.outcome not in ("late", "failed") for run in runs)
+    ranked([row for run in runs for row in run.opportunities])
+    spent = (time.perf_counter_ns() - begun) / 1e6
+    crew.close()
+    return spent
+
+
 def stored_ms(part: MarketPart, question: Question) -> float:
     runs = scan(part, question).runs
     return summary([cpu_ms(lambda: [packed(run.dispositions) for run in runs])[0] for _ in range(WARM)])[
@@ -219,6 +247,7 @@ def kept(part: MarketPart) -> None:
 
 
 def main() -> None:
+    share_heap()
     view = made_view()
     minutes = frame("1m", np.random.default_rng(8), ROWS + WARM + 1)
     question = Question(ScanRequest(), Account(equity_usd=50_000.0), strategies(), "bench")
@@ -228,6 +257,9 @@ def main() -> None:
         return cpu_ms(lambda: scan(part, asked))[0]
 
     run(MarketPart(view, assumptions, EvidenceShelf()))  # compiles
+    crews = [
+        asyncio.run(crew_ms(MarketPart(view, assumptions, EvidenceShelf()), question)) for _ in range(WARM)
+    ]
     gc.collect()
     shelf = EvidenceShelf()
     cold, scanned = cpu_ms(lambda: scan(MarketPart(view, assumptions, shelf), question))
@@ -257,6 +289,7 @@ def main() -> None:
             "strategies": float(len(strategies())),
             "found": float(found),
             "cold_ms": cold,
+            "cold_crew_ms": summary(crews)["median"],
             "new_bar_ms": summary(bars)["median"],
             "quotes_ms": summary(quotes)["median"],
             "further_user_ms": summary(further)["median"],

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sextant.errors import Denied, InputError, Insufficient
-from sextant.scans.budget import plan, planned_steps, step_number
+from sextant.scans.budget import in_turn, plan, planned_steps, step_number
 from sextant.scans.records import ScanRequest
 from sextant.strategies.catalog import strategies
 
@@ -37,6 +37,17 @@ def test_strategies_that_cannot_emit_a_wanted_type_are_not_run() -> None:
     assert [item.id for item in planned] == [_MOMENTUM]
     with pytest.raises(InputError, match="No strategy emits lottery"):
         plan(ScanRequest(opportunity_types=("lottery",)), frozenset(_ALL), _ALL)
+
+
+def test_strategies_that_compute_longest_begin_first_and_keep_their_places_in_the_plan() -> None:
+    planned = plan(ScanRequest(), frozenset(_ALL), _ALL)
+    turns = in_turn(planned)
+    costs = [item.strategy.cost_class for _, item in turns]
+    assert costs == sorted(costs, key=["heavy", "medium", "light"].index)
+    assert [item for _, item in sorted(turns, key=lambda turn: turn[0])] == list(planned)
+    heavy = [place for place, item in turns if item.strategy.cost_class == "heavy"]
+    assert heavy == sorted(heavy)
+    assert len(heavy) > 1
 
 
 def test_all_steps_are_listed_from_the_start_under_the_numbers_earlier_clients_know() -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sextant.errors import Denied, InputError, Insufficient
 from sextant.scans.records import ScanRequest, Step
-from sextant.strategies.contract import Strategy
+from sextant.strategies.contract import COST_CLASSES, Strategy
 
 NOT_ENTITLED: Final = "not_entitled"
 
@@ -104,6 +104,16 @@ def plan(
             f"No strategy emits {', '.join(types)}.", reason="not_a_choice", field="opportunity_type"
         )
     return planned
+
+
+def in_turn(planned: tuple[Planned, ...]) -> list[tuple[int, Planned]]:
+    """The strategies with their places in the plan, those that compute longest first.
+
+    Notes
+    -----
+    Begun last, a long one would work alone on one processor after the others have ended.
+    """
+    return sorted(enumerate(planned), key=lambda item: -COST_CLASSES.index(item[1].strategy.cost_class))
 
 
 def step_number(strategy_id: str, catalogue: Mapping[str, Strategy]) -> int:

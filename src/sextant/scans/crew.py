@@ -19,8 +19,9 @@ from sextant.strategies.contract import Strategy
 THREADS: Final = 8  # a strategy past its stop keeps its thread until it ends; the others still have room
 AT_ONCE: Final = max(2, os.cpu_count() or 1)
 """How many of the threads work at a time, as a rule: each more would only make the event loop wait for the interpreter."""
-TURN_S: Final = 0.25
-"""How long work waits for its turn; then it begins beside the others, which may be asleep or stuck."""
+TURN_S: Final = 1.0
+"""How long work waits for its turn; then it begins beside the others, which may be asleep or stuck. Shorter, and the
+longest strategy of a scan, which decides when it ends, would share its processor with six others."""
 COMPUTING: Final = "strategy"  # how the names of these threads begin
 OUT_OF_MEMORY: Final = "out_of_memory"
 

@@ -19,7 +19,7 @@ from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.opportunity import Opportunity
 from sextant.scans import transitions
-from sextant.scans.budget import NOT_ENTITLED, STEP_NAMES, Planned, step_number
+from sextant.scans.budget import NOT_ENTITLED, STEP_NAMES, Planned, in_turn, step_number
 from sextant.scans.crew import Crew
 from sextant.scans.keeper import Archive, EvidenceKeeper, forgetful
 from sextant.scans.leases import RENEW_S, Lapsed, Taken
@@ -306,7 +306,7 @@ class ScanWorker:
         begun_ns = self._clock.monotonic_ns()
         try:
             async with asyncio.TaskGroup() as group:
-                for position, planned in enumerate(job.planned):
+                for position, planned in in_turn(job.planned):
                     group.create_task(self._strategy(job, position, planned, asked))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None  # the others only followed the first

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ Unit = Literal["instrument", "couple", "cycle", "underlying", "book", "portfolio
 Category = Literal["spot", "algorithmic", "derivatives", "portfolio"]
 Tier = Literal["free", "basic", "pro"]
 CostClass = Literal["light", "medium", "heavy"]
+COST_CLASSES: Final[tuple[CostClass, ...]] = get_args(CostClass)
 
 
 @dataclass(frozen=True)

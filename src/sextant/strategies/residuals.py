@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.linalg import eigh
 
 from sextant.model.bar import Floats, Integers
 from sextant.model.times import INTERVAL_NS, Interval
 from sextant.model.view import Flags
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
+from sextant.strategies.leading import leading
 
 GRID_ROWS: Final = 6
 WINDOW_ROWS: Final = 360
@@ -74,8 +74,8 @@ class Residuals:
         See :class:`Fit`; those in force.
     fit
         Index of the fit in force.
-    fits, returns
-        All refits in order; log returns.
+    fits, close
+        All refits in order; closes of the view, float64 (T, S).
     """
 
     score: Floats
@@ -85,7 +85,7 @@ class Residuals:
     spread: Floats
     fit: Integers
     fits: tuple[Fit, ...]
-    log_return: Floats
+    close: Floats
 
     def returns(self, column: Integers, row: Integers, first: Integers, last: Integers) -> Floats:
         """What the factors earned for each event at the exposures known at its row, float64 (n,).
@@ -99,16 +99,21 @@ class Residuals:
 
         Notes
         -----
-        The factor portfolio is bought at the first row and held: its simple return, as the instrument's own is. Summed
-        logarithms would leave half the variance of each leg to the longs and take it from the shorts.
+        The factor portfolio is bought at the close before the first row and held: its simple return, as the
+        instrument's own is. Summed logarithms would leave half the variance of each leg to the longs and take it from
+        the shorts.
         """
         out = np.empty(len(column))
-        for event, (s, t, begin, end) in enumerate(
-            zip(column.tolist(), row.tolist(), first.tolist(), last.tolist(), strict=True)
-        ):
-            fit = self.fits[self.fit[t]]
-            held = np.expm1(self.log_return[begin : end + 1, fit.pool].sum(axis=0))
-            out[event] = held @ (fit.loadings @ fit.beta[:, s])
+        known = self.fit[row]
+        for number in np.unique(known).tolist():
+            fit, events = self.fits[number], np.flatnonzero(known == number)
+            out[events] = _earned(
+                self.close,
+                fit.pool,
+                fit.loadings,
+                np.ascontiguousarray(fit.beta[:, column[events]].T),
+                np.column_stack((first[events] - 1, last[events])),
+            )
         return out
 
     def exposures(self) -> Floats:
@@ -135,68 +140,155 @@ def residuals_of(columns: Columns, interval: Interval, makers: Flags) -> Residua
     names = [str(spec.instrument) for spec in columns.view.instruments]
     order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
     r = np.ascontiguousarray(columns.log_return(interval)[:, order])
-    turnover = columns.turnover_usd(interval)[:, order]
-    closes = columns.frame(interval).open_ns // INTERVAL_NS[interval] + 1
+    frame = columns.frame(interval)
+    closes = frame.open_ns // INTERVAL_NS[interval] + 1
     grid = np.flatnonzero(closes % GRID_ROWS == 0)
+    grid = grid[grid >= GRID_ROWS - 1]
+    past = _Past(r, columns.turnover_usd(interval)[:, order], grid)
     fits = [
         fit
-        for row in grid[grid >= WINDOW_ROWS].tolist()
-        if (fit := _fitted(r, turnover, makers[order], row)) is not None
+        for block, row in enumerate(grid.tolist())
+        if row >= WINDOW_ROWS and (fit := _fitted(r, past, makers[order], block, row)) is not None
     ]
-    return _unfold(r, fits, order)
+    return _unfold(r, fits, order, frame.close)
 
 
-def _fitted(r: Floats, turnover: Floats, makers: Flags, row: int) -> Fit | None:
+class _Past:
+    """Sums over the rows between refits, so that a window is the sum of its blocks."""
+
+    def __init__(self, r: Floats, turnover: Floats, grid: Integers) -> None:
+        shape = (len(grid), r.shape[1])
+        self._r, self._squares, self._turnover = (np.empty(shape) for _ in range(3))
+        for block, row in enumerate(grid.tolist()):
+            rows = slice(row - GRID_ROWS + 1, row + 1)
+            r[rows].sum(axis=0, out=self._r[block])
+            np.einsum("ts,ts->s", r[rows], r[rows], out=self._squares[block])
+            turnover[rows].sum(axis=0, out=self._turnover[block])
+
+    def window(self, block: int) -> tuple[Floats, Floats, Floats]:
+        """Mean and standard deviation of the returns and turnover in USD of the 360 rows up to a block's end, (S,)."""
+        blocks = slice(block + 1 - WINDOW_ROWS // GRID_ROWS, block + 1)
+        mean = self._r[blocks].sum(axis=0) / WINDOW_ROWS
+        spread = self._squares[blocks].sum(axis=0) - WINDOW_ROWS * mean * mean
+        # Rounding may leave a little less than nothing of returns that are all the same.
+        return (
+            mean,
+            np.sqrt(np.maximum(spread, 0.0) / (WINDOW_ROWS - 1)),
+            self._turnover[blocks].sum(axis=0),
+        )
+
+
+def _fitted(r: Floats, past: _Past, makers: Flags, block: int, row: int) -> Fit | None:
     """The fit of the rows up to ``row``; None where too few instruments have a whole window."""
-    window = r[row - WINDOW_ROWS + 1 : row + 1]
-    sigma = window.std(axis=0, ddof=1)
-    traded = turnover[row - WINDOW_ROWS + 1 : row + 1].sum(axis=0)
+    mean, sigma, traded = past.window(block)
     pool = np.flatnonzero(makers & (sigma > 0) & (traded > 0))
     if len(pool) < LEAST_POOL:
         return None
     busiest = np.argsort(-traded[pool], kind="stable")[:POOL_SIZE]
     pool = np.sort(pool[busiest])
-    standard = (window[:, pool] - window[:, pool].mean(axis=0)) / sigma[pool]
+    standard = r[row - WINDOW_ROWS + 1 : row + 1][:, pool]
+    standard -= mean[pool]
+    standard /= sigma[pool]
     loadings = _factors(standard.T @ standard / (WINDOW_ROWS - 1)) / sigma[pool][:, None]
     recent = r[row - FIT_ROWS + 1 : row + 1]
     factors = recent[:, pool] @ loadings
-    centred = factors - factors.mean(axis=0)
-    means = recent.mean(axis=0)
-    beta = np.linalg.solve(centred.T @ centred, centred.T @ (recent - means))
-    alpha = means - factors.mean(axis=0) @ beta
-    rest = recent - means - centred @ beta
-    explained = 1.0 - rolling.ratio((rest**2).sum(axis=0), ((recent - means) ** 2).sum(axis=0))
-    keep, t_stat, centre, spread = _reversion(np.cumsum(rest, axis=0))
-    return Fit(row, pool, loadings, alpha, beta, keep, t_stat, explained, centre, spread)
+    level = factors.mean(axis=0)
+    centred = factors - level
+    beta = np.linalg.solve(centred.T @ centred, centred.T @ recent)
+    means, explained, summed = _summed(recent, centred, beta)
+    keep, t_stat, centre, spread = _reversion(summed)
+    alpha = means - level @ beta
+    reverts = (keep > 0) & (keep < 1)
+    common = centre[reverts].mean() if reverts.any() else 0.0
+    return Fit(row, pool, loadings, alpha, beta, keep, t_stat, explained, centre - common, spread)
 
 
 def _factors(correlation: Floats) -> Floats:
     """Leading eigenvectors, (P, k), until they explain 55 % of the trace, at most ten."""
     size = len(correlation)
     most = min(MOST_FACTORS, size)
-    values, vectors = eigh(correlation, subset_by_index=(size - most, size - 1))
-    shares = np.cumsum(values[::-1]) / size
-    count = min(int(np.searchsorted(shares, FACTOR_SHARE)) + 1, most)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :count])
+    values, vectors = leading(correlation, most)
+    count = min(int(np.searchsorted(np.cumsum(values) / size, FACTOR_SHARE)) + 1, most)
+    return np.ascontiguousarray(vectors[:, :count])
 
 
+@rolling.compiled
+def _summed(recent: Floats, centred: Floats, beta: Floats) -> tuple[Floats, Floats, Floats]:
+    """What is left of recent returns (K, S) beside factors (K, k) at exposures (k, S).
+
+    Returns
+    -------
+    Mean return (S,); share of the variance that the factors explain, NaN where nothing moved; residuals summed from
+    the first row to each, (K, S).
+    """
+    rows, size = recent.shape
+    mean, explained, summed = np.zeros(size), np.zeros(size), np.empty((rows, size))
+    for t in range(rows):
+        mean += recent[t]
+    mean /= rows
+    rest, total, before = np.empty(size), np.zeros(size), np.zeros(size)
+    for t in range(rows):
+        for s in range(size):
+            rest[s] = recent[t, s] - mean[s]
+            total[s] += rest[s] * rest[s]
+        for k in range(len(beta)):
+            weight = centred[t, k]
+            for s in range(size):
+                rest[s] -= weight * beta[k, s]
+        for s in range(size):
+            explained[s] += rest[s] * rest[s]
+            before[s] += rest[s]
+            summed[t, s] = before[s]
+    for s in range(size):
+        explained[s] = 1.0 - explained[s] / total[s] if total[s] != 0.0 else np.nan
+    return mean, explained, summed
+
+
+@rolling.compiled
 def _reversion(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of summed residuals (K, S): share kept, its t against 1, centre less the mean of all centres, and spread."""
-    before, after = x[:-1], x[1:]
-    dx, dy = before - before.mean(axis=0), after - after.mean(axis=0)
-    square = (dx * dx).sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a residual that never moves keeps nothing
-        keep = (dx * dy).sum(axis=0) / square
-        noise = ((dy - keep * dx) ** 2).sum(axis=0)
-        t_stat = (keep - 1.0) / np.sqrt(noise / (len(before) - 2) / square)
-        centre = (after.mean(axis=0) - keep * before.mean(axis=0)) / (1.0 - keep)
-        spread = np.sqrt(noise / (len(before) - 1) / (1.0 - keep * keep))
-    reverts = (keep > 0) & (keep < 1)
-    mean = centre[reverts].mean() if reverts.any() else 0.0
-    return keep, t_stat, centre - mean, spread
+    """Of summed residuals (K, S): share kept, its t against 1, where they return to, and spread around it.
+
+    A residual that never moves keeps nothing: all are NaN.
+    """
+    rows, size = len(x) - 1, x.shape[1]
+    before, after = np.zeros(size), np.zeros(size)
+    for t in range(rows):
+        before += x[t]
+        after += x[t + 1]
+    before /= rows
+    after /= rows
+    square, cross, noise = np.zeros(size), np.zeros(size), np.zeros(size)
+    for t in range(rows):
+        for s in range(size):
+            away = x[t, s] - before[s]
+            square[s] += away * away
+            cross[s] += away * (x[t + 1, s] - after[s])
+    keep = cross / square
+    for t in range(rows):
+        for s in range(size):
+            miss = x[t + 1, s] - after[s] - keep[s] * (x[t, s] - before[s])
+            noise[s] += miss * miss
+    t_stat = (keep - 1.0) / np.sqrt(noise / (rows - 2) / square)
+    centre = (after - keep * before) / (1.0 - keep)
+    return keep, t_stat, centre, np.sqrt(noise / (rows - 1) / (1.0 - keep * keep))
 
 
-def _unfold(r: Floats, fits: list[Fit], order: Integers) -> Residuals:
+@rolling.compiled
+def _earned(close: Floats, pool: Integers, loadings: Floats, beta: Floats, held: Integers) -> Floats:
+    """Simple return of the factors at exposures (n, k) from one row's close to another's, rows (n, 2); (n,)."""
+    events, factors = beta.shape
+    out = np.zeros(events)
+    for event in range(events):
+        bought, sold = held[event]
+        for p in range(len(pool)):
+            weight = 0.0
+            for k in range(factors):
+                weight += loadings[p, k] * beta[event, k]
+            out[event] += weight * (close[sold, pool[p]] / close[bought, pool[p]] - 1.0)
+    return out
+
+
+def _unfold(r: Floats, fits: list[Fit], order: Integers, close: Floats) -> Residuals:
     """The fits seen from every row, in the order of the view."""
     rows, size = r.shape
     score, keep, t_stat, r2, spread = (np.full((rows, size), np.nan) for _ in range(5))
@@ -215,9 +307,7 @@ def _unfold(r: Floats, fits: list[Fit], order: Integers) -> Residuals:
         away = np.where((fit.keep > 0) & (fit.keep < 1), (summed - fit.centre) / fit.spread, 0.0)
         score[held, order] = np.where(np.isnan(fit.keep), np.nan, away)
     moved = tuple(_moved(fit, order) for fit in fits)
-    back = np.empty(size, dtype=np.int64)
-    back[order] = np.arange(size)
-    return Residuals(score, keep, t_stat, r2, spread, number, moved, r[:, back])
+    return Residuals(score, keep, t_stat, r2, spread, number, moved, close)
 
 
 def _moved(fit: Fit, order: Integers) -> Fit:
