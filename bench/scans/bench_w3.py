@@ -32,8 +32,9 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from harness import summary, tell
+from sextant.cli.looping import serving
 from sextant.kit.clock import Deadline, SystemClock
-from sextant.kit.memory import give_back, share_heap
+from sextant.kit.memory import give_back
 from sextant.model.account import Account, FeeTier
 from sextant.model.bar import BAR_FIELDS
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
@@ -176,13 +177,19 @@ def made_view(bases: int = BASES) -> View:
 
 
 def younger(view: View, seconds: int) -> View:
-    """The same closed bars, and quotes that are a little later and have moved."""
+    """The same closed bars, quotes that are a little later and have moved, and a new trade of every instrument."""
     late, quotes = seconds * 10**9, view.quotes
     moved = 1.0 + 1e-5 * np.random.default_rng(seconds).standard_normal(view.size)
     moved_quotes = dataclasses.replace(
         quotes, bid=quotes.bid * moved, ask=quotes.ask * moved * (1.0 + 1e-6), event_ns=quotes.event_ns + late
     )
-    return dataclasses.replace(view, as_of_ns=view.as_of_ns + late, quotes=moved_quotes)
+    tapes = {
+        instrument: TradeTape(
+            tape.event_ns + late, np.roll(tape.price, -1), tape.size.copy(), np.roll(tape.aggressor, -1)
+        )
+        for instrument, tape in view.trades.items()
+    }
+    return dataclasses.replace(view, as_of_ns=view.as_of_ns + late, quotes=moved_quotes, trades=tapes)
 
 
 def with_minute(view: View, minute: BarFrame, number: int) -> View:
@@ -247,7 +254,6 @@ def kept(part: MarketPart) -> None:
 
 
 def main() -> None:
-    share_heap()
     view = made_view()
     minutes = frame("1m", np.random.default_rng(8), ROWS + WARM + 1)
     question = Question(ScanRequest(), Account(equity_usd=50_000.0), strategies(), "bench")
@@ -307,4 +313,5 @@ def resident_mb() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    with serving():
+        main()

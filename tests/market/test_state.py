@@ -27,7 +27,7 @@ from sextant.model.events import (
     Unfollowed,
 )
 from sextant.model.times import INTERVAL_NS, MINUTE_NS, SECOND_NS
-from sextant.model.view import View, bar_frame
+from sextant.model.view import View, bar_frame, columns_of
 from support.market import bar_update, block, block_of, delta, instrument, listed, snapshot, state_of, trade
 
 LATER = 2**62
@@ -247,7 +247,7 @@ def _frozen(view: View) -> list[Any]:
     for group in (view.quotes, view.books, view.derivatives):
         parts += [column.tobytes() for column in vars(group).values()]
     for history in (view.funding_history, view.open_interest_history, view.trades, view.liquidations):
-        parts += [column.tobytes() for series in history.values() for column in vars(series).values()]
+        parts += [column.tobytes() for series in history.values() for column in columns_of(series)]
     return parts
 
 

@@ -50,6 +50,21 @@ def test_every_part_of_a_view_is_in_its_hash() -> None:
     assert len({view.content_hash for view in [base, *others]}) == len(others) + 1
 
 
+def test_every_point_of_a_history_is_in_its_digest() -> None:
+    time_ns = np.array([1, 2, 3])
+    columns = [np.array([100.0, 101.0, 102.0]), np.array([2.0, 3.0, 4.0]), np.array([1.0, -1.0, 0.0])]
+    whole = TradeTape(time_ns, *columns)
+    changed = [TradeTape(time_ns + (time_ns == point), *columns) for point in (1, 2, 3)]
+    for place in range(3):
+        for point in range(3):
+            other = [column.copy() for column in columns]
+            other[place][point] += 0.5
+            changed.append(TradeTape(time_ns, *other))
+    shorter = TradeTape(time_ns[:2], *(column[:2] for column in columns))
+    assert len({tape.digest for tape in (whole, shorter, *changed)}) == 2 + 12
+    assert whole.digest == TradeTape(time_ns.copy(), *(column.copy() for column in columns)).digest
+
+
 def test_columns_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         _frame().close[0, 0] = 1.0

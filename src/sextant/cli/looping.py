@@ -7,7 +7,8 @@ import importlib
 import os
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from sextant.kit.clock import SystemClock
@@ -23,25 +24,32 @@ SWITCH_S: Final = 0.0005
 and with eight such threads the loop turned a ninth as often. It costs some hundredths of their work."""
 
 
-def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """The result of the work, in an event loop of its own.
+@contextmanager
+def serving() -> Iterator[None]:
+    """The interpreter as a process that serves has it.
 
     Notes
     -----
-    Threads that compute let it have its turn soon and share one heap, and no full collection of garbage stops it for
-    long.
+    Threads that compute let the event loop have its turn soon and share one heap, and no full collection of garbage
+    stops it for long.
     """
     share_heap()
     sys.setswitchinterval(SWITCH_S)
     survivors = Survivors(SystemClock())
     survivors.watch()
     try:
+        yield
+    finally:
+        survivors.leave()
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """The result of the work, in an event loop of its own in a process that serves."""
+    with serving():
         if sys.platform == "win32":
             return asyncio.run(work)
         with asyncio.Runner(loop_factory=importlib.import_module(QUICK).new_event_loop) as runner:
             return runner.run(work)
-    finally:
-        survivors.leave()
 
 
 def leave() -> None:

@@ -263,7 +263,26 @@ def chain_name(instrument: Instrument) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class Points:
+    """Columns of one instrument that never change once a view holds them."""
+
+    @cached_property
+    def digest(self) -> bytes:
+        """16 bytes that stand for every point; computed once for all views that share the object.
+
+        Notes
+        -----
+        SHA-256, which processors have instructions for: trades are most of what changes from view to view.
+        """
+        columns = columns_of(self)
+        digest = hashlib.sha256(len(columns[0]).to_bytes(8, "little"))
+        for column in columns:
+            digest.update(np.ascontiguousarray(column).data)
+        return digest.digest()[:_DIGEST_BYTES]
+
+
+@dataclass(frozen=True, eq=False)
+class Series(Points):
     """A history of one instrument: times int64 (n,) rising, values float64 (n,)."""
 
     time_ns: Integers
@@ -276,7 +295,7 @@ class Series:
 
 
 @dataclass(frozen=True, eq=False)
-class TradeTape:
+class TradeTape(Points):
     """Recent public trades of one instrument, oldest first; ``aggressor`` is +1, -1, or 0 where unknown."""
 
     event_ns: Integers
@@ -286,7 +305,7 @@ class TradeTape:
 
 
 @dataclass(frozen=True, eq=False)
-class LiquidationTape:
+class LiquidationTape(Points):
     """Recent forced closes of one instrument, oldest first; ``side`` is +1 where a long position was closed, else -1."""
 
     event_ns: Integers
@@ -295,12 +314,9 @@ class LiquidationTape:
     side: Floats
 
 
-def columns_of(history: Series | TradeTape | LiquidationTape) -> tuple[Integers | Floats, ...]:
+def columns_of(points: Points) -> tuple[Integers | Floats, ...]:
     """The arrays of a history, in their order."""
-    if isinstance(history, Series):
-        return history.time_ns, history.value
-    sides = history.aggressor if isinstance(history, TradeTape) else history.side
-    return history.event_ns, history.price, history.size, sides
+    return tuple(getattr(points, name) for name in points.__dataclass_fields__)
 
 
 MINUTE_FIELDS: Final = (
@@ -469,7 +485,7 @@ class View:
                 digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
         if self.minutes is not None:
             digest.update(self.minutes.row_digests)
-        histories: tuple[Mapping[Instrument, Series | TradeTape | LiquidationTape], ...] = (
+        histories: tuple[Mapping[Instrument, Points], ...] = (
             self.funding_history,
             self.open_interest_history,
             self.trades,
@@ -478,9 +494,7 @@ class View:
         )
         for place, history in enumerate(histories):
             for instrument in sorted(history):
-                digest.update(f"{place}{instrument}".encode())
-                for column in columns_of(history[instrument]):
-                    digest.update(np.ascontiguousarray(column).data)
+                digest.update(f"{place}{instrument}".encode() + history[instrument].digest)
         for name, chain in sorted(self.chains.items()):
             digest.update(msgspec.json.encode((name, chain.style, chain.instruments)))
             digest.update(chain.event_ns.tobytes() + np.ascontiguousarray(chain.values).tobytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +22,22 @@ LEAST_POINTS: Final = 3
 HORIZONS_S: Final = (10.0, 60.0)
 CAUTION: Final = 0.84  # standard errors between a mean and its careful bound
 TOXIC_TRADES: Final = 300
+
+_DEPTHS: Final = np.array(DEPTHS)
+_SAID: Final = (
+    "buys",
+    "points",
+    "deepest_bps",
+    "k",
+    "log_a_buy",
+    "k_buy",
+    "log_a_sell",
+    "k_sell",
+    "adverse_bps",
+    "adverse_se_bps",
+    "toxicity",
+    "size",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,33 +186,60 @@ def flow_of(sweeps: Sweeps, half_spread_bps: float, window_s: float = WINDOW_S) 
     Avellaneda, Stoikov 2008, High-frequency trading in a limit order book, Quantitative Finance 8.
     Glosten, Milgrom 1985, Bid, Ask and Transaction Prices in a Specialist Market, Journal of Financial Economics 14.
     """
-    mids = mids_of(sweeps)
-    grid = half_spread_bps * np.array(DEPTHS)
-    reached = np.zeros((2, len(DEPTHS)))
-    _reached(sweeps.price, sweeps.side, mids, grid, reached)
-    depths, sides = grid.tolist(), reached.tolist()
-    both = [buyers + sellers for buyers, sellers in zip(*sides, strict=True)]
-    pooled = _fitted(depths, [count / 2.0 for count in both], window_s)
-    rates = [_fitted(depths, counts, window_s) or pooled or Rate(-math.inf, 0.0) for counts in sides]
-    adverse, error = _adverse(sweeps, mids, window_s)
-    newest = sweeps.size[-TOXIC_TRADES:]
-    volume = float(newest.sum())
-    buys = int((sweeps.side > 0).sum())
+    said = np.empty(len(_SAID))
+    columns = (sweeps.time_ns, sweeps.price, sweeps.size, sweeps.side)
+    _read(columns, half_spread_bps * _DEPTHS, window_s, said)
+    told = dict(zip(_SAID, said.tolist(), strict=True))
     return Flow(
         count=sweeps.count,
-        buys=buys,
-        sells=sweeps.count - buys,
-        points=sum(count >= LEAST_SWEEPS for count in both),
-        deepest_bps=max(
-            (x for x, count in zip(depths, both, strict=True) if count >= LEAST_SWEEPS), default=0.0
-        ),
-        k=math.nan if pooled is None else pooled.k,
-        rates=(rates[0], rates[1]),
-        adverse_bps=adverse,
-        adverse_se_bps=error,
-        toxicity=abs(float(newest @ sweeps.side[-TOXIC_TRADES:])) / volume if volume > 0 else math.nan,
-        hourly=float(sweeps.size.sum()) * 3_600.0 / window_s,
+        buys=int(told["buys"]),
+        sells=sweeps.count - int(told["buys"]),
+        points=int(told["points"]),
+        deepest_bps=told["deepest_bps"],
+        k=told["k"],
+        rates=(Rate(told["log_a_buy"], told["k_buy"]), Rate(told["log_a_sell"], told["k_sell"])),
+        adverse_bps=told["adverse_bps"],
+        adverse_se_bps=told["adverse_se_bps"],
+        toxicity=told["toxicity"],
+        hourly=told["size"] * 3_600.0 / window_s,
     )
+
+
+@compiled
+def _read(
+    sweeps: tuple[Integers, Floats, Floats, Floats], grid: Floats, window_s: float, said: Floats
+) -> None:
+    # Everything in one call, since a scan reads hundreds of books.
+    time_ns, price, size, side = sweeps
+    mids = np.empty(price.shape[0] + 1)
+    _mids(price, side, mids)
+    reached = np.zeros((2, grid.shape[0]))
+    _reached(price, side, mids, grid, reached)
+    both = reached[0] + reached[1]
+    points, deepest = 0.0, 0.0
+    for g in range(grid.shape[0]):
+        if both[g] >= LEAST_SWEEPS:
+            points += 1.0
+            deepest = max(deepest, grid[g])
+    pooled = _fitted(grid, both / 2.0, window_s)
+    for row in range(2):
+        log_a, k = _fitted(grid, reached[row], window_s)
+        if np.isnan(k):
+            log_a, k = pooled
+        said[2 * row + 4] = -np.inf if np.isnan(k) else log_a
+        said[2 * row + 5] = 0.0 if np.isnan(k) else k
+    buys, whole = 0.0, 0.0
+    for j in range(price.shape[0]):
+        buys += 1.0 if side[j] > 0 else 0.0
+        whole += size[j]
+    newest, net = 0.0, 0.0
+    for j in range(max(price.shape[0] - TOXIC_TRADES, 0), price.shape[0]):
+        newest += size[j]
+        net += size[j] * side[j]
+    said[0], said[1], said[2], said[3] = buys, points, deepest, pooled[1]
+    said[8], said[9] = _adverse(time_ns, side, mids, window_s)
+    said[10] = abs(net) / newest if newest > 0 else np.nan
+    said[11] = whole
 
 
 @compiled
@@ -211,29 +253,40 @@ def _reached(price: Floats, side: Floats, mids: Floats, grid: Floats, reached: F
                 reached[row, g] += 1.0
 
 
-def _fitted(depths: Sequence[float], counts: Sequence[float], window_s: float) -> Rate | None:
-    """The line through the logarithms, weighted by counts; None with fewer than three points."""
-    known = [(x, n) for x, n in zip(depths, counts, strict=True) if n >= LEAST_SWEEPS / 2.0]
-    if len(known) < LEAST_POINTS:
-        return None
-    total = sum(n for _, n in known)
-    mean_x = sum(n * x for x, n in known) / total
-    mean_y = sum(n * math.log(n / window_s) for _, n in known) / total
-    joint = sum(n * (x - mean_x) * (math.log(n / window_s) - mean_y) for x, n in known)
-    slope = joint / sum(n * (x - mean_x) ** 2 for x, n in known)
-    return Rate(mean_y - slope * mean_x, -slope)
+@compiled
+def _fitted(depths: Floats, counts: Floats, window_s: float) -> tuple[float, float]:
+    # Height and decay of the line through the logarithms, weighted by counts; NaN with fewer than three points.
+    known, total, mean_x, mean_y = 0, 0.0, 0.0, 0.0
+    for g in range(depths.shape[0]):
+        if counts[g] >= LEAST_SWEEPS / 2.0:
+            known += 1
+            total += counts[g]
+            mean_x += counts[g] * depths[g]
+            mean_y += counts[g] * np.log(counts[g] / window_s)
+    if known < LEAST_POINTS:
+        return np.nan, np.nan
+    mean_x, mean_y = mean_x / total, mean_y / total
+    joint, square = 0.0, 0.0
+    for g in range(depths.shape[0]):
+        if counts[g] >= LEAST_SWEEPS / 2.0:
+            away = depths[g] - mean_x
+            joint += counts[g] * away * (np.log(counts[g] / window_s) - mean_y)
+            square += counts[g] * away * away
+    slope = joint / square
+    return mean_y - slope * mean_x, -slope
 
 
-def _adverse(sweeps: Sweeps, mids: Floats, window_s: float) -> tuple[float, float]:
-    """The careful move against the maker and its standard error, basis points."""
-    worst, error = 0.0, math.nan
+@compiled
+def _adverse(time_ns: Integers, side: Floats, mids: Floats, window_s: float) -> tuple[float, float]:
+    # The careful move against the maker and its standard error, basis points.
+    worst, error = 0.0, np.nan
     for horizon_s in HORIZONS_S:
-        count, mean, sd = _moves(sweeps.time_ns, sweeps.side, mids, round(horizon_s * SECOND_NS))
+        count, mean, sd = _moves(time_ns, side, mids, round(horizon_s * SECOND_NS))
         if count < LEAST_PER_SIDE:
             continue
-        se = sd / math.sqrt(max(window_s / horizon_s, 1.0))
+        se = sd / np.sqrt(max(window_s / horizon_s, 1.0))
         careful = mean + CAUTION * se
-        if math.isnan(error) or careful > worst:
+        if np.isnan(error) or careful > worst:
             worst, error = max(careful, 0.0), se
     return worst, error
 

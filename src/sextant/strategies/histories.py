@@ -11,7 +11,7 @@ import numpy as np
 from sextant.model.bar import Floats, Integers
 from sextant.model.instrument import Instrument
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
-from sextant.model.view import LiquidationTape, Series, columns_of
+from sextant.model.view import LiquidationTape, Series
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.prices import usd_now
@@ -34,24 +34,10 @@ def state_of(columns: Columns, *names: HistoryName) -> bytes:
         for name in names:
             histories: Mapping[Instrument, Series | LiquidationTape] = getattr(columns.view, name)
             for instrument, history in histories.items():
-                digest.update(f"{name}:{instrument}".encode() + _digest_of(history))
+                digest.update(f"{name}:{instrument}".encode() + history.digest)
         return digest.digest()
 
     return columns.once(("state", *names), make)
-
-
-def _digest_of(history: Series | LiquidationTape) -> bytes:
-    """16 bytes that stand for every point of a history; of a series made once for all views that share it."""
-    known: bytes | None = history.kept.get("digest") if isinstance(history, Series) else None
-    if known is None:
-        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        for column in columns_of(history):
-            digest.update(len(column).to_bytes(8, "little"))
-            digest.update(np.ascontiguousarray(column).data)
-        known = digest.digest()
-        if isinstance(history, Series):
-            history.kept["digest"] = known
-    return known
 
 
 def open_interest(columns: Columns, interval: Interval, greatest_age_s: float) -> Floats:

@@ -104,9 +104,7 @@ def _tell_flow(view: View, column: int, facts: dict[str, Floats]) -> Missing:
     if tape is None or not len(tape.event_ns):
         return ("trades", 0.0, float(LEAST_TRADES), "trades")
     age_s = (view.as_of_ns - int(tape.event_ns[-1])) / SECOND_NS
-    levels = min(
-        int(np.isfinite(side[column]).sum()) for side in (view.books.bid_price, view.books.ask_price)
-    )
+    levels = _levels(view)[column]
     sigma = float(facts["sigma_minute"][0, column])
     flow = flow_of(sweeps_of(tape, view.as_of_ns), float(facts["half_spread"][0, column]))
     slower = float(min(flow.buys, flow.sells))
@@ -130,6 +128,15 @@ def _tell_flow(view: View, column: int, facts: dict[str, Floats]) -> Missing:
     if lack is None:
         _note(flow, column, facts)
     return lack
+
+
+def _levels(view: View) -> list[int]:
+    """Levels of the shallower side of each book."""
+    known: list[int] | None = view.kept.get("book_levels")
+    if known is None:
+        sides = (np.isfinite(side).sum(axis=1) for side in (view.books.bid_price, view.books.ask_price))
+        known = view.kept["book_levels"] = np.minimum(*sides).tolist()
+    return known
 
 
 def _note(flow: Flow, column: int, facts: dict[str, Floats]) -> None:
