@@ -4,7 +4,7 @@ A made market: one common and one own random walk per instrument, 500 spot and 5
 quotes, ten-level books, funding and open interest. ``cold``: everything from raw bars, evidence included;
 ``cold_crew``: the same on the clock of the wall, in the threads that a server gives to strategies.
 ``quotes``: a view a second younger with the same closed bars and quotes that have moved, as most scans find it.
-``new_bar``: the first view after one more minute has closed. ``further_user``: the same view for another account of the
+``new_bar``: the first view after one more minute has closed; ``new_bar_crew``: the same as ``cold_crew``. ``further_user``: the same view for another account of the
 same fees; ``other_fees``: for one of fees of its own. ``stored``: the dispositions of a further user made and packed as
 their row holds them. All other milliseconds are those of the processor. No peer runs the same work; a loop in the manner of
 freqtrade takes 62,000 ms for fourteen simple rules (published figure, not run here).
@@ -66,6 +66,7 @@ ROWS = 1_440
 END_NS = 1_790_000_000 // 86_400 * 86_400 * 10**9
 LEVELS = 10
 WARM = 5
+FURTHER = 2 * WARM + 1  # minutes after the first view
 Made = TypeVar("Made")
 
 
@@ -195,7 +196,7 @@ def younger(view: View, seconds: int) -> View:
 def with_minute(view: View, minute: BarFrame, number: int) -> View:
     """The view some minutes later, when no other bar has closed yet: the minutes of a longer frame that are known then."""
     columns = {name: getattr(minute, name)[number : number + ROWS] for name in BAR_FIELDS}
-    open_ns = minute.open_ns[number : number + ROWS] + (WARM + 1) * INTERVAL_NS["1m"]
+    open_ns = minute.open_ns[number : number + ROWS] + FURTHER * INTERVAL_NS["1m"]
     later = younger(view, 60 * number)
     return dataclasses.replace(later, bars={**view.bars, "1m": bar_frame("1m", open_ns, columns)})
 
@@ -220,6 +221,7 @@ async def crew_ms(part: MarketPart, question: Question) -> float:
     clock, crew = SystemClock(), Crew()
     deadline = Deadline(clock, SCAN_HARD_STOP_S)
     begun = time.perf_counter_ns()
+    await crew.run(lambda view: view.content_hash, part.view, deadline, "view")
     asked = Asked(
         part, choose(part.view, question.request, part.turnover_usd), question.account, question.request
     )
@@ -255,7 +257,7 @@ def kept(part: MarketPart) -> None:
 
 def main() -> None:
     view = made_view()
-    minutes = frame("1m", np.random.default_rng(8), ROWS + WARM + 1)
+    minutes = frame("1m", np.random.default_rng(8), ROWS + FURTHER)
     question = Question(ScanRequest(), Account(equity_usd=50_000.0), strategies(), "bench")
     assumptions = CostAssumptions()
 
@@ -283,10 +285,13 @@ def main() -> None:
     further = [run(part, other) for other in others]
     other_fees = run(part, dataclasses.replace(question, account=OTHER_FEES))
     stored = stored_ms(part, others[0])
-    bars = []
-    for number in range(1, WARM + 1):
+    bars, bar_crews = [], []
+    for number in range(1, FURTHER):
         part = MarketPart(with_minute(view, minutes, number), assumptions, shelf)
-        bars.append(run(part))
+        if number % 2:
+            bars.append(run(part))
+        else:
+            bar_crews.append(asyncio.run(crew_ms(part, question)))
         kept(part)
     tell(
         "scans.w3",
@@ -297,6 +302,7 @@ def main() -> None:
             "cold_ms": cold,
             "cold_crew_ms": summary(crews)["median"],
             "new_bar_ms": summary(bars)["median"],
+            "new_bar_crew_ms": summary(bar_crews)["median"],
             "quotes_ms": summary(quotes)["median"],
             "further_user_ms": summary(further)["median"],
             "other_fees_ms": other_fees,

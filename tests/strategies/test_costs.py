@@ -66,6 +66,20 @@ def test_walking_the_bids_costs_the_same_as_their_mirror() -> None:
     assert bids.slippage_bps(np.array([3_999.6]))[0] == pytest.approx(1.0, rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_walk_costs_what_interpolation_of_the_whole_book_says(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    side = 1 if seed % 2 else -1
+    prices = 100.0 + side * np.cumsum(rng.exponential(0.02, 12))
+    depth = book_depth(prices, rng.exponential(3.0, 12), side, 1.0)
+    sizes = np.concatenate(
+        ([1.0, depth.greatest_usd], rng.uniform(1.0, depth.greatest_usd, 50), depth.usd[1:])
+    )
+    average = sizes / np.interp(sizes, depth.usd, depth.units)
+    expected = 1e4 * side * (average / prices[0] - 1.0)
+    np.testing.assert_allclose(depth.slippage_bps(sizes), expected, rtol=1e-9, atol=1e-9)
+
+
 def test_nothing_is_offered_beyond_the_visible_book() -> None:
     depth = book_depth(np.array([100.0, 101.0, np.nan]), np.array([1.0, 1.0, np.nan]), 1, usd=1.0)
     assert depth.greatest_usd == 201.0

@@ -17,6 +17,7 @@ from sextant.model.bar import Floats
 from sextant.model.opportunity import CapacityPoint, CostLine
 from sextant.model.times import SECOND_NS
 from sextant.model.view import View
+from sextant.strategies import rolling
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.funding import FundingForecast, funding_of
 from sextant.strategies.prices import CostAssumptions as CostAssumptions  # noqa: PLC0414  # part of this front door
@@ -136,14 +137,27 @@ class Depth:
         if self.kind == "law":
             excess = np.maximum(size_usd - self.touch_usd, 0.0)
             cost = 1e4 * self.impact * self.sigma_day * np.sqrt(excess / self.volume_24h_usd)
-        else:
-            average = size_usd / np.interp(size_usd, self.usd, self.units)
-            cost = 1e4 * self.side * (average / self._usd_touch - 1.0)
-        return np.where(size_usd <= self.greatest_usd * (1 + 1e-12), np.maximum(cost, 0.0), np.nan)
+            return np.where(size_usd <= self.greatest_usd * (1 + 1e-12), np.maximum(cost, 0.0), np.nan)
+        cost = np.empty(len(size_usd))
+        _walk(size_usd, self.usd, self.units, 1e4 * self.side, cost)
+        return cost
 
-    @property
-    def _usd_touch(self) -> float:
-        return float(self.usd[1] / self.units[1])
+
+@rolling.compiled
+def _walk(size_usd: Floats, usd: Floats, units: Floats, scale: float, cost: Floats) -> None:
+    # The average price of each size against that of the first level; NaN for more than all levels hold.
+    touch, last = usd[1] / units[1], len(usd) - 1
+    for place in range(len(size_usd)):
+        size = size_usd[place]
+        if not size <= usd[last] * (1 + 1e-12):
+            cost[place] = np.nan
+            continue
+        level = 0
+        while level < last - 1 and usd[level + 1] <= size:
+            level += 1
+        share = (units[level + 1] - units[level]) / (usd[level + 1] - usd[level])
+        bought = units[level] + share * (min(size, usd[last]) - usd[level])
+        cost[place] = max(scale * (size / bought / touch - 1.0), 0.0)
 
 
 def book_depth(prices: Floats, sizes: Floats, side: int, usd: float) -> Depth:
