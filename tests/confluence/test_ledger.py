@@ -10,7 +10,8 @@ def rows(first: int, count: int) -> History:
     number = np.arange(first, first + count)
     wide = np.repeat(number[:, None], 2, axis=1)
     real = wide.astype(np.float64)
-    return History(number, real, 2.0 * real, 3.0 * real, wide, wide)
+    few = (wide % 5).astype(np.int8)
+    return History(number, real, 2.0 * real, 3.0 * real, few, few)
 
 
 def test_newest_minutes_are_kept_and_no_more_than_a_day() -> None:
@@ -20,6 +21,14 @@ def test_newest_minutes_are_kept_and_no_more_than_a_day() -> None:
     history = ledger.history()
     assert history.close_ns.tolist() == list(range(4 * KEEP_ROWS, 5 * KEEP_ROWS))
     assert np.array_equal(history.coverage[:, 1], 2.0 * history.close_ns)
+    assert np.array_equal(history.state[:, 0], history.close_ns % 5)
+
+
+def test_a_whole_day_at_once_takes_the_place_of_what_was_there() -> None:
+    ledger = Ledger(2)
+    for start in (0, 10, 10 + KEEP_ROWS):
+        ledger.append(rows(start, KEEP_ROWS if start else 10))
+    assert ledger.history().close_ns.tolist() == list(range(10 + KEEP_ROWS, 10 + 2 * KEEP_ROWS))
 
 
 def test_history_that_was_handed_out_never_changes() -> None:

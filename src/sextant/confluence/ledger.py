@@ -6,10 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sextant.model.bar import Floats, Integers
 
 KEEP_ROWS: Final = 1_440
+ROOM_ROWS: Final = KEEP_ROWS + KEEP_ROWS // 8  # a day, and three hours before all of it moves
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,17 +25,17 @@ class History:
     confluence, coverage, consensus
         D, K and C; D and C are NaN where nothing was present.
     state
-        Positions in ``decision.STATES``.
+        int8, positions in ``decision.STATES``.
     label
-        Positions in ``regime.LABELS``.
+        int8, positions in ``regime.LABELS``.
     """
 
     close_ns: Integers
     confluence: Floats
     coverage: Floats
     consensus: Floats
-    state: Integers
-    label: Integers
+    state: NDArray[np.int8]
+    label: NDArray[np.int8]
 
 
 _FIELDS: Final = tuple(item.name for item in fields(History))
@@ -56,9 +58,9 @@ class Ledger:
     def append(self, rows: History) -> None:
         """Takes in some further minutes, at most as many as are kept."""
         count = len(rows.close_ns)
-        if self._end + count > 2 * KEEP_ROWS:
+        if self._end + count > ROOM_ROWS:
             # The old arrays belong to those they were shown to.
-            kept, first = self._room(), max(0, self._end - KEEP_ROWS)
+            kept, first = self._room(), max(0, self._end + count - KEEP_ROWS)
             for name, array in kept.items():
                 array[: self._end - first] = self._kept[name][first : self._end]
             self._kept, self._end = kept, self._end - first
@@ -75,11 +77,11 @@ class Ledger:
         return History(**parts)
 
     def _room(self) -> dict[str, Any]:
-        shapes = {"close_ns": (2 * KEEP_ROWS,)}
-        kinds = {"close_ns": np.int64, "state": np.int64, "label": np.int64}
+        kinds = {"close_ns": np.int64, "state": np.int8, "label": np.int8}
         return {
             name: np.empty(
-                shapes.get(name, (2 * KEEP_ROWS, self._columns)), dtype=kinds.get(name, np.float64)
+                (ROOM_ROWS,) if name == "close_ns" else (ROOM_ROWS, self._columns),
+                dtype=kinds.get(name, np.float64),
             )
             for name in _FIELDS
         }

@@ -232,7 +232,14 @@ class _Run:
         label = np.empty(state.shape, dtype=np.int64)
         regime.label_rows(self._labels, rows.label_parts(state.shape), label)
         self._ledger.append(
-            History(close_ns, folded.confluence, folded.coverage, folded.consensus, state, label)
+            History(
+                close_ns,
+                folded.confluence,
+                folded.coverage,
+                folded.consensus,
+                state.astype(np.int8),
+                label.astype(np.int8),
+            )
         )
         self._rows = rows.last()
 
