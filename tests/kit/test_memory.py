@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from sextant.kit.memory import give_back, share_heap
+from sextant.kit import memory
+from sextant.kit.clock import ManualClock
+from sextant.kit.memory import EBB_S, EBB_SHARE, Ebb, give_back, resident_mb, share_heap
 
 CHILD = """
 import numpy as np
@@ -89,3 +91,33 @@ def test_the_c_library_is_asked_to_keep_nothing(monkeypatch: pytest.MonkeyPatch)
 def test_another_c_library_keeps_what_it_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     assert not give_back()
+
+
+def test_memory_is_given_back_where_a_quarter_more_is_resident_and_every_five_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = iter([400.0, 300.0, 300.0 * (1.0 + EBB_SHARE), 376.0, 320.0, 399.0, 321.0, 310.0])
+    monkeypatch.setattr(memory, "resident_mb", lambda: next(told))
+    monkeypatch.setattr(memory, "give_back", lambda: True)
+    clock = ManualClock()
+    ebb = Ebb(clock)
+    assert [ebb.look() for _ in range(4)] == [True, False, True, False]
+    clock.advance(EBB_S)
+    assert ebb.look()
+    assert next(told, None) is None
+
+
+def test_nothing_is_given_back_where_the_machine_does_not_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident_mb", lambda: None)
+    assert not Ebb(ManualClock()).look()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is resident")
+def test_what_is_resident_grows_with_what_is_written() -> None:
+    before = resident_mb()
+    block = bytearray(b"1") * (64 << 20)
+    after = resident_mb()
+    assert before is not None
+    assert after is not None
+    assert after - before > 50.0
+    assert len(block) == 64 << 20

@@ -11,9 +11,9 @@ from typing import Final
 from sextant.errors import BudgetExceeded, MarketError
 from sextant.evidence.events import EventTable
 from sextant.kit.clock import Clock, Deadline
-from sextant.kit.memory import give_back
+from sextant.kit.memory import Ebb
 from sextant.model.account import Account
-from sextant.model.times import INTERVAL_NS, MINUTE_NS, Interval
+from sextant.model.times import Interval
 from sextant.scans.crew import Crew
 from sextant.scans.records import STRATEGY_HARD_STOP_S, ScanRequest
 from sextant.scans.run import Asked, MarketPart
@@ -21,7 +21,6 @@ from sextant.scans.scoreboard import Scoreboard
 from sextant.scans.universe import choose
 from sextant.strategies.contract import Strategy, Verdict
 
-GIVEN_BACK_FROM_NS: Final = 30 * MINUTE_NS  # what a minute takes it takes again a minute later
 KEEP_EVERY_S: Final = 5.0  # how often it is seen whether a bar has closed; the shortest is a minute
 
 Archive = Callable[[EventTable], Awaitable[EventTable]]
@@ -64,7 +63,7 @@ class EvidenceKeeper:
         self._market = market
         self._archive = archive
         self.board = Scoreboard()
-        self._given_back: tuple[bytes, ...] = ()
+        self._ebb = Ebb(clock)
 
     async def keep(self) -> None:
         """Score whenever a bar has closed, until cancelled."""
@@ -105,19 +104,12 @@ class EvidenceKeeper:
                 await asyncio.to_thread(part.settle, strategy)
         deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
         await self._crew.run(lambda _: self.board.learn(part, speaking), None, deadline, "scoreboard")
-        self._given_back = await self._let_go(part)
+        await self._let_go(part)
 
-    async def _let_go(self, part: MarketPart) -> tuple[bytes, ...]:
-        """Free columns that nobody reads any more, and give their memory back where more than minutes were read anew."""
+    async def _let_go(self, part: MarketPart) -> None:
+        """Free columns that nobody reads any more, and give their memory back where it is much."""
         await asyncio.to_thread(part.spend)
-        longer = tuple(
-            frame.content_digest
-            for interval, frame in sorted(part.view.bars.items())
-            if INTERVAL_NS[interval] >= GIVEN_BACK_FROM_NS
-        )
-        if longer != self._given_back:
-            await asyncio.to_thread(give_back)
-        return longer
+        await asyncio.to_thread(self._ebb.look)
 
 
 def _newest(market: Callable[[], MarketPart]) -> tuple[MarketPart, tuple[bytes, ...]]:
