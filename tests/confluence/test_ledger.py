@@ -24,11 +24,21 @@ def test_newest_minutes_are_kept_and_no_more_than_a_day() -> None:
     assert np.array_equal(history.state[:, 0], history.close_ns % 5)
 
 
-def test_a_whole_day_at_once_takes_the_place_of_what_was_there() -> None:
+@pytest.mark.parametrize("count", [KEEP_ROWS - 1, KEEP_ROWS, KEEP_ROWS + 1, 3 * KEEP_ROWS])
+def test_a_day_at_once_takes_the_place_of_what_was_there(count: int) -> None:
     ledger = Ledger(2)
-    for start in (0, 10, 10 + KEEP_ROWS):
-        ledger.append(rows(start, KEEP_ROWS if start else 10))
-    assert ledger.history().close_ns.tolist() == list(range(10 + KEEP_ROWS, 10 + 2 * KEEP_ROWS))
+    ledger.append(rows(0, 10))
+    for start in (10, 10 + count):
+        ledger.append(rows(start, count))
+    end = 10 + 2 * count
+    assert ledger.history().close_ns.tolist() == list(range(end - KEEP_ROWS, end))
+
+
+def test_no_minutes_change_nothing() -> None:
+    ledger = Ledger(2)
+    ledger.append(rows(0, 3))
+    ledger.append(rows(3, 0))
+    assert ledger.history().close_ns.tolist() == [0, 1, 2]
 
 
 def test_history_that_was_handed_out_never_changes() -> None:

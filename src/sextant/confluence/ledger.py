@@ -56,16 +56,16 @@ class Ledger:
         self._kept = self._room()
 
     def append(self, rows: History) -> None:
-        """Takes in some further minutes, at most as many as are kept."""
-        count = len(rows.close_ns)
+        """Take in some further minutes; of more than a day the newest."""
+        count = min(len(rows.close_ns), KEEP_ROWS)
         if self._end + count > ROOM_ROWS:
             # The old arrays belong to those they were shown to.
-            kept, first = self._room(), max(0, self._end + count - KEEP_ROWS)
+            kept, first = self._room(), self._end + count - KEEP_ROWS
             for name, array in kept.items():
                 array[: self._end - first] = self._kept[name][first : self._end]
             self._kept, self._end = kept, self._end - first
         for name, array in self._kept.items():
-            array[self._end : self._end + count] = getattr(rows, name)
+            array[self._end : self._end + count] = getattr(rows, name)[-count:]
         self._end += count
 
     def history(self) -> History:
