@@ -4,9 +4,11 @@ from dataclasses import replace
 from functools import cache
 
 import msgspec
+import numpy as np
 import pytest
 
 from sextant.api.confluence_wire import (
+    Beside,
     breakdown_answer,
     breakdown_body,
     history_points,
@@ -14,8 +16,10 @@ from sextant.api.confluence_wire import (
     row,
     state_word,
 )
+from sextant.confluence.market_wide import following
 from sextant.confluence.scorer import Evaluation, evaluate
 from sextant.model.times import SECOND_NS
+from sextant.scans.relations import Relations
 from support import minutes
 
 
@@ -52,6 +56,28 @@ def test_body_is_the_answer_as_json() -> None:
     assert body["coverage"] == answer.coverage
     assert body["age_s"] == 1.0
     assert [item["name"] for item in body["missing"]] == [item.name for item in answer.missing]
+
+
+def test_place_in_the_market_is_told_where_it_is_known() -> None:
+    view = minutes.walked(400, 3)
+    assert breakdown_answer(found(), 1, 0, ("live", False)).market is None
+    related = Relations(
+        0, {"1m": following(np.diff(view.bars["1m"].close[-241:], axis=0), 0)}, np.array([-1, 2, -1])
+    )
+    place = breakdown_answer(found(), 1, 0, ("live", False), Beside(relations=related)).market
+    assert place is not None
+    assert place.leader == str(found().instruments[0].instrument)
+    assert (place.lead_minutes, place.liquidation_risk_frac) == (2, None)
+    [one] = place.following
+    assert (one.interval, one.rows, one.n, one.beta) == (
+        "1m",
+        240,
+        240,
+        float(related.following["1m"].beta[1]),
+    )
+    unled = breakdown_answer(found(), 0, 0, ("live", False), Beside(relations=related)).market
+    assert unled is not None
+    assert unled.lead_minutes is None
 
 
 def test_flips_are_spelled_from_and_to() -> None:

@@ -117,6 +117,30 @@ async def test_only_wanted_instruments_are_told_and_a_cut_stream_goes_on() -> No
     await asyncio.gather(running, return_exceptions=True)
 
 
+def market_fact() -> Fact:
+    seen = Seen("market_cascade", None, "longs", 3e6, opens=True, closes=False, direction=-1)
+    return Fact(seen, START_NS, None, 1, 3e6)
+
+
+@pytest.mark.parametrize(("topic", "told"), [("overview", ["2"]), ("confluence", ["1"])])
+async def test_what_is_so_of_the_whole_market_is_told_to_who_follows_the_overview(
+    topic: str, told: list[str]
+) -> None:
+    stage = Stage()
+    stage.add(fact())
+    stage.scoring.bulletin.add(START_NS, [(None, market_fact())])
+    running = asyncio.ensure_future(
+        stage.run(stage.routes._frames(stage.scoring, (topic,), frozenset([names()[1]]), 0))
+    )
+    await stage.until(2)
+    await stage.settle()
+    notices = [(number, body) for number, event, body in stage.told if event == "fact"]
+    assert [number for number, _ in notices] == told
+    assert notices[0][1]["instrument"] == (None if topic == "overview" else str(names()[1]))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 def test_a_condition_says_since_when_until_when_and_what_it_does() -> None:
     stage = Stage()
     stage.add(turn("closed", START_NS + 10**9))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sextant.api.market import MarketRoutes
+from sextant.confluence.forced import Wave, market_cascade
 from sextant.confluence.market_wide import Held
 from sextant.errors import Stale
 from sextant.kit.clock import ManualClock
@@ -32,6 +33,38 @@ async def test_market_is_told_in_one_picture(api: Api) -> None:
     scoring._kept.append(replace(scored(), overview=None))
     assert (await api.client.get(PATH, headers=bearer)).status_code == 503
     assert body["as_of"] == "2026-03-01T12:00:00.000Z"
+
+
+async def test_perpetuals_are_told_with_of_how_many_each_figure_was_taken(api: Api) -> None:
+    _, bearer = await api.session()
+    made = overview(scored_market().view, scored().evaluation, Held("unknown", 0))
+    body = (await api.client.get(PATH, headers=bearer)).json()
+    told = body["perpetuals"]
+    figures = {name: value for name, value in told.items() if name not in ("known", "count")}
+    assert told["known"].keys() == figures.keys()
+    assert {name for name, n in told["known"].items() if not n} == {
+        name for name, value in figures.items() if value is None
+    }
+    assert told["funding_8h_median_frac"] == made.perpetuals.f8_median.frac
+    assert told["known"]["funding_8h_median_frac"] == made.perpetuals.f8_median.n
+    assert told["liquidated_long_24h_usd"] is None  # nobody watched for a day
+    risky = body["liquidation_risk"]
+    assert [row["instrument"] for row in risky["rows"]] == [str(name) for name, _ in made.at_risk]
+    assert risky["n"] >= len(risky["rows"])
+
+
+async def test_cascade_of_the_whole_market_stands_in_the_picture_of_now(api: Api) -> None:
+    scoring = api.rooms.scoring
+    assert scoring is not None
+    _, bearer = await api.session()
+    assert (await api.client.get(PATH, headers=bearer)).json()["facts"] == []
+    scoring._facts.update(market_cascade([Wave(-1, 3e6, 60, 4)], {}), START_NS)
+    body = (await api.client.get(PATH, headers=bearer)).json()
+    [fact] = body["facts"]
+    assert (fact["kind"], fact["cause"], fact["direction"]) == ("market_cascade", "longs", "down")
+    assert fact["facts"]["instruments"] == 4.0
+    earlier = (await api.client.get(PATH, params={"as_of": body["as_of"]}, headers=bearer)).json()
+    assert earlier.get("facts", []) == []
 
 
 async def test_process_without_a_market_says_so() -> None:

@@ -50,6 +50,11 @@ def test_one_score_is_taken_apart_over_a_pack(pack: Path, tmp_path: Path) -> Non
     told = {item["name"]: item for part in body["dimensions"] for item in part["signals"]}
     assert told["rsi"]["inputs"][0]["indicator"] == "rsi@1m"
     assert told["rsi"]["age_s"] == 0.0
+    assert body["market"]["leader"] == "bybit:BTC-USDT:perpetual"
+    minutes = body["market"]["following"][0]
+    assert (minutes["interval"], minutes["rows"], minutes["n"]) == ("1m", 240, 240)
+    assert minutes["beta"] is not None
+    assert body["market"]["following"][-1]["beta"] is None  # of 4h there are too few
 
 
 def test_table_names_what_is_missing(pack: Path, tmp_path: Path) -> None:
@@ -58,6 +63,7 @@ def test_table_names_what_is_missing(pack: Path, tmp_path: Path) -> None:
     assert "no score" in done.stdout
     assert "Too few rows since the last hole: 300 of 1441." in done.stdout
     assert "orderbook.depth" in done.stdout
+    assert "Follows bybit:BTC-USDT:perpetual  1m beta 1.00 (correlation 1.00)" in done.stdout
 
 
 def test_instrument_that_is_not_in_the_pack_is_named(pack: Path, tmp_path: Path) -> None:
@@ -93,6 +99,7 @@ def told(**changes: Any) -> str:
         "facts": [],
         "flips": [],
         "levels": {},
+        "market": None,
     }
     console = Console(width=160, record=True, file=io.StringIO())
     show(console, body | changes)
@@ -126,3 +133,20 @@ def test_conditions_and_facts_are_told_with_their_numbers() -> None:
     assert f"whale_trade buy large up since {since}, 1.2e+06" in text
     assert "Conditions" not in told()
     assert "Facts" not in told()
+
+
+def test_a_lead_and_the_risk_of_forced_closes_are_told_where_they_are_known() -> None:
+    unknown = {"interval": "4h", "beta": None, "correlation": None}
+    minutes = {"interval": "1m", "beta": 1.25, "correlation": 0.5}
+    place = {
+        "leader": "bybit:BTC-USDT:perpetual",
+        "following": [minutes, unknown],
+        "lead_minutes": 2,
+        "liquidation_risk_frac": 0.71,
+    }
+    text = told(market=place)
+    assert "Follows bybit:BTC-USDT:perpetual  1m beta 1.25 (correlation 0.50), it goes ahead by 2 min" in text
+    assert "Risk of forced closes  0.71" in text
+    nothing = place | {"following": [unknown], "lead_minutes": None, "liquidation_risk_frac": None}
+    assert "Follows" not in told(market=nothing)
+    assert "Risk" not in told(market=nothing)

@@ -7,10 +7,12 @@ import pytest
 from sextant.confluence.detectors import FactBook, Print
 from sextant.confluence.forced import (
     Burst,
+    Wave,
     cascade,
     joined,
     large_liquidations,
     liquidation_zones,
+    market_cascade,
     zones_seen,
 )
 from sextant.model.instrument import Instrument
@@ -35,6 +37,33 @@ def test_cascade_needs_size_number_one_side_and_the_price() -> None:
     mixed = (*prints, *(Print(at, 150e3, 1) for at in range(20)))
     assert not cascade(NAME, replace(burst, prints=mixed))[0].opens
     assert cascade(NAME, replace(burst, prints=prints[:6], peak_usd=9e6))[0].closes
+
+
+def test_market_cascade_needs_size_instruments_number_and_one_side() -> None:
+    longs = Wave(-1, 2.1e6, 60, 3)
+    [one] = market_cascade([Wave(1, 0.4e6, 5, 2), longs], {})
+    assert (one.opens, one.instrument, one.cause, one.direction, one.word) == (
+        True,
+        None,
+        "longs",
+        -1,
+        "notable",
+    )
+    assert dict(one.facts) == {"usd": 2.1e6, "events_per_minute": 12.0, "instruments": 3.0}
+    for short_of in (
+        replace(longs, usd=2e6),
+        replace(longs, instruments=2),
+        replace(longs, count=9),
+    ):
+        assert market_cascade([short_of], {}) == []
+    assert market_cascade([longs, Wave(1, 0.6e6, 60, 3)], {}) == []
+
+
+def test_market_cascade_stays_until_a_quarter_of_its_peak() -> None:
+    [still] = market_cascade([Wave(-1, 2.5e6, 3, 1), Wave(1, 9e6, 3, 1)], {-1: 10e6})
+    assert (still.opens, still.closes) == (False, False)
+    [over] = market_cascade([Wave(-1, 2.4e6, 3, 1)], {-1: 10e6})
+    assert over.closes
 
 
 def test_zones_join_prices_within_two_per_cent_of_their_mean() -> None:

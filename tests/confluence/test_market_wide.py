@@ -6,12 +6,15 @@ import pytest
 from sextant.confluence.market_wide import (
     DWELL_NS,
     LEAD_ROWS,
+    NO_LEAD,
     Held,
     Mood,
+    Paid,
+    Share,
     breadth,
     dispersion,
     following,
-    lead_of,
+    leads_of,
     liquidation_risk,
     pulse,
     ranks,
@@ -107,22 +110,47 @@ def test_beta_needs_four_rows_in_five_and_a_leader_that_moves() -> None:
 def test_leader_that_goes_ahead_is_found_with_its_lag() -> None:
     rng = np.random.default_rng(4)
     led = rng.normal(size=LEAD_ROWS)
-    other = np.concatenate([rng.normal(size=3), led[:-3]]) + 0.3 * rng.normal(size=LEAD_ROWS)
-    assert lead_of(led, other) == 3
-    assert lead_of(led, led) is None
-    assert lead_of(led, rng.normal(size=LEAD_ROWS)) is None
-    assert lead_of(led[:100], other[:100]) is None
+    behind = np.concatenate([rng.normal(size=3), led[:-3]]) + 0.3 * rng.normal(size=LEAD_ROWS)
+    hole = np.where(np.arange(LEAD_ROWS) == 7, N, behind)
+    moved = np.stack([behind, led, -behind, rng.normal(size=LEAD_ROWS), hole, np.zeros(LEAD_ROWS)], axis=1)
+    assert leads_of(moved, 1).tolist() == [3, NO_LEAD, 3, NO_LEAD, NO_LEAD, NO_LEAD]
+    assert leads_of(moved[:100], 1).tolist() == [NO_LEAD] * 6
+    assert leads_of(moved, 4).tolist() == [NO_LEAD] * 6
+
+
+def test_lag_is_that_of_the_largest_correlation_of_what_both_have() -> None:
+    rng = np.random.default_rng(5)
+    led = rng.normal(size=LEAD_ROWS)
+    other = np.concatenate([rng.normal(size=5), 0.5 * led[:-5]]) + rng.normal(size=LEAD_ROWS)
+    by_hand = [abs(float(np.corrcoef(led[: LEAD_ROWS - lag], other[lag:])[0, 1])) for lag in range(11)]
+    assert int(np.argmax(by_hand)) == 5
+    assert leads_of(np.stack([led, other], axis=1), 0).tolist() == [NO_LEAD, 5]
+
+
+def paid(size: int = 4, **known: list[float]) -> Paid:
+    return Paid(**{name: np.array(known.get(name, [N] * size)) for name in Paid.__dataclass_fields__})
 
 
 def test_pulse_is_measured_or_absent() -> None:
-    f8 = np.array([0.0001, 0.0003, -0.0001, N])
-    interest = np.array([100.0, 300.0, N, 50.0])
-    found = pulse(f8, interest, np.array([N, N, N, N]), np.ones(4, dtype=np.bool_))
+    found = pulse(
+        paid(
+            f8=[0.0001, 0.0003, -0.0001, N],
+            interest_usd=[100.0, 300.0, N, 50.0],
+            before_usd=[80.0, N, 10.0, 50.0],
+            long_share=[0.4, N, 0.9, 0.7],
+            closed_long_usd=[5.0, N, N, 7.0],
+        ),
+        np.ones(4, dtype=np.bool_),
+    )
     assert found.f8_weighted.frac == pytest.approx((0.0001 * 100 + 0.0003 * 300) / 400)
     assert found.f8_weighted.n == 2
     assert found.f8_median.frac == 0.0001
     assert found.f8_positive.frac == pytest.approx(2 / 3)
     assert found.open_interest_usd.frac == 450
+    assert found.open_interest_change == Share(150 / 130 - 1, 2, 4)
+    assert found.long_share_weighted == Share((40 + 35) / 150, 2, 4)
+    assert found.closed_long_usd == Share(12.0, 2, 4)
+    assert found.closed_short_usd == Share(None, 0, 4)
     assert (found.basis_median.frac, found.basis_median.n) == (None, 0)
 
 

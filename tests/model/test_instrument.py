@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sextant.errors import InputError
-from sextant.model.instrument import Instrument, InstrumentSpec, parse_instrument
+from sextant.model.instrument import Instrument, InstrumentSpec, is_dollar, parse_instrument
 
 _ASSET = st.from_regex(r"[A-Z0-9]{1,10}", fullmatch=True)
 
@@ -110,3 +110,7 @@ def test_a_spec_survives_the_wire_between_processes() -> None:
         5,
     )
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(spec), type=InstrumentSpec) == spec
+
+
+def test_dollars_are_dollars_and_what_promises_to_be_one() -> None:
+    assert [is_dollar(asset) for asset in ("USD", "USDT", "EUR", "BTC")] == [True, True, False, False]

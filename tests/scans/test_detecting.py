@@ -13,7 +13,7 @@ from sextant.confluence.levels import LEVELS
 from sextant.confluence.scorer import Evaluation, Scorer
 from sextant.model.times import MINUTE_NS, SECOND_NS
 from sextant.model.view import MINUTE_FIELDS, LiquidationTape, MinuteFrame, TradeTape, View
-from sextant.scans.detecting import facts_seen, may_match, of_forced, of_trades, spoofed, usual_5m
+from sextant.scans.detecting import facts_seen, may_match, of_forced, of_market, of_trades, spoofed, usual_5m
 from support import minutes
 
 COLUMN = 1
@@ -157,3 +157,40 @@ def test_only_suspected_levels_mark_a_book(kind: str, expected: list[bool]) -> N
     name = view.instruments[COLUMN].instrument
     book.update([Seen(kind, name, "bids", 3.0, opens=True, closes=False)], 1)  # type: ignore[arg-type]  # one of them
     assert spoofed(view, book.all()).tolist() == expected
+
+
+def wave(*usd: float, seconds_ago: float = 5.0) -> View:
+    """Ten forced closes of longs in each of some instruments, of so much in all."""
+    view = minutes.walked(400, len(usd))
+    tapes = {}
+    for spec, size in zip(view.instruments, usd, strict=True):
+        times = np.full(10, view.as_of_ns - int(seconds_ago * SECOND_NS))
+        tapes[spec.instrument] = LiquidationTape(times, np.full(10, 1.0), np.full(10, size / 10), np.ones(10))
+    return replace(view, liquidations=tapes)
+
+
+def test_forced_closes_of_many_instruments_at_once_are_a_cascade_of_the_market() -> None:
+    book = FactBook()
+    [one] = of_market(wave(0.8e6, 0.8e6, 0.8e6), book)
+    assert (one.opens, one.instrument, one.cause, one.direction) == (True, None, "longs", -1)
+    assert dict(one.facts) == pytest.approx({"usd": 2.4e6, "events_per_minute": 6.0, "instruments": 3.0})
+    [told] = book.update([one], 1)
+    assert book.of(None) == (told,)
+    [ebbing] = of_market(wave(0.3e6, 0.3e6, 0.1e6), book)
+    assert (ebbing.opens, ebbing.closes) == (False, False)
+    [over] = of_market(wave(0.3e6, 0.2e6, 0.0), book)
+    assert over.closes
+    book.update([over], 2)
+    assert book.of(None) == ()
+
+
+def test_two_instruments_or_older_closes_are_no_cascade_of_the_market() -> None:
+    assert of_market(wave(2e6, 2e6), FactBook()) == []
+    assert of_market(wave(1e6, 1e6, 1e6, seconds_ago=301.0), FactBook()) == []
+
+
+def test_a_fact_of_the_market_marks_no_book() -> None:
+    view = wave(0.8e6, 0.8e6, 0.8e6)
+    book = FactBook()
+    book.update(of_market(view, book), 1)
+    assert not spoofed(view, book.all()).any()

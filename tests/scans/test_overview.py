@@ -7,6 +7,8 @@ import pytest
 
 from sextant.confluence.market_wide import Held
 from sextant.confluence.scorer import evaluate
+from sextant.model.times import MINUTE_NS
+from sextant.model.view import MINUTE_FIELDS, MinuteFrame, Series, View
 from sextant.scans.overview import DAY_ROWS, Overview, overview
 from support import minutes
 from support.indicators import walk
@@ -82,7 +84,69 @@ def test_perpetuals_are_measured_where_their_facts_are_known() -> None:
     assert found.f8_positive.frac == 1.0
     assert found.basis_median.frac == pytest.approx(1 / 0.999 - 1)
     assert found.open_interest_usd.frac == pytest.approx(10 * float(facts.mark.sum()))
+    assert found.open_interest_change.frac is None
+    assert found.closed_long_usd.frac is None
     assert picture(rows=100).perpetuals.f8_median.frac is None
+
+
+def test_open_interest_of_a_day_ago_is_taken_at_its_own_price() -> None:
+    view = held_a_day_ago(minutes_apart=4)
+    change = overview(view, evaluate(view), NONE).perpetuals.open_interest_change
+    now = 10.0 * float(view.bars["1m"].close[-1, 0])
+    row = np.searchsorted(
+        view.bars["5m"].open_ns + 5 * MINUTE_NS, view.as_of_ns - 1_436 * MINUTE_NS, side="right"
+    )
+    before = 8.0 * float(view.bars["5m"].close[row - 1, 0])
+    assert change.frac == pytest.approx(now / before - 1)
+    assert (change.n, change.of) == (1, 6)
+
+
+def test_open_interest_far_from_a_day_ago_says_nothing_of_its_change() -> None:
+    view = held_a_day_ago(minutes_apart=11)
+    assert overview(view, evaluate(view), NONE).perpetuals.open_interest_change.frac is None
+
+
+def held_a_day_ago(minutes_apart: int) -> View:
+    """Perpetuals with open interest now, and of the first some minutes less than a day ago."""
+    view = perpetual_market()
+    time_ns = view.as_of_ns - (1_440 - minutes_apart) * MINUTE_NS
+    history = Series(np.array([time_ns]), np.array([8.0]))
+    return replace(view, open_interest_history={view.instruments[0].instrument: history})
+
+
+def perpetual_market() -> View:
+    view = minutes.view_of(walk(1_700, 6, 5), minutes.perpetuals(6))
+    close = view.bars["1m"].close[-1]
+    facts = replace(view.derivatives, mark=close, open_interest=np.full(6, 10.0))
+    return replace(view, derivatives=facts)
+
+
+def test_forced_closes_of_a_day_are_summed_where_all_of_it_was_watched() -> None:
+    view = perpetual_market()
+    values = np.full((len(MINUTE_FIELDS), 1_440, 6), 2.0, dtype=np.float32)
+    values[MINUTE_FIELDS.index("liq_short_usd"), 700, 2] = np.nan
+    open_ns = view.bars["1m"].open_ns[-1_440:]
+    view = replace(view, minutes=MinuteFrame(open_ns, (values,), bytes(16 * 1_440)))
+    found = overview(view, evaluate(view), NONE).perpetuals
+    assert (found.closed_long_usd.frac, found.closed_long_usd.n) == (6 * 2_880.0, 6)
+    assert (found.closed_short_usd.frac, found.closed_short_usd.n) == (5 * 2_880.0, 5)
+
+
+def test_those_stand_at_risk_whose_every_input_is_known() -> None:
+    view = perpetual_market()
+    facts = replace(
+        view.derivatives,
+        open_interest=np.array([1.0, 2.0, 3.0, 4.0, 5.0, np.nan]) * 1e6,
+        funding_rate=np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) * 1e-4,
+        funding_interval_s=np.full(6, 28_800.0),
+        turnover_24h=np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) * 1e9,
+    )
+    view = replace(view, derivatives=facts)
+    found = overview(view, evaluate(view), NONE)
+    assert np.isnan(found.risk).tolist() == [False] * 5 + [True]
+    highest = view.instruments[int(np.nanargmax(found.risk))]
+    assert found.at_risk[0] == (highest.instrument, float(np.nanmax(found.risk)))
+    assert len(found.at_risk) == 5
 
 
 def test_streams_are_counted_by_state() -> None:

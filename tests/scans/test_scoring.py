@@ -246,6 +246,16 @@ async def test_the_log_of_conditions_has_a_line_a_kind_and_not_one_an_instrument
     assert len(noted.open()) == len(held)
 
 
+async def test_instruments_are_compared_with_the_leader_at_each_scoring() -> None:
+    whole = replace(minutes.walked(400, 2), instruments=(spec("BTC", "perpetual"), spec("ADA", "perpetual")))
+    one, _ = scoring(Market(whole, 390))
+    assert await one.look()
+    first = one.newest().relations
+    assert first is not None
+    assert first.leader == 0
+    assert first.following["1m"].beta[0] == pytest.approx(1.0)
+
+
 async def test_a_part_that_raises_leaves_scores_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     market = Market()
     clock = ManualClock(market.view.as_of_ns)

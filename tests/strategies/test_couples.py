@@ -13,7 +13,6 @@ from sextant.strategies.couples import (
     PastSignals,
     WhenAsked,
     couples_of_base,
-    in_dollars,
     leaving,
     no_past,
     signals_of,
@@ -84,12 +83,6 @@ def test_an_inverse_contract_is_no_leg_of_a_couple() -> None:
     couples, legs = couples_of_base(specs, lambda *_: True)
     assert len(couples) == 2
     assert set(legs.ravel().tolist()) == {0, 2}
-
-
-def test_dollars_are_dollars_and_what_promises_to_be_one() -> None:
-    assert in_dollars(SPOT)
-    assert in_dollars(Instrument("kraken", "BTC", "USD", "spot"))
-    assert not in_dollars(Instrument("kraken", "BTC", "EUR", "spot"))
 
 
 def test_dense_columns_become_signals_in_the_order_of_their_rows() -> None:

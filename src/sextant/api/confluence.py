@@ -19,7 +19,7 @@ from sextant.api.confluence_schemas import (
     Sort,
 )
 from sextant.api.confluence_trust import Outcomes, scored_entries
-from sextant.api.confluence_wire import NOTHING, Beside, breakdown_answer, history_points, row
+from sextant.api.confluence_wire import Beside, breakdown_answer, history_points, row
 from sextant.api.cursors import Cursors
 from sextant.api.endpoint import Answer, Call, Endpoint, NoBody
 from sextant.api.scan_wire import BASE
@@ -91,13 +91,15 @@ class ConfluenceRoutes:
         scored = self._newest(time_field(call.query.as_of, "as_of"))
         column = _column(scored, call.path["instrument"])
         origin = (scored.feed, scored.simulated)
-        beside = NOTHING
+        beside = Beside(relations=scored.relations, overview=scored.overview)
         if self._scoring is not None and call.query.as_of is None:
             name = scored.evaluation.instruments[column].instrument
             beside = Beside(
                 self._scoring.entry_of(name),
                 self._scoring.facts_of(name),
                 self._scored(scored.evaluation),
+                scored.relations,
+                scored.overview,
             )
         body: BreakdownAnswer = await asyncio.to_thread(
             breakdown_answer, scored.evaluation, column, self._clock.now_ns(), origin, beside

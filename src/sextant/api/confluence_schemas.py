@@ -15,6 +15,7 @@ from sextant.confluence.conditions import ConditionKind
 from sextant.confluence.contract import Reason
 from sextant.confluence.detectors import FactKind
 from sextant.model.instrument import Kind
+from sextant.model.times import Interval
 from sextant.model.view import Feed
 
 Direction = Literal["unknown", "neutral", "long", "short"]
@@ -237,6 +238,37 @@ class FactBody(msgspec.Struct, frozen=True, kw_only=True):
     facts: dict[str, float]
 
 
+class FollowingBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How the returns of an instrument follow those of the leader in one frame; null below 80 % of the rows."""
+
+    interval: Interval
+    rows: Annotated[int, Meta(description="Rows that are compared.")]
+    n: Annotated[int, Meta(description="Rows of which both returns are known.")]
+    beta: float | None
+    correlation: float | None
+    explained_frac: float | None
+    alpha_frac: Annotated[float | None, Meta(description="Return of a row beyond what the leader explains.")]
+
+
+class PlaceBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How an instrument stands to the leader of its market and among the others; shown, and no part of the score."""
+
+    leader: Annotated[str | None, Meta(description="Null where bitcoin is not followed here.")]
+    following: list[FollowingBody]
+    lead_minutes: Annotated[
+        int | None,
+        Meta(
+            description="By how much the leader has gone ahead for three hours; null where nothing is clear."
+        ),
+    ]
+    liquidation_risk_frac: Annotated[
+        float | None,
+        Meta(
+            description="Rank among the perpetuals of what makes forced closes likely; null where an input is unknown."
+        ),
+    ]
+
+
 class ConfidenceBody(msgspec.Struct, frozen=True, kw_only=True):
     """How often entries of this strength came good: percent with its interval of 90 %, or null with the reason."""
 
@@ -287,6 +319,7 @@ class BreakdownAnswer(msgspec.Struct, frozen=True, kw_only=True):
     levels: LevelsBody
     entry: EntryBody | None
     facts: list[FactBody]
+    market: PlaceBody | None
     as_of: Time
     age_s: float
     feed: Feed

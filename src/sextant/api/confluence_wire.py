@@ -18,11 +18,13 @@ from sextant.api.confluence_schemas import (
     EntryBody,
     FactBody,
     FlipBody,
+    FollowingBody,
     IdeaLine,
     IdeaPlan,
     IdeaTarget,
     LevelsBody,
     PassportLine,
+    PlaceBody,
     QualityBody,
     SignalBody,
     SignalInput,
@@ -45,13 +47,16 @@ from sextant.confluence.explain import (
     state_of,
     why_not,
 )
+from sextant.confluence.market_wide import NO_LEAD, Following
 from sextant.confluence.passport import Absent
 from sextant.confluence.regime import LABELS
 from sextant.confluence.score import agreement, words
 from sextant.confluence.scorer import Evaluation
-from sextant.model.times import iso_ms
+from sextant.model.times import Interval, iso_ms
 from sextant.model.view import Feed
 from sextant.scans.entries import Entry
+from sextant.scans.overview import Overview
+from sextant.scans.relations import SPANS, Relations
 from sextant.strategies.plan import Plan, Refusal
 
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
@@ -108,11 +113,25 @@ def state_word(found: Evaluation, column: int) -> StateWord:
 
 @dataclass(frozen=True)
 class Beside:
-    """What stands beside a score: the last change of direction, what is the case just now, and what became of entries."""
+    """What stands beside a score.
+
+    Parameters
+    ----------
+    entry
+        The last change of direction.
+    facts
+        What is the case just now.
+    scored
+        What became of entries.
+    relations, overview
+        How instruments follow the leader, and the picture of the market.
+    """
 
     entry: Entry | None = None
     facts: tuple[Fact, ...] = ()
     scored: Outcomes = ()
+    relations: Relations | None = None
+    overview: Overview | None = None
 
 
 NOTHING: Final = Beside()
@@ -152,6 +171,7 @@ def breakdown_answer(
         levels=LevelsBody(**one.levels),
         entry=None if beside.entry is None else entry_body(beside.entry),
         facts=[fact_body(fact) for fact in beside.facts],
+        market=_place(found, column, beside),
         as_of=head.as_of,
         age_s=head.age_s,
         feed=origin[0],
@@ -159,9 +179,36 @@ def breakdown_answer(
     )
 
 
-def breakdown_body(found: Evaluation, column: int, origin: tuple[Feed, bool]) -> bytes:
+def breakdown_body(
+    found: Evaluation, column: int, origin: tuple[Feed, bool], beside: Beside = NOTHING
+) -> bytes:
     """The body of the API as JSON; ages count from the evaluation's own time."""
-    return _ENCODER.encode(breakdown_answer(found, column, found.as_of_ns, origin))
+    return _ENCODER.encode(breakdown_answer(found, column, found.as_of_ns, origin, beside))
+
+
+def _place(found: Evaluation, column: int, beside: Beside) -> PlaceBody | None:
+    related, picture = beside.relations, beside.overview
+    if related is None:
+        return None
+    lead = int(related.lead_minutes[column])
+    return PlaceBody(
+        leader=None if related.leader is None else str(found.instruments[related.leader].instrument),
+        following=[_following(interval, one, column) for interval, one in related.following.items()],
+        lead_minutes=None if lead == NO_LEAD else lead,
+        liquidation_risk_frac=None if picture is None else number(float(picture.risk[column])),
+    )
+
+
+def _following(interval: Interval, one: Following, column: int) -> FollowingBody:
+    return FollowingBody(
+        interval=interval,
+        rows=SPANS[interval],
+        n=int(one.n[column]),
+        beta=number(float(one.beta[column])),
+        correlation=number(float(one.corr[column])),
+        explained_frac=number(float(one.explained[column])),
+        alpha_frac=number(float(one.alpha[column])),
+    )
 
 
 def fact_body(fact: Fact) -> FactBody:

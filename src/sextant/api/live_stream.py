@@ -87,12 +87,11 @@ class LiveRoutes:
                 for topic in topics:
                     yield frame(topic, self._state(topic, scored, wanted, snapshot=snapshot))
                     await self._clock.sleep(PACE_S)
-                if "confluence" in topics:
-                    for notice in scoring.bulletin.after(after):
-                        after = notice.number
-                        if not wanted or notice.instrument in wanted:
-                            yield frame(*notice_frame(notice, scored), notice.number)
-                            await self._clock.sleep(PACE_S)
+                for notice in scoring.bulletin.after(after):
+                    after = notice.number
+                    if _is_wanted(notice, topics, wanted):
+                        yield frame(*notice_frame(notice, scored), notice.number)
+                        await self._clock.sleep(PACE_S)
                 snapshot = False
                 await more
             finally:
@@ -102,7 +101,10 @@ class LiveRoutes:
         now_ns = self._clock.now_ns()
         marks = {"snapshot": snapshot, "feed": scored.feed, "simulated": scored.simulated}
         if topic == "overview":
-            picture = None if scored.overview is None else overview_body(scored, scored.overview, now_ns)
+            facts = () if self._scoring is None else self._scoring.facts_of(None)
+            picture = (
+                None if scored.overview is None else overview_body(scored, scored.overview, now_ns, facts)
+            )
             return _ENCODER.encode(marks | {"overview": picture})
         found = scored.evaluation
         entries: Outcomes = ()
@@ -176,11 +178,18 @@ def instruments_of(text: str | None, scored: Scored) -> frozenset[Instrument]:
     return frozenset(known[column_named(name, known)] for name in names)
 
 
+def _is_wanted(notice: Notice, topics: Sequence[str], wanted: frozenset[Instrument]) -> bool:
+    """Whether a follower is told: of the whole market by ``overview``, of an instrument by ``confluence``."""
+    if notice.instrument is None:
+        return "overview" in topics
+    return "confluence" in topics and (not wanted or notice.instrument in wanted)
+
+
 def notice_frame(notice: Notice, scored: Scored) -> tuple[str, bytes]:
     """Event and data of a notice."""
     what = notice.what
     head: dict[str, Any] = {
-        "instrument": str(notice.instrument),
+        "instrument": None if notice.instrument is None else str(notice.instrument),
         "at": iso_ms(notice.at_ns),
         "feed": scored.feed,
         "simulated": scored.simulated,

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 
+import numpy as np
+
 from sextant.api.confluence_schemas import BreakdownQuery
+from sextant.api.confluence_wire import fact_body
 from sextant.api.endpoint import Answer, Call, Endpoint, NoBody
 from sextant.api.market_schemas import (
     BreadthBody,
@@ -15,11 +18,15 @@ from sextant.api.market_schemas import (
     PerpetualsBody,
     RegimeBody,
     RegimeInput,
+    RiskBody,
+    RiskRow,
     StreamCounts,
 )
 from sextant.api.opportunity_wire import age_s
 from sextant.api.scan_wire import BASE
 from sextant.api.times import time_field
+from sextant.confluence.detectors import Fact
+from sextant.confluence.market_wide import Pulse
 from sextant.errors import Stale
 from sextant.kit.clock import Clock
 from sextant.model.times import iso_ms
@@ -50,7 +57,9 @@ class MarketRoutes:
         if scored.overview is None:
             raise Stale("The picture of the market is being made.", reason="feed_stale")
         headers = {} if call.query.as_of is None else {"Sextant-As-Of": iso_ms(scored.evaluation.as_of_ns)}
-        return Answer(overview_body(scored, scored.overview, self._clock.now_ns()), headers=headers)
+        facts = self._scoring.facts_of(None) if call.query.as_of is None else ()
+        body = overview_body(scored, scored.overview, self._clock.now_ns(), facts)
+        return Answer(body, headers=headers)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The rows of api.md 3.3 about the whole market."""
@@ -70,12 +79,11 @@ class MarketRoutes:
         )
 
 
-def overview_body(scored: Scored, one: Overview, now_ns: int) -> OverviewAnswer:
-    """The picture as the API shows it."""
+def overview_body(scored: Scored, one: Overview, now_ns: int, facts: Sequence[Fact] = ()) -> OverviewAnswer:
+    """The picture as the API shows it, with what is the case with the whole market."""
     as_of_ns = int(scored.evaluation.history.close_ns[-1])
     inputs = [RegimeInput(name=item.name, value=getattr(one.mood, item.name)) for item in fields(one.mood)]
     known = sum(item.value is not None for item in inputs)
-    paid = one.perpetuals
     return OverviewAnswer(
         regime=RegimeBody(
             label=one.held.label,
@@ -97,15 +105,12 @@ def overview_body(scored: Scored, one: Overview, now_ns: int) -> OverviewAnswer:
             down=[_mover(item) for item in one.down],
             volume=[_mover(item) for item in one.volume],
         ),
-        perpetuals=PerpetualsBody(
-            funding_8h_weighted_frac=paid.f8_weighted.frac,
-            funding_8h_median_frac=paid.f8_median.frac,
-            funding_positive_frac=paid.f8_positive.frac,
-            open_interest_usd=paid.open_interest_usd.frac,
-            basis_median_frac=paid.basis_median.frac,
-            rated_count=paid.f8_median.n,
-            count=paid.f8_median.of,
+        perpetuals=_perpetuals(one.perpetuals),
+        liquidation_risk=RiskBody(
+            rows=[RiskRow(instrument=str(name), rank_frac=rank) for name, rank in one.at_risk],
+            n=int(np.count_nonzero(~np.isnan(one.risk))),
         ),
+        facts=[fact_body(fact) for fact in facts],
         dispersion_frac=one.apart.frac,
         volatility_annual_frac=one.volatility_annual,
         streams=StreamCounts(**one.streams),
@@ -113,6 +118,25 @@ def overview_body(scored: Scored, one: Overview, now_ns: int) -> OverviewAnswer:
         age_s=age_s(as_of_ns, now_ns),
         feed=scored.feed,
         simulated=scored.simulated,
+    )
+
+
+def _perpetuals(paid: Pulse) -> PerpetualsBody:
+    figures = {
+        "funding_8h_weighted_frac": paid.f8_weighted,
+        "funding_8h_median_frac": paid.f8_median,
+        "funding_positive_frac": paid.f8_positive,
+        "open_interest_usd": paid.open_interest_usd,
+        "open_interest_change_24h_frac": paid.open_interest_change,
+        "basis_median_frac": paid.basis_median,
+        "long_share_weighted_frac": paid.long_share_weighted,
+        "liquidated_long_24h_usd": paid.closed_long_usd,
+        "liquidated_short_24h_usd": paid.closed_short_usd,
+    }
+    return PerpetualsBody(
+        **{name: share.frac for name, share in figures.items()},
+        known={name: share.n for name, share in figures.items()},
+        count=paid.f8_median.of,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from sextant.api.confluence_schemas import FactBody
 from sextant.api.schemas import Time
 from sextant.confluence.market_wide import MarketRegime
 from sextant.market.freshness import FreshnessState
@@ -59,15 +60,35 @@ class MoversBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PerpetualsBody(msgspec.Struct, frozen=True, kw_only=True):
-    """How perpetuals are paid and held, and of how many of them each figure was taken."""
+    """How perpetuals are paid and held; weights are open interest, null is what nothing is known of."""
 
     funding_8h_weighted_frac: float | None
     funding_8h_median_frac: float | None
     funding_positive_frac: float | None
     open_interest_usd: float | None
+    open_interest_change_24h_frac: float | None
     basis_median_frac: float | None
-    rated_count: int
-    count: int
+    long_share_weighted_frac: float | None
+    liquidated_long_24h_usd: float | None
+    liquidated_short_24h_usd: float | None
+    known: Annotated[
+        dict[str, int], Meta(description="Of how many perpetuals each figure was taken, by its name.")
+    ]
+    count: Annotated[int, Meta(description="Perpetuals of the universe.")]
+
+
+class RiskRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A perpetual with its rank, 0 to 1, in what makes forced closes likely."""
+
+    instrument: str
+    rank_frac: float
+
+
+class RiskBody(msgspec.Struct, frozen=True, kw_only=True):
+    """The perpetuals whose positions are likeliest to be closed by force; ``n`` of them have every input."""
+
+    rows: list[RiskRow]
+    n: int
 
 
 class StreamCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +107,8 @@ class OverviewAnswer(msgspec.Struct, frozen=True, kw_only=True):
     breadth: BreadthBody
     movers: MoversBody
     perpetuals: PerpetualsBody
+    liquidation_risk: RiskBody
+    facts: Annotated[list[FactBody], Meta(description="What is the case with the whole market just now.")]
     dispersion_frac: float | None
     volatility_annual_frac: float | None
     streams: StreamCounts

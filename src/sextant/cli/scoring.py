@@ -31,10 +31,11 @@ def replay_body(path: Path, as_of: str | None, instrument: str) -> tuple[bytes, 
     InputError
         If the file is no pack of bars of 1m, or the name is not that of one instrument.
     """
-    from sextant.api.confluence_wire import breakdown_body
+    from sextant.api.confluence_wire import Beside, breakdown_body
     from sextant.confluence.scorer import evaluate
     from sextant.market.ingest import ingest
     from sextant.market.state import MarketState
+    from sextant.scans.relations import Relating
     from sextant.scans.scoring import column_named
     from sextant.scans.source import KEEP_ROWS
     from sextant.venues.packs import bar_pack_events
@@ -48,7 +49,8 @@ def replay_body(path: Path, as_of: str | None, instrument: str) -> tuple[bytes, 
     view = state.view(pack.period[1] if until_ns is None else until_ns)
     column = column_named(instrument, [spec.instrument for spec in view.instruments])
     found = evaluate(view)
-    return breakdown_body(found, column, (view.feed, view.simulated)), pack.notes
+    beside = Beside(relations=Relating().update(view))
+    return breakdown_body(found, column, (view.feed, view.simulated), beside), pack.notes
 
 
 async def tell_server(server: str, instrument: str, *, as_json: bool) -> None:
@@ -104,8 +106,28 @@ def show(console: Console, body: dict[str, Any], notes: tuple[str, ...] = ()) ->
     levels = [f"{name} {value:g}" for name, value in body["levels"].items() if value is not None]
     if levels:
         console.print(f"[bold]Levels[/bold]  {', '.join(levels)}")
+    _place(console, body["market"])
     for note in notes:
         console.print(f"note: {note}")
+
+
+def _place(console: Console, place: dict[str, Any] | None) -> None:
+    """How the instrument follows the leader, and where it stands among the others."""
+    if place is None:
+        return
+    parts = [
+        f"{item['interval']} beta {item['beta']:.2f} (correlation {item['correlation']:.2f})"
+        for item in place["following"]
+        if item["beta"] is not None and item["correlation"] is not None
+    ]
+    if place["lead_minutes"] is not None:
+        parts.append(f"it goes ahead by {place['lead_minutes']} min")
+    if parts:
+        console.print(f"[bold]Follows {place['leader']}[/bold]  {', '.join(parts)}", highlight=False)
+    if place["liquidation_risk_frac"] is not None:
+        console.print(
+            f"[bold]Risk of forced closes[/bold]  {place['liquidation_risk_frac']:.2f} (1 is the highest rank)"
+        )
 
 
 def _lists(console: Console, body: dict[str, Any]) -> None:

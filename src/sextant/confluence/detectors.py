@@ -25,6 +25,7 @@ FactKind = Literal[
     "liquidation_zone",
     "liquidation_large",
     "cascade",
+    "market_cascade",
     "whale_trade",
     "whale_book",
     "spoof_suspected",
@@ -39,6 +40,7 @@ COOLDOWN_S: Final[Mapping[FactKind, float]] = {
     "liquidation_zone": 1800,
     "liquidation_large": 300,
     "cascade": 600,
+    "market_cascade": 900,
     "whale_trade": 600,
     "whale_book": 1800,
     "spoof_suspected": 600,
@@ -96,7 +98,7 @@ class Seen:
     Parameters
     ----------
     kind, instrument, cause
-        A fact is one per these three; ``cause`` tells two levels or two sides apart.
+        A fact is one per these three; None stands for the whole market, ``cause`` tells two levels or two sides apart.
     value
         Its size, for the peak.
     opens, closes
@@ -110,7 +112,7 @@ class Seen:
     """
 
     kind: FactKind
-    instrument: Instrument
+    instrument: Instrument | None
     cause: str
     value: float
     opens: bool
@@ -118,6 +120,11 @@ class Seen:
     direction: int = 0
     word: str = ""
     facts: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it one fact: kind, of what, cause."""
+        return self.kind, _subject(self.instrument), self.cause
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ class Fact:
     @property
     def key(self) -> tuple[str, str, str]:
         """What makes it one fact."""
-        return self.seen.kind, str(self.seen.instrument), self.seen.cause
+        return self.seen.key
 
 
 class FactBook:
@@ -168,7 +175,7 @@ class FactBook:
         A cause of which nothing was read is over.
         """
         told = []
-        known = {(seen.kind, str(seen.instrument), seen.cause): seen for seen in read_now}
+        known = {seen.key: seen for seen in read_now}
         for key in self._open.keys() - known.keys():
             del self._open[key]
         for key, seen in known.items():
@@ -187,9 +194,9 @@ class FactBook:
                     told.append(fact)
         return tuple(told)
 
-    def of(self, instrument: Instrument) -> tuple[Fact, ...]:
-        """The open facts of an instrument, by kind and cause."""
-        name = str(instrument)
+    def of(self, instrument: Instrument | None) -> tuple[Fact, ...]:
+        """The open facts of an instrument, or of the whole market, by kind and cause."""
+        name = _subject(instrument)
         return tuple(fact for key, fact in sorted(self._open.items()) if key[1] == name)
 
     def all(self) -> tuple[Fact, ...]:
@@ -205,6 +212,10 @@ class FactBook:
         self._told_ns[key] = now_ns
         while len(self._told_ns) > self._most:
             del self._told_ns[next(iter(self._told_ns))]
+
+
+def _subject(instrument: Instrument | None) -> str:
+    return "market" if instrument is None else str(instrument)
 
 
 def at_least(usd: float, frac: float, turnover: float) -> float:

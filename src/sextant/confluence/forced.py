@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +11,12 @@ from sextant.model.instrument import Instrument
 
 ZONE_WIDTH: Final = 0.02
 CASCADE_LEVELS: Final = ((190.0, "extreme"), (50.0, "strong"), (10.0, "notable"))
+CASCADE_MINUTES: Final = 5.0
+CASCADE_COUNT: Final = 10
+CASCADE_SHARE: Final = 0.8
+CASCADE_OVER: Final = 0.25
+MARKET_USD: Final = 2e6
+MARKET_INSTRUMENTS: Final = 3
 
 
 def large_liquidations(instrument: Instrument, prints: Sequence[Print], turnover: float) -> list[Seen]:
@@ -51,11 +57,11 @@ def cascade(instrument: Instrument, burst: Burst) -> list[Seen]:
     total, count = sums[1] + sums[-1], sum(one.side == side for one in burst.prints)
     holds = (
         sums[side] > max(1e6, 20.0 * burst.usual_usd)
-        and count >= 10
-        and sums[side] >= 0.8 * total
+        and count >= CASCADE_COUNT
+        and sums[side] >= CASCADE_SHARE * total
         and side * burst.moved >= 1.5 * burst.atr > 0
     )
-    rate = count / 5.0
+    rate = count / CASCADE_MINUTES
     return [
         Seen(
             kind="cascade",
@@ -63,12 +69,74 @@ def cascade(instrument: Instrument, burst: Burst) -> list[Seen]:
             cause=_closed(side),
             value=sums[side],
             opens=holds,
-            closes=sums[side] < 0.25 * burst.peak_usd,
+            closes=sums[side] < CASCADE_OVER * burst.peak_usd,
             direction=side,
-            word=next((word for least, word in CASCADE_LEVELS if rate >= least), ""),
+            word=_level(rate),
             facts=(("usd", sums[side]), ("events_per_minute", rate)),
         )
     ]
+
+
+@dataclass(frozen=True)
+class Wave:
+    """What was closed by force on one side in five minutes, over all instruments that are held against dollars.
+
+    Parameters
+    ----------
+    side
+        The side it was traded on: 1 where shorts were closed, -1 where longs were.
+    usd, count, instruments
+        Sum, number of closes, and of how many instruments.
+    """
+
+    side: int
+    usd: float
+    count: int
+    instruments: int
+
+
+def market_cascade(waves: Sequence[Wave], peak_usd: Mapping[int, float]) -> list[Seen]:
+    """Forced closes of one side in several instruments at once; over below a quarter of the peak of its side.
+
+    Notes
+    -----
+    Number and one side are asked for as of a single instrument; a price to move with it there is none.
+    """
+    total = sum(wave.usd for wave in waves)
+    told = []
+    for wave in waves:
+        peak = peak_usd.get(wave.side, 0.0)
+        holds = (
+            wave.usd > MARKET_USD
+            and wave.instruments >= MARKET_INSTRUMENTS
+            and wave.count >= CASCADE_COUNT
+            and wave.usd >= CASCADE_SHARE * total
+        )
+        if holds or peak:
+            rate = wave.count / CASCADE_MINUTES
+            told.append(
+                Seen(
+                    kind="market_cascade",
+                    instrument=None,
+                    cause=_closed(wave.side),
+                    value=wave.usd,
+                    opens=holds,
+                    closes=wave.usd < CASCADE_OVER * peak,
+                    direction=wave.side,
+                    word=_level(rate),
+                    facts=(
+                        ("usd", wave.usd),
+                        ("events_per_minute", rate),
+                        ("instruments", float(wave.instruments)),
+                    ),
+                )
+            )
+    return told
+
+
+def _level(rate: float) -> str:
+    """How strong a cascade is by its closes a minute; nothing below the lowest level."""
+    return next((word for least, word in CASCADE_LEVELS if rate >= least), "")
 
 
 @dataclass(frozen=True)

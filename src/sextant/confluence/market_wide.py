@@ -26,6 +26,7 @@ LEAD_LAGS: Final = 10
 LEAD_LEAST: Final = 0.193649
 """Three standard errors of a correlation of 240 rows, 3/sqrt(240)."""
 LEAD_MARGIN: Final = 0.05
+NO_LEAD: Final = -1
 
 RISK_WEIGHTS: Final = (0.35, 0.25, 0.20, 0.20)
 
@@ -181,62 +182,127 @@ def following(moved: Floats, leader: int) -> Following:
     return Following(told[0], told[1], told[2], n)
 
 
-def lead_of(leader: Floats, other: Floats) -> int | None:
-    """By how many rows the leader's returns go ahead of another's; None where nothing is clear.
+def leads_of(moved: Floats, leader: int) -> Integers:
+    """By how many rows the leading column goes ahead of each, (S,); ``NO_LEAD`` where nothing is clear.
 
     Parameters
     ----------
-    leader, other
-        Returns of the same 240 rows, (T,).
+    moved
+        Returns of 240 rows, (T, S); a column with a hole has no lead.
 
     Notes
     -----
-    The lag of the largest correlation, told only if that is beyond chance and clearly larger than without a lag.
+    The lag of the largest correlation, told only if that is beyond chance and clearly larger than without a lag. Each
+    lag is judged by the rows it has, about their own means.
     """
-    if len(leader) < LEAD_ROWS or np.isnan(leader).any() or np.isnan(other).any():
-        return None
-    found = [abs(_correlation(leader[: len(leader) - k], other[k:])) for k in range(LEAD_LAGS + 1)]
-    best = int(np.argmax(found))
-    clear = best > 0 and found[best] >= LEAD_LEAST and found[best] > found[0] + LEAD_MARGIN
-    return best if clear else None
+    none = np.full(moved.shape[1], NO_LEAD, dtype=np.int64)
+    if len(moved) < LEAD_ROWS or np.isnan(moved[:, leader]).any():
+        return none
+    whole = ~np.isnan(moved).any(axis=0)
+    known = np.where(whole, moved, 0.0)
+    other = known - _down(known) / len(known)
+    ahead = other[:, leader]
+    found = np.stack([np.abs(_lagged(ahead, other, lag)) for lag in range(LEAD_LAGS + 1)])
+    best = np.argmax(found, axis=0)
+    most = found.max(axis=0)
+    clear = whole & (best > 0) & (most >= LEAD_LEAST) & (most > found[0] + LEAD_MARGIN)
+    return np.where(clear, best, none)
 
 
-def _correlation(x: Floats, y: Floats) -> float:
-    dx, dy = x - _summed(x) / len(x), y - _summed(y) / len(y)
-    size = float(np.sqrt(_summed(dx * dx)) * np.sqrt(_summed(dy * dy)))
-    return _summed(dx * dy) / size if size > 0 else 0.0
+def _lagged(ahead: Floats, other: Floats, lag: int) -> Floats:
+    """Correlation of a series with each column so many rows later, (S,); 0 where either stands still."""
+    n = len(ahead) - lag
+    x, y = ahead[:n], other[lag:]
+    dx = x - _summed(x) / n
+    dy = y - _down(y) / n
+    size = np.sqrt(_summed(dx * dx)) * np.sqrt(_down(dy * dy))
+    out: Floats = np.divide(_down(dx[:, None] * dy), size, out=np.zeros(len(size)), where=size > 0)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Paid:
+    """What is known of perpetuals, float64 (S,) each; NaN where unknown.
+
+    Parameters
+    ----------
+    f8
+        Funding per 8 hours, fraction; positive where longs pay.
+    interest_usd, before_usd
+        Open interest now and 24 hours ago.
+    basis
+        Mark over index less one.
+    long_share
+        Share of accounts that are long.
+    closed_long_usd, closed_short_usd
+        Positions closed by force in 24 hours, by their side; known only where all of the day was watched.
+    """
+
+    f8: Floats
+    interest_usd: Floats
+    before_usd: Floats
+    basis: Floats
+    long_share: Floats
+    closed_long_usd: Floats
+    closed_short_usd: Floats
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """How perpetuals are paid and held; each is None where nothing is known, and none is derived from another."""
+    """How perpetuals are paid and held; each is None where nothing is known, and none is derived from another.
+
+    Notes
+    -----
+    Weights are open interest. The change of open interest is that of the instruments known at both ends.
+    """
 
     f8_weighted: Share
     f8_median: Share
     f8_positive: Share
     open_interest_usd: Share
+    open_interest_change: Share
     basis_median: Share
+    long_share_weighted: Share
+    closed_long_usd: Share
+    closed_short_usd: Share
 
 
-def pulse(f8: Floats, interest_usd: Floats, basis: Floats, chosen: Flags) -> Pulse:
-    """Funding per 8 h, open interest and basis of the chosen perpetuals."""
+def pulse(paid: Paid, chosen: Flags) -> Pulse:
+    """Funding per 8 h, open interest, basis, accounts and forced closes of the chosen perpetuals."""
     of = int(np.count_nonzero(chosen))
 
     def told(known: Flags, value: float | None) -> Share:
         n = int(np.count_nonzero(known))
         return Share(value if n else None, n, of)
 
-    rated, held, based = (chosen & ~np.isnan(x) for x in (f8, interest_usd, basis))
-    both = rated & held
-    weight = _summed(np.where(both, interest_usd, 0.0))
-    moment = _summed(np.where(both, interest_usd * np.where(both, f8, 0.0), 0.0))
-    positive = int(np.count_nonzero(f8[rated] > 0))
+    def weighted(x: Floats) -> Share:
+        known = chosen & ~np.isnan(x) & ~np.isnan(paid.interest_usd)
+        weight = _summed(np.where(known, paid.interest_usd, 0.0))
+        moment = _summed(np.where(known, paid.interest_usd * np.where(known, x, 0.0), 0.0))
+        return told(known, moment / weight if weight > 0 else None)
+
+    def summed(x: Floats) -> Share:
+        known = chosen & ~np.isnan(x)
+        return told(known, _summed(np.where(known, x, 0.0)))
+
+    def middle(x: Floats) -> Share:
+        known = chosen & ~np.isnan(x)
+        return told(known, lower_median(x[known]) if known.any() else None)
+
+    rated = chosen & ~np.isnan(paid.f8)
+    positive = int(np.count_nonzero(paid.f8[rated] > 0))
+    both = chosen & ~np.isnan(paid.interest_usd) & ~np.isnan(paid.before_usd)
+    after, before = (_summed(np.where(both, x, 0.0)) for x in (paid.interest_usd, paid.before_usd))
     return Pulse(
-        f8_weighted=told(both, moment / weight if weight > 0 else None),
-        f8_median=told(rated, lower_median(f8[rated]) if rated.any() else None),
-        f8_positive=told(rated, positive / len(f8[rated]) if rated.any() else None),
-        open_interest_usd=told(held, _summed(np.where(held, interest_usd, 0.0))),
-        basis_median=told(based, lower_median(basis[based]) if based.any() else None),
+        f8_weighted=weighted(paid.f8),
+        f8_median=middle(paid.f8),
+        f8_positive=told(rated, positive / len(paid.f8[rated]) if rated.any() else None),
+        open_interest_usd=summed(paid.interest_usd),
+        open_interest_change=told(both, after / before - 1.0 if before > 0 else None),
+        basis_median=middle(paid.basis),
+        long_share_weighted=weighted(paid.long_share),
+        closed_long_usd=summed(paid.closed_long_usd),
+        closed_short_usd=summed(paid.closed_short_usd),
     )
 
 

@@ -28,6 +28,11 @@ _ASSET: Final = re.compile(r"[A-Z0-9$._]{1,32}")
 _VENUE: Final = re.compile(r"[a-z0-9_]{1,32}")
 
 
+def is_dollar(asset: str) -> bool:
+    """Whether one unit counts as one US dollar."""
+    return asset == "USD" or asset in STABLE_ASSETS
+
+
 class Instrument(msgspec.Struct, frozen=True, order=True, cache_hash=True):
     """What trades at one venue.
 

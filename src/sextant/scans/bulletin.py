@@ -17,15 +17,17 @@ KEEP: Final = 5_000
 """Notices kept for whoever comes back after a cut."""
 
 What = Turn | Fact | Entry
+News = tuple[Instrument | None, What]
+"""What is told, and of which instrument; of the whole market where of none."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One of them; numbers rise by one."""
+    """One of them; numbers rise by one. No instrument stands for the whole market."""
 
     number: int
     at_ns: int
-    instrument: Instrument
+    instrument: Instrument | None
     what: What
 
 
@@ -47,7 +49,7 @@ class Bulletin:
         """Number of the newest notice; 0 before any."""
         return self._last
 
-    def add(self, at_ns: int, items: Iterable[tuple[Instrument, What]]) -> None:
+    def add(self, at_ns: int, items: Iterable[News]) -> None:
         """Tell some things, and wake whoever waits even where there are none."""
         for instrument, what in items:
             self._last += 1

@@ -20,10 +20,18 @@ from sextant.confluence.detectors import (
     wash_suspected,
     whale_trades,
 )
-from sextant.confluence.forced import Burst, cascade, large_liquidations, zones_seen
+from sextant.confluence.forced import (
+    Burst,
+    Wave,
+    cascade,
+    large_liquidations,
+    market_cascade,
+    zones_seen,
+)
 from sextant.confluence.levels import LEVELS
 from sextant.confluence.scorer import Evaluation
 from sextant.model.bar import Floats
+from sextant.model.instrument import is_dollar
 from sextant.model.times import MINUTE_NS
 from sextant.model.view import Flags, LiquidationTape, TradeTape, View
 
@@ -43,7 +51,7 @@ def facts_seen(view: View, found: Evaluation, book: FactBook, watch: BookWatch) 
         seen += readings(found, column)
         seen += of_trades(view, column)
         seen += of_forced(view, found, column, book)
-    return [*seen, *watch.seen(view)]
+    return [*seen, *watch.seen(view), *of_market(view, book)]
 
 
 def of_trades(view: View, column: int) -> list[Seen]:
@@ -103,6 +111,24 @@ def of_forced(view: View, found: Evaluation, column: int, book: FactBook) -> Ite
     yield from zones_seen(instrument, forced_prints(tape, tape.event_ns > view.as_of_ns - DAY_NS), turnover)
 
 
+def of_market(view: View, book: FactBook) -> list[Seen]:
+    """A cascade over many instruments within the last five minutes."""
+    waves = []
+    dollars = [tape for instrument, tape in sorted(view.liquidations.items()) if is_dollar(instrument.quote)]
+    late = [(tape, tape.event_ns > view.as_of_ns - BURST_NS) for tape in dollars]
+    for side in (1, -1):
+        mine = [(tape, chosen & (tape.side == -side)) for tape, chosen in late]
+        sums = [
+            float(np.cumsum(tape.price[chosen] * tape.size[chosen])[-1])
+            for tape, chosen in mine
+            if chosen.any()
+        ]
+        count = sum(int(np.count_nonzero(chosen)) for _, chosen in mine)
+        waves.append(Wave(side, sum(sums), count, len(sums)))
+    peaks = {fact.seen.direction: fact.peak for fact in book.of(None)}
+    return market_cascade(waves, peaks)
+
+
 def burst_of(view: View, found: Evaluation, column: int, burst: tuple[Print, ...], peak_usd: float) -> Burst:
     """The forced closes of five minutes with what is usual, and how the price moved meanwhile; 0 where it is not known."""
     side = 1 if sum(one.side * one.usd for one in burst) >= 0 else -1
@@ -150,7 +176,7 @@ def spoofed(view: View, facts: tuple[Fact, ...]) -> Flags:
     """Of which books levels are suspected to be shown and not meant, bool (S,)."""
     flags = np.zeros(view.size, dtype=np.bool_)
     for fact in facts:
-        column = view.column_of.get(fact.seen.instrument)
-        if fact.seen.kind == "spoof_suspected" and column is not None:
-            flags[column] = True
+        name = fact.seen.instrument
+        if fact.seen.kind == "spoof_suspected" and name is not None and name in view.column_of:
+            flags[view.column_of[name]] = True
     return flags

@@ -11,10 +11,12 @@ import numpy as np
 from sextant.confluence.market_wide import (
     Held,
     Mood,
+    Paid,
     Pulse,
     Share,
     breadth,
     dispersion,
+    liquidation_risk,
     lower_median,
     pulse,
     regime_of,
@@ -24,11 +26,15 @@ from sextant.confluence.passport import STREAMS
 from sextant.confluence.scorer import Evaluation
 from sextant.model.bar import Floats
 from sextant.model.instrument import STABLE_ASSETS, Instrument
-from sextant.model.times import Interval
+from sextant.model.times import MINUTE_NS, Interval
 from sextant.model.view import Flags, View
+from sextant.scans.relations import leader_of
 
 DAY_ROWS: Final = 288
 """Bars of 5m in a day."""
+DAY_MINUTES: Final = 1_440
+NEAR_NS: Final = 10 * MINUTE_NS
+"""How far from a day ago open interest may have been told, and its price been closed."""
 USUAL_DAYS: Final = 30
 LEAST_DAYS: Final = 10
 MINUTES_A_YEAR: Final = 525_600.0
@@ -67,6 +73,11 @@ class Overview:
         The leader's, fraction per year.
     perpetuals
         How they are paid.
+    risk
+        float64 (S,): among the perpetuals, where each stands in what makes forced closes likely, 0 to 1; NaN where an
+        input is unknown.
+    at_risk
+        Those that stand highest, with their rank.
     streams
         How many pairs of stream and instrument are live, late, stale or given by no feed.
     """
@@ -81,26 +92,28 @@ class Overview:
     apart: Share
     volatility_annual: float | None
     perpetuals: Pulse
+    risk: Floats
+    at_risk: tuple[tuple[Instrument, float], ...]
     up: tuple[Mover, ...]
     down: tuple[Mover, ...]
     volume: tuple[Mover, ...]
     streams: Mapping[str, int]
 
 
-def overview(view: View, found: Evaluation, held: Held) -> Overview:
+def overview(view: View, found: Evaluation, before: Held) -> Overview:
     """The market of a view.
 
     Parameters
     ----------
     view, found
         The market and its scores.
-    held
+    before
         The regime of the picture before.
     """
     universe = _universe(view)
     day, hour = _moved(view, "5m", DAY_ROWS), _moved(view, "1m", 60)
     turnover = _turnover(view)
-    leader = _leader(view)
+    leader = leader_of(view)
     apart = dispersion(day, universe)
     known = day[universe & ~np.isnan(day)]
     mood = Mood(
@@ -113,9 +126,14 @@ def overview(view: View, found: Evaluation, held: Held) -> Overview:
     )
     distance = found.values["1m"].get(read("vwap", "distance", anchor="day"))
     above = np.full(view.size, np.nan) if distance is None else distance[0]
+    paid = _paid(view)
+    held = universe & _perpetual(view)
+    risk = liquidation_risk(
+        *(np.where(held, part, np.nan) for part in (paid.interest_usd, paid.f8, day, turnover))
+    )
     return Overview(
         mood=mood,
-        held=regime_of(mood, held, view.as_of_ns),
+        held=regime_of(mood, before, view.as_of_ns),
         up_1h=breadth(hour, universe),
         up_24h=breadth(day, universe),
         up_24h_by_turnover=breadth(day, universe, turnover),
@@ -123,7 +141,9 @@ def overview(view: View, found: Evaluation, held: Held) -> Overview:
         highs_minus_lows=_extremes(view, universe),
         apart=apart,
         volatility_annual=_volatility(found, leader),
-        perpetuals=_pulse(view, universe),
+        perpetuals=pulse(paid, held),
+        risk=risk,
+        at_risk=tuple((view.instruments[at].instrument, float(risk[at])) for at in _first(-risk)),
         up=_movers(view, day, turnover, -day),
         down=_movers(view, day, turnover, day),
         volume=_movers(view, day, turnover, -turnover),
@@ -140,15 +160,6 @@ def _universe(view: View) -> Flags:
         ],
         dtype=np.bool_,
     )
-
-
-def _leader(view: View) -> int | None:
-    ranked = sorted(
-        (spec.instrument.kind != "perpetual", at)
-        for at, spec in enumerate(view.instruments)
-        if spec.instrument.base == "BTC" and spec.instrument.kind in ("perpetual", "spot")
-    )
-    return ranked[0][1] if ranked else None
 
 
 def _moved(view: View, interval: Interval, rows: int) -> Floats:
@@ -196,25 +207,65 @@ def _volatility(found: Evaluation, leader: int | None) -> float | None:
     return _number(float(value[0, leader] * np.sqrt(MINUTES_A_YEAR)))
 
 
-def _pulse(view: View, universe: Flags) -> Pulse:
+def _perpetual(view: View) -> Flags:
+    return np.array([spec.instrument.kind == "perpetual" for spec in view.instruments], dtype=np.bool_)
+
+
+def _paid(view: View) -> Paid:
     facts = view.derivatives
-    perpetual = np.array([spec.instrument.kind == "perpetual" for spec in view.instruments], dtype=np.bool_)
-    f8 = facts.funding_rate * EIGHT_HOURS_S / facts.funding_interval_s
-    return pulse(
-        f8,
-        facts.open_interest * facts.mark,
-        (facts.mark - facts.index) / facts.index,
-        universe & perpetual,
+    long_usd, short_usd = (_closed(view, side) for side in ("long", "short"))
+    return Paid(
+        f8=facts.funding_rate * EIGHT_HOURS_S / facts.funding_interval_s,
+        interest_usd=facts.open_interest * facts.mark,
+        before_usd=_interest_before(view),
+        basis=(facts.mark - facts.index) / facts.index,
+        long_share=facts.long_share,
+        closed_long_usd=long_usd,
+        closed_short_usd=short_usd,
     )
+
+
+def _interest_before(view: View) -> Floats:
+    """Open interest a day ago in quote units, (S,): the point nearest to it, at the close of its five minutes; NaN without."""
+    out = np.full(view.size, np.nan)
+    bars = view.bars.get("5m")
+    wanted_ns = view.as_of_ns - DAY_MINUTES * MINUTE_NS
+    if bars is None or not bars.rows:
+        return out
+    close_ns = bars.open_ns + 5 * MINUTE_NS
+    for instrument, points in view.open_interest_history.items():
+        column = view.column_of.get(instrument)
+        if column is None or not len(points.time_ns):
+            continue
+        at = int(np.argmin(np.abs(points.time_ns - wanted_ns)))
+        time_ns = int(points.time_ns[at])
+        row = int(np.searchsorted(close_ns, time_ns, side="right")) - 1
+        if abs(time_ns - wanted_ns) <= NEAR_NS and row >= 0 and time_ns - close_ns[row] <= NEAR_NS:
+            out[column] = points.value[at] * bars.close[row, column]
+    return out
+
+
+def _closed(view: View, side: str) -> Floats:
+    """What was closed by force of a side in 24 hours, quote units, (S,); NaN where not all of the day was watched."""
+    minutes = view.minutes
+    if minutes is None or minutes.rows < DAY_MINUTES:
+        return np.full(view.size, np.nan)
+    # A single minute that nobody watched makes the sum of the day unknown.
+    out: Floats = minutes.column(f"liq_{side}_usd", minutes.rows - DAY_MINUTES).sum(axis=0)
+    return out
 
 
 def _movers(view: View, day: Floats, turnover: Floats, order: Floats) -> tuple[Mover, ...]:
-    """The first by an order, smallest first; what is unknown is left out."""
-    first = [int(at) for at in np.argsort(order, kind="stable") if not np.isnan(order[at])][:MOVERS]
+    """The first by an order."""
     return tuple(
         Mover(view.instruments[at].instrument, _number(float(day[at])), _number(float(turnover[at])))
-        for at in first
+        for at in _first(order)
     )
+
+
+def _first(order: Floats) -> list[int]:
+    """The few columns that come first, smallest first; what is unknown is left out."""
+    return [int(at) for at in np.argsort(order, kind="stable") if not np.isnan(order[at])][:MOVERS]
 
 
 def _streams(found: Evaluation) -> dict[str, int]:

@@ -27,11 +27,12 @@ from sextant.model.instrument import Instrument, matches
 from sextant.model.times import MINUTE_NS, SECOND_NS, iso_ms
 from sextant.model.view import BarFrame, Feed, View
 from sextant.scans.beside import Sight
-from sextant.scans.bulletin import Bulletin, What
+from sextant.scans.bulletin import Bulletin, News
 from sextant.scans.detecting import facts_seen, spoofed
 from sextant.scans.entries import Entry, entry_of
 from sextant.scans.overview import Overview, overview
 from sextant.scans.pace import SCORES, Pace
+from sextant.scans.relations import Relating, Relations
 
 T = TypeVar("T")
 
@@ -52,12 +53,13 @@ SHOWN: Final = 5
 
 @dataclass(frozen=True)
 class Scored:
-    """An evaluation, where its facts came from, and the picture of the market beside it."""
+    """An evaluation, where its facts came from, the picture of the market beside it, and how instruments follow its leader."""
 
     evaluation: Evaluation
     feed: Feed
     simulated: bool
     overview: Overview | None = None
+    relations: Relations | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Scoring:
         self._kept: deque[Scored] = deque(maxlen=KEEP)
         self._lacking: str | None = None
         self._regime = Held("unknown", 0)
+        self._relating = Relating()
         self._told_ns: dict[tuple[Instrument, str], int] = {}
         self._entries: deque[Entry] = deque(maxlen=KEEP_ENTRIES)
         self._last: dict[Instrument, Entry] = {}
@@ -141,7 +144,7 @@ class Scoring:
         found = await self._timed(SCORES, view.size, lambda: self._scorer.update(view, extra))
         if found is None:
             return False
-        news: list[tuple[Instrument, What]] = _turned(found)
+        news = _turned(found)
         if not self._pace.skips("facts"):
             news += await self._timed("facts", view.size, lambda: self._detect(view, found)) or []
         if self._kept:
@@ -150,7 +153,8 @@ class Scoring:
             if before.history.close_ns[-1] == found.history.close_ns[-1]:
                 self._kept.pop()
         picture = await self._picture(view, found)
-        self._kept.append(Scored(found, view.feed, view.simulated, picture))
+        related = await self._relations(view)
+        self._kept.append(Scored(found, view.feed, view.simulated, picture, related))
         self._tell(found)
         self.bulletin.add(view.as_of_ns, news)
         return True
@@ -163,8 +167,8 @@ class Scoring:
         """The last change of an instrument; None where its state never changed here."""
         return self._last.get(instrument)
 
-    def facts_of(self, instrument: Instrument) -> tuple[Fact, ...]:
-        """What is the case with an instrument just now beside its score."""
+    def facts_of(self, instrument: Instrument | None) -> tuple[Fact, ...]:
+        """What is the case just now with an instrument beside its score, or with the whole market."""
         return self._facts.of(instrument)
 
     def newest(self, as_of_ns: int | None = None) -> Scored:
@@ -244,6 +248,12 @@ class Scoring:
             self._regime = picture.held
         return picture
 
+    async def _relations(self, view: View) -> Relations | None:
+        """How instruments follow the leader; None while it is left out."""
+        if self._pace.skips("relations"):
+            return None
+        return await self._timed("relations", view.size, lambda: self._relating.update(view))
+
     def _tell(self, found: Evaluation) -> None:
         """Note in the log of conditions how many instruments each kind holds of: a line when it begins, one when it ends."""
         counts = found.conditions.counts()
@@ -252,9 +262,9 @@ class Scoring:
                 held = counts.get(kind, 0)
                 self._conditions.note(kind, "scores", holds=held > 0, at_once=True, instruments=held)
 
-    def _note(self, view: View, before: Evaluation, after: Evaluation) -> list[tuple[Instrument, What]]:
+    def _note(self, view: View, before: Evaluation, after: Evaluation) -> list[News]:
         """Keep what changed, with its plan; a repeat within five minutes is not told again."""
-        told: list[tuple[Instrument, What]] = []
+        told: list[News] = []
         for change in changes(before, after):
             entry = entry_of(view, after, change)
             self._last[change.instrument] = entry
@@ -265,7 +275,7 @@ class Scoring:
                 told.append((change.instrument, entry))
         return told
 
-    def _detect(self, view: View, found: Evaluation) -> list[tuple[Instrument, What]]:
+    def _detect(self, view: View, found: Evaluation) -> list[News]:
         """Open, move on and close the facts of all instruments; those that are worth telling."""
         with self._watched:
             seen = facts_seen(view, found, self._facts, self._watch)
@@ -286,7 +296,7 @@ class Scoring:
         return as_of_ns - newest.as_of_ns >= AGAIN_S * 1e9
 
 
-def _turned(found: Evaluation) -> list[tuple[Instrument, What]]:
+def _turned(found: Evaluation) -> list[News]:
     """The conditions that opened or closed, but for states in which nothing is wrong."""
     return [
         (found.instruments[turn.column].instrument, turn)

@@ -11,13 +11,13 @@ from typing import Final, Literal, get_args
 import numpy as np
 
 from sextant.model.bar import Floats
+from sextant.model.instrument import is_dollar
 from sextant.strategies.contest import ENTRANTS, LEAST_ROWS, MONTH_ROWS, NOTHING, Contest, Difference, contest
 from sextant.strategies.covariance import DAYS, shrunk_covariance, shrunk_mean
 from sextant.strategies.ground import Ground
 from sextant.strategies.holdings import spot_columns
 from sextant.strategies.optimise import METHODS, Method, Mix, Problem, Refusal, risk_shares, solve, volatility
 from sextant.strategies.orders import QUOTE_AGE_S, order_of, unit_usd
-from sextant.strategies.prices import is_dollar
 from sextant.strategies.rebalance import Place, Plan, Task, Wishes, make_plan
 
 FITTED_ROWS: Final = 365

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from sextant.model.instrument import STABLE_ASSETS
+from sextant.model.instrument import STABLE_ASSETS, is_dollar
 from sextant.model.opportunity import Transfer
 from sextant.strategies.ground import Ground
 from sextant.strategies.holdings import Open, fresh
@@ -25,7 +25,6 @@ from sextant.strategies.orders import (
     unit_usd,
     whole_lots,
 )
-from sextant.strategies.prices import is_dollar
 from sextant.strategies.tail import clusters
 
 CLUSTERED: Final = 0.8  # correlation above which assets are one

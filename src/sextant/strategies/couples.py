@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sextant.model.bar import Floats, Integers
-from sextant.model.instrument import STABLE_ASSETS, Instrument, InstrumentSpec
+from sextant.model.instrument import Instrument, InstrumentSpec
 
 V = TypeVar("V")
 Said_co = TypeVar("Said_co", covariant=True)
@@ -251,11 +251,6 @@ def weights_of(ratio: float) -> tuple[float, float]:
     """
     largest = max(1.0, ratio)
     return 1.0 / largest, ratio / largest
-
-
-def in_dollars(instrument: Instrument) -> bool:
-    """Whether prices are stated in US dollars or in an asset that promises to be one."""
-    return instrument.quote == "USD" or instrument.quote in STABLE_ASSETS
 
 
 def couples_of_base(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from sextant.model.bar import Floats, Integers
-from sextant.model.instrument import STABLE_ASSETS, Kind
+from sextant.model.instrument import STABLE_ASSETS, Kind, is_dollar
 from sextant.model.opportunity import GateReading
 from sextant.model.times import DAY_NS, INTERVAL_NS, MINUTE_NS, Interval
 from sextant.model.view import Flags, View
@@ -118,11 +118,7 @@ def _lasting_gates(
     specs = view.instruments
     tradable = admission.admits(view).astype(np.float64)
     trading = np.array([float(spec.status == "trading") for spec in specs])
-    stable = [
-        spec.instrument.base in STABLE_ASSETS
-        and (spec.instrument.quote in STABLE_ASSETS or spec.instrument.quote == "USD")
-        for spec in specs
-    ]
+    stable = [spec.instrument.base in STABLE_ASSETS and is_dollar(spec.instrument.quote) for spec in specs]
     floors = _by_kind(view, VOLUME_FLOORS_USD, admission.floor_usd)
     shape = (columns.frame(interval).rows, view.size)
     return (

@@ -13,10 +13,9 @@ import numpy as np
 
 from sextant.model.balance import Balance, Position
 from sextant.model.bar import Floats
-from sextant.model.instrument import FIAT_ASSETS, STABLE_ASSETS
+from sextant.model.instrument import FIAT_ASSETS, STABLE_ASSETS, is_dollar
 from sextant.model.times import SECOND_NS
 from sextant.strategies.costs import Pricing
-from sextant.strategies.prices import is_dollar
 
 PRICE_AGE_S: Final = 120.0
 """Older quotes do not price a holding."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sextant.model.bar import Floats
-from sextant.model.instrument import STABLE_ASSETS
+from sextant.model.instrument import is_dollar
 from sextant.model.opportunity import GateReading
 from sextant.model.times import Interval
 from sextant.model.view import View
@@ -242,8 +242,7 @@ def daily_column(columns: Columns, chain: str, base: str) -> tuple[int | None, i
     found: list[tuple[int, bool, bool, str, int]] = []
     for column, spec in enumerate(view.instruments):
         name = spec.instrument
-        dollars = name.quote == "USD" or name.quote in STABLE_ASSETS
-        if name.base == base and dollars and name.kind in ("spot", "perpetual"):
+        if name.base == base and is_dollar(name.quote) and name.kind in ("spot", "perpetual"):
             bars = (frame.open, frame.high, frame.low, frame.close)
             rows = complete_tail(*(part[:, column] for part in bars))
             order = (-min(rows, 1_000), name.venue != venue, name.kind != "perpetual", str(name))

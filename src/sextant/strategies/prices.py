@@ -10,7 +10,7 @@ import numpy as np
 
 from sextant.errors import InputError
 from sextant.model.bar import Floats, Integers
-from sextant.model.instrument import STABLE_ASSETS
+from sextant.model.instrument import is_dollar
 from sextant.model.times import INTERVALS, MILLISECOND_NS, Interval
 from sextant.model.view import View
 
@@ -176,11 +176,6 @@ def usd_now(view: View) -> Floats:
             via = _converter(view, spec.instrument.quote, spec.instrument.venue)
             out[column] = np.nan if via is None else close[via]
     return out
-
-
-def is_dollar(asset: str) -> bool:
-    """Whether one unit counts as one US dollar."""
-    return asset == "USD" or asset in STABLE_ASSETS
 
 
 def _converter(view: View, asset: str, venue: str) -> int | None:

@@ -15,7 +15,7 @@ import numpy as np
 
 from sextant.model.account import Account
 from sextant.model.bar import Floats, Integers
-from sextant.model.instrument import Instrument
+from sextant.model.instrument import Instrument, is_dollar
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
 from sextant.model.view import Flags, View
 from sextant.strategies import rolling
@@ -34,7 +34,6 @@ from sextant.strategies.couples import (
     PastSignals,
     WhenAsked,
     couples_of_base,
-    in_dollars,
     leaving,
     signals_of,
 )
@@ -59,7 +58,7 @@ NEEDS: Final = (
 
 
 def _wanted(first: Instrument, second: Instrument) -> bool:
-    if not (in_dollars(first) and in_dollars(second) and second.kind == "perpetual"):
+    if not (is_dollar(first.quote) and is_dollar(second.quote) and second.kind == "perpetual"):
         return False
     return first.kind == "spot" or (first.kind == "perpetual" and str(first) < str(second))
 

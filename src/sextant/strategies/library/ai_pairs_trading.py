@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sextant.model.bar import Floats, Integers
+from sextant.model.instrument import is_dollar
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
 from sextant.model.view import Flags, View
 from sextant.strategies import rolling
@@ -24,7 +25,7 @@ from sextant.strategies.contract import Gate, Need, Param, Strategy, Verdict
 from sextant.strategies.couple_compose import CoupleSpoken, compose_couples
 from sextant.strategies.couple_margins import historic_rows
 from sextant.strategies.couple_propose import judge_couples
-from sextant.strategies.couples import Couple, CoupleSet, PastSignals, in_dollars
+from sextant.strategies.couples import Couple, CoupleSet, PastSignals
 from sextant.strategies.funding import funding_sums
 from sextant.strategies.gates import Admission, passed
 
@@ -79,7 +80,7 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     unheard = silent(INTERVAL, view, PERPETUALS)
     if unheard is not None:
         return unheard
-    dollars = np.array([in_dollars(spec.instrument) for spec in view.instruments], dtype=np.bool_)
+    dollars = np.array([is_dollar(spec.instrument.quote) for spec in view.instruments], dtype=np.bool_)
     perpetual = PERPETUALS.admits(view) & dollars
     if np.count_nonzero(perpetual) < 2:
         return skipped(INTERVAL, view, "fewer than two perpetuals in dollars")

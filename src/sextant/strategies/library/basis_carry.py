@@ -14,7 +14,7 @@ import numpy as np
 
 from sextant.model.account import Account
 from sextant.model.bar import Floats, Integers
-from sextant.model.instrument import Instrument
+from sextant.model.instrument import Instrument, is_dollar
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
 from sextant.model.view import View
 from sextant.strategies import rolling
@@ -30,7 +30,6 @@ from sextant.strategies.couples import (
     Economics,
     Model,
     couples_of_base,
-    in_dollars,
     no_past,
 )
 from sextant.strategies.fees import delivery_bps, fee_tier
@@ -51,7 +50,7 @@ NEEDS: Final = (
 
 
 def _wanted(first: Instrument, second: Instrument) -> bool:
-    dollars = in_dollars(first) and in_dollars(second)
+    dollars = is_dollar(first.quote) and is_dollar(second.quote)
     return dollars and second.kind == "future" and first.kind in ("spot", "perpetual")
 
 
