@@ -25,6 +25,7 @@ from sextant.kit.ids import new_fraction
 from sextant.model.event_block import Events
 from sextant.model.events import Stream
 from sextant.venues.library.bybit import VENUE
+from sextant.venues.library.bybit.messages import read_block
 from sextant.venues.link import Outlet, Subscription
 from sextant.venues.port import SymbolTable
 from sextant.venues.session import Session, runtime
@@ -156,6 +157,7 @@ async def over_socket(port: int, count: int, symbols: SymbolTable) -> tuple[floa
     streams: tuple[Stream, ...] = ("trades",)
     btc = next(listing for listing in symbols if listing.symbol == "BTCUSDT" and listing.category == "linear")
     clock = SystemClock()
+    read_block("linear", [b"{}"], [0], symbols)  # a server has its kernels before its sockets
     seen, begun, busy, done = 0, 0, 0, asyncio.Event()
 
     def tap(_: str, __: int, ___: bytes) -> None:

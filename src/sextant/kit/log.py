@@ -26,7 +26,7 @@ _SECRET_TEXT: Final = re.compile(
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # a user and password in a URL
     r"|(?<=bot)\d{6,}:[\w-]{20,})"  # a token of a messenger in a URL
 )
-_SECRET_MARKS: Final = ("sxk_", "eyJ", "://", "bot")
+_BARE: Final = frozenset({int, float, bool, type(None)})
 _MASK: Final = "***"
 _LONGEST_FIELD: Final = 2_000  # longer text is cut: a log line is an event, not a dump
 _MOST_ITEMS: Final = 64
@@ -48,7 +48,10 @@ def _is_secret(name: str) -> bool:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    if value is None or isinstance(value, bool | int | float):
+    kind = type(value)
+    if kind is str:
+        return _text(value)
+    if kind in _BARE or isinstance(value, int | float):
         return value
     if depth < _DEEPEST and isinstance(value, dict):
         return {
@@ -57,9 +60,13 @@ def _plain(value: Any, depth: int = 0) -> Any:
         }
     if depth < _DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, depth + 1) for item in list(value)[:_MOST_ITEMS]]
-    text = str(value)[:_LONGEST_FIELD]
+    return _text(str(value))
+
+
+def _text(text: str) -> str:
+    text = text[:_LONGEST_FIELD]
     # Most texts hold neither; looking for a part that every secret has is cheaper than looking for a secret.
-    if any(mark in text for mark in _SECRET_MARKS):
+    if "sxk_" in text or "eyJ" in text or "://" in text or "bot" in text:
         text = _SECRET_TEXT.sub(_MASK, text)
     return text if text.isprintable() else _CONTROL.sub(" ", text)
 
@@ -125,10 +132,10 @@ def configure(
         processors=[
             *([] if budget is None else [budget]),  # first: a repetition shall cost next to nothing
             structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([] if log_format == "text" else [structlog.processors.format_exc_info]),
             _clean,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([_copying(sink)] if sink is not None and log_format == "text" else []),
             renderer,
         ],
