@@ -26,6 +26,7 @@ from typing import TypeVar
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,6 +66,7 @@ BASES = 500
 ROWS = 1_440
 END_NS = 1_790_000_000 // 86_400 * 86_400 * 10**9
 LEVELS = 10
+DEAR_EVERY, DEAR_FUNDING = 25, 1e-3
 WARM = 5
 FURTHER = 2 * WARM + 1  # minutes after the first view
 Made = TypeVar("Made")
@@ -128,14 +130,16 @@ def made_view(bases: int = BASES) -> View:
     books = Books(bids, amounts, asks, amounts.copy(), np.ones(size, dtype=np.bool_), now)
     quotes = Quotes(bids[:, 0].copy(), asks[:, 0].copy(), amounts[:, 0].copy(), amounts[:, 0].copy(), now)
     perpetual = np.arange(size) >= bases
+    # A market of random walks has nothing to find; some perpetuals pay for being short, and have paid all along.
+    dear = np.where(np.arange(size) % DEAR_EVERY == 0, DEAR_FUNDING, 0.0)
     known: dict[str, NDArray[np.float64]] = {
         "last": last.copy(),
         "turnover_24h": bars["1m"].quote_volume.sum(axis=0),
         "mark": np.where(perpetual, last, np.nan),
         "index": np.where(perpetual, last, np.nan),
-        "funding_rate": np.where(perpetual, 1e-4 * dice.standard_normal(size), np.nan),
+        "funding_rate": np.where(perpetual, dear + 1e-4 * dice.standard_normal(size), np.nan),
         "funding_interval_s": np.where(perpetual, 28_800.0, np.nan),
-        "open_interest": np.where(perpetual, 1e6 / last, np.nan),
+        "open_interest": np.where(perpetual, 2e7 / last, np.nan),
         "long_share": np.where(perpetual, 0.5, np.nan),
     }
     nothing = no_derivatives(size)
@@ -161,9 +165,12 @@ def made_view(bases: int = BASES) -> View:
         quotes=quotes,
         books=books,
         derivatives=derivatives,
-        funding_history={one: Series(settled, 1e-4 * dice.standard_normal(300)) for one in perpetuals},
+        funding_history={
+            one: Series(settled, paid + 1e-4 * dice.standard_normal(300))
+            for one, paid in zip(perpetuals, dear[perpetual].tolist(), strict=True)
+        },
         open_interest_history={
-            one: Series(grid, 1e6 * np.exp(0.01 * dice.standard_normal(288).cumsum())) for one in perpetuals
+            one: Series(grid, 2e7 * np.exp(0.01 * dice.standard_normal(288).cumsum())) for one in perpetuals
         },
         trades={
             spec.instrument: TradeTape(
@@ -178,7 +185,7 @@ def made_view(bases: int = BASES) -> View:
 
 
 def younger(view: View, seconds: int) -> View:
-    """The same closed bars, quotes that are a little later and have moved, and a new trade of every instrument."""
+    """The same closed bars, books and facts told anew, quotes that have moved, and a new trade of every instrument."""
     late, quotes = seconds * 10**9, view.quotes
     moved = 1.0 + 1e-5 * np.random.default_rng(seconds).standard_normal(view.size)
     moved_quotes = dataclasses.replace(
@@ -190,7 +197,14 @@ def younger(view: View, seconds: int) -> View:
         )
         for instrument, tape in view.trades.items()
     }
-    return dataclasses.replace(view, as_of_ns=view.as_of_ns + late, quotes=moved_quotes, trades=tapes)
+    return dataclasses.replace(
+        view,
+        as_of_ns=view.as_of_ns + late,
+        quotes=moved_quotes,
+        books=dataclasses.replace(view.books, event_ns=view.books.event_ns + late),
+        derivatives=dataclasses.replace(view.derivatives, event_ns=view.derivatives.event_ns + late),
+        trades=tapes,
+    )
 
 
 def with_minute(view: View, minute: BarFrame, number: int) -> View:
@@ -207,7 +221,14 @@ def fee(kind: Kind) -> FeeTier:
     )
 
 
-OTHER_FEES = Account(equity_usd=9_000.0, fees={f"bybit:{kind}": fee(kind) for kind in ("spot", "perpetual")})
+def account(equity_usd: float) -> Account:
+    """Somebody whose money is all free at the one venue."""
+    return Account(equity_usd=equity_usd, coverage_frac=1.0, free_usd={"bybit": equity_usd})
+
+
+OTHER_FEES = msgspec.structs.replace(
+    account(9_000.0), fees={f"bybit:{kind}": fee(kind) for kind in ("spot", "perpetual")}
+)
 
 
 def cpu_ms(work: Callable[[], Made]) -> tuple[float, Made]:
@@ -258,7 +279,7 @@ def kept(part: MarketPart) -> None:
 def main() -> None:
     view = made_view()
     minutes = frame("1m", np.random.default_rng(8), ROWS + FURTHER)
-    question = Question(ScanRequest(), Account(equity_usd=50_000.0), strategies(), "bench")
+    question = Question(ScanRequest(), account(50_000.0), strategies(), "bench")
     assumptions = CostAssumptions()
 
     def run(part: MarketPart, asked: Question = question) -> float:
@@ -279,9 +300,7 @@ def main() -> None:
     quotes = [run(MarketPart(younger(view, second), assumptions, shelf)) for second in range(1, WARM + 1)]
     part = MarketPart(younger(view, WARM + 1), assumptions, shelf)
     run(part)
-    others = [
-        dataclasses.replace(question, account=Account(equity_usd=9_000.0 + number)) for number in range(WARM)
-    ]
+    others = [dataclasses.replace(question, account=account(9_000.0 + number)) for number in range(WARM)]
     further = [run(part, other) for other in others]
     other_fees = run(part, dataclasses.replace(question, account=OTHER_FEES))
     stored = stored_ms(part, others[0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sextant.model.view import TradeTape
-from sextant.strategies.flow import Rate, flow_of, mids_of, sweeps_of
+from sextant.strategies.flow import flow_of, mids_of, reaching, sweeps_of
 from support.makers import tape_of, wide_tape
 
 END = 10**15
@@ -47,10 +47,9 @@ def test_the_flow_of_the_page_decays_as_the_page_says() -> None:
     assert flow.hourly == pytest.approx(2_400.0)
 
 
-def test_the_slower_side_counts() -> None:
-    assert Rate(math.log(0.5), 0.1).at(10.0) == pytest.approx(0.5 * math.exp(-1.0))
-    flow = flow_of(sweeps_of(wide_tape(END), END), 15.0)
-    assert flow.slower(12.0) == min(rate.at(12.0) for rate in flow.rates)
+def test_the_flow_of_each_book_decays_with_depth() -> None:
+    reached = reaching(np.log([0.5, 2.0]), np.array([0.1, 0.3]), np.array([10.0, 0.0]))
+    assert reached == pytest.approx([0.5 * math.exp(-1.0), 2.0])
 
 
 def test_a_flow_that_always_stops_at_one_depth_has_too_few_points() -> None:

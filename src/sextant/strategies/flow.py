@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -119,14 +118,16 @@ def _mids(price: Floats, side: Floats, mids: Floats) -> None:
 
 @dataclass(frozen=True)
 class Rate:
-    """Sweeps per second of one side that reach a depth: exp(log_a - k depth), depth in basis points."""
+    """Sweeps per second of one side that reach a depth in basis points: exp(log_a - k depth), see :func:`reaching`."""
 
     log_a: float
     k: float
 
-    def at(self, depth_bps: float) -> float:
-        """Per second."""
-        return math.exp(self.log_a - self.k * depth_bps)
+
+def reaching(log_a: Floats, k: Floats, depth_bps: Floats) -> Floats:
+    """Sweeps per second that reach a depth, of many books at once."""
+    out: Floats = np.exp(log_a - k * depth_bps)
+    return out
 
 
 @dataclass(frozen=True)
@@ -166,10 +167,6 @@ class Flow:
     adverse_se_bps: float
     toxicity: float
     hourly: float
-
-    def slower(self, depth_bps: float) -> float:
-        """Sweeps per second that reach a depth, of the slower side."""
-        return min(rate.at(depth_bps) for rate in self.rates)
 
 
 def flow_of(sweeps: Sweeps, half_spread_bps: float, window_s: float = WINDOW_S) -> Flow:

@@ -12,6 +12,8 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from sextant.model.account import FeeTier
+from sextant.model.bar import Floats
 from sextant.model.instrument import InstrumentSpec
 from sextant.model.opportunity import (
     CostLine,
@@ -27,19 +29,10 @@ from sextant.model.times import MILLISECOND_NS, SECOND_NS
 from sextant.strategies.answers import Answers
 from sextant.strategies.contract import Judged, Strategy, Verdict
 from sextant.strategies.costs import Pricing
-from sextant.strategies.dispositions import (
-    Economic,
-    below_least,
-    economic,
-    found,
-    insufficient,
-    negative_edge,
-    refusals,
-    unheard,
-)
-from sextant.strategies.fees import fee_tier
-from sextant.strategies.flow import WINDOW_S, Rate
-from sextant.strategies.quoting import Book, Quote, RoundTrip, quote_of, reservation_shift_bps, round_trip
+from sextant.strategies.dispositions import Economic, below_least, found, unheard
+from sextant.strategies.flow import WINDOW_S
+from sextant.strategies.making_screen import MINUTE_S, Screen
+from sextant.strategies.quoting import reservation_shift_bps
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
 from sextant.strategies.sizing import (
@@ -47,9 +40,7 @@ from sextant.strategies.sizing import (
     ES99_OF_SIGMA,
     Binding,
     Means,
-    gap_of,
     least_usd,
-    means_of,
     on_tick,
     quantity_of,
 )
@@ -76,88 +67,100 @@ FACTS: Final = (
 
 QUOTE_LIVES: Final = 20.0
 NO_BOOKS: Final = "no recorded books"
-_MINUTE_S: Final = 60.0
 
 
 @dataclass(frozen=True, eq=False)
 class Maker:
-    """A book, and who would quote it.
+    """One book of a screen, in plain numbers.
 
     Parameters
     ----------
-    strategy, verdict, pricing, column
-        Whose idea, about what, for whom.
-    maker_bps
-        Fee of a resting order.
-    fee_basis, fee_source
-        Where it is from.
+    screen, place
+        Which.
     """
 
-    strategy: Strategy
-    verdict: Verdict
-    pricing: Pricing
-    column: int
-    maker_bps: float
-    fee_basis: str
-    fee_source: str
+    screen: Screen
+    place: int
+
+    def number(self, values: Floats) -> float:
+        """Its own of some numbers of all books."""
+        return float(values[self.place])
 
     def fact(self, name: str) -> float:
         """A fact of the verdict."""
-        return float(self.verdict.facts[name][0, self.column])
+        return float(self.screen.verdict.facts[name][0, self.column])
+
+    @property
+    def column(self) -> int:
+        """Its place among the instruments of the view."""
+        return int(self.screen.columns[self.place])
+
+    @property
+    def strategy(self) -> Strategy:
+        """Whose idea."""
+        return self.screen.strategy
+
+    @property
+    def pricing(self) -> Pricing:
+        """For whom, in which market."""
+        return self.screen.pricing
 
     @property
     def params(self) -> Mapping[str, float]:
         """The parameters it was asked with."""
-        return self.verdict.params
+        return self.screen.params
 
     @property
     def spec(self) -> InstrumentSpec:
         """The instrument."""
-        return self.pricing.view.instruments[self.column]
+        return self.screen.specs[self.place]
 
-    @cached_property
-    def mid(self) -> float:
-        """Quote units."""
-        return float(self.pricing.touch.mid[self.column])
+    @property
+    def fee(self) -> FeeTier:
+        """What a resting order pays."""
+        known = self.screen.fees[self.place]
+        assert known is not None  # noqa: S101  # a book without fees is not worth quoting
+        return known
 
-    @cached_property
-    def usd(self) -> float:
-        """USD per quote unit."""
-        return float(self.pricing.usd[self.column])
-
-    @cached_property
-    def book(self) -> Book:
-        """The book in basis points."""
-        return Book(
-            half_spread_bps=self.fact("half_spread"),
-            tick_bps=1e4 * self.fact("tick") / self.mid,
-            maker_bps=self.maker_bps,
-            adverse_bps=self.fact("adverse"),
-            sigma_bps=1e4 * self.fact("sigma_minute") / math.sqrt(_MINUTE_S),
-            k=self.fact("k"),
-        )
-
-    @cached_property
+    @property
     def means(self) -> Means:
         """What the account brings."""
-        return means_of(self.pricing.account, self.spec.instrument.venue)
+        return self.screen.means[self.place]
 
     @cached_property
-    def touch_usd(self) -> float:
-        """The smaller side of the touch."""
-        touch = self.pricing.touch
-        size = min(float(touch.bid_size[self.column]), float(touch.ask_size[self.column]))
-        return size * self.mid * self.usd
+    def sigma_bps(self) -> float:
+        """Volatility, basis points per square root of a second."""
+        return self.number(self.screen.book.sigma_bps)
 
     @cached_property
-    def capacity_usd(self) -> float:
-        """The touch, or a share of an hour's flow."""
-        return min(self.touch_usd, self.params["flow_share"] * self.fact("hourly") * self.mid * self.usd)
+    def half_spread_bps(self) -> float:
+        """Half of the quoted spread."""
+        return self.number(self.screen.book.half_spread_bps)
 
-    def reaching(self, depth_bps: float) -> float:
-        """Sweeps per second of the slower side that reach a depth."""
-        sides = (("log_a_buy", "k_buy"), ("log_a_sell", "k_sell"))
-        return min(Rate(self.fact(log_a), self.fact(k)).at(depth_bps) for log_a, k in sides)
+    @cached_property
+    def least_bps(self) -> float:
+        """The distance from the mid that pays for fee, adverse selection and a margin."""
+        return self.number(self.screen.book.least_bps)
+
+    @cached_property
+    def delta_bps(self) -> float:
+        """Distance of each order from the reservation price."""
+        return self.number(self.screen.quote.delta_bps)
+
+    @cached_property
+    def seconds(self) -> float:
+        """Expected time of a round trip."""
+        return self.number(self.screen.trip.seconds)
+
+    @cached_property
+    def edge_bps(self) -> float:
+        """What a round trip leaves."""
+        return self.number(self.screen.trip.edge_bps)
+
+    @cached_property
+    def gross_bps(self) -> float:
+        """What it earns before all costs."""
+        return self.number(self.screen.trip.gross_bps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +168,6 @@ class Offer:
     """A pair of orders at its size."""
 
     maker: Maker
-    quote: Quote
-    trip: RoundTrip
     quantity: Decimal
     notional_usd: float
     binding: Binding
@@ -178,132 +179,48 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
     view = pricing.view
     if verdict.skipped is not None:
         return [], [unheard(spec, verdict.skipped) for spec in view.instruments]
-    refused = refusals(verdict, view)
+    screen = Screen(strategy, verdict, pricing)
     rows: list[Opportunity] = []
     own: dict[int, Disposition] = {}
-    # A book has no direction; that this is all it lacks means that its gates passed.
-    for column in refused.undirected:
-        answer = _offered(strategy, verdict, pricing, column, refused.read.readings(column))
+    for place in screen.worth:
+        maker = Maker(screen, place)
+        answer = _sized(maker)
         if isinstance(answer, Offer):
             row = _told(answer)
             rows.append(row)
-            own[column] = found(view.instruments[column], row.opportunity_key, row.gates)
+            own[maker.column] = found(maker.spec, row.opportunity_key, row.gates)
         else:
-            own[column] = answer
-    return rows, Answers(refused, np.arange(view.size), own)
+            own[maker.column] = answer
+    return rows, Answers(screen, np.arange(view.size), own)
 
 
-def _offered(
-    strategy: Strategy, verdict: Verdict, pricing: Pricing, column: int, readings: tuple[GateReading, ...]
-) -> Offer | Disposition:
-    spec = pricing.view.instruments[column]
-    fee = fee_tier(pricing.account, spec.instrument)
-    if fee is None:
-        return insufficient(spec, ("cost.fees", 0.0, 1.0, "values"), readings)
-    basis = f"maker, {fee.venue} {fee.kind} tier '{fee.tier}'" + (" assumed" if fee.assumed else "")
-    maker = Maker(strategy, verdict, pricing, column, fee.maker_bps, basis, fee.source)
-    book, params = maker.book, maker.params
-    size_usd, binding = _wanted(maker)
-    share = size_usd / (size_usd + maker.touch_usd) if maker.touch_usd > 0 else 1.0
-    quote = quote_of(book, share, params["gamma"], params["tau_s"])
-    deepest = maker.fact("deepest")
-    needed = book.least_bps if book.least_bps > deepest else quote.delta_bps
-    gates = [
-        Economic("quote_within_flow", needed, deepest, -1, "bps"),
-        Economic("toxicity", maker.fact("toxicity"), params["toxicity"], -1, "fraction"),
-        Economic("jump", maker.fact("jump"), params["jump"], -1, "sigma"),
-    ]
-    passed = _passed(spec, gates, readings)
-    if isinstance(passed, Disposition):
-        return passed
-    trip = round_trip(book, quote, maker.reaching(quote.delta_bps), params["gamma"])
-    kept = quote.delta_bps - book.maker_bps - book.adverse_bps
-    error = maker.fact("adverse_se")
-    gates = [
-        Economic("round_trip_s", trip.seconds, params["round_trip_s"], -1, "s"),
-        Economic("significance", kept / error if error > 0 else math.inf, params["significance"], 1),
-    ]
-    if not maker.means.illustrative:
-        gates.append(Economic("min_capital", maker.means.equity_usd, strategy.min_capital_usd, 1, "USD"))
-    passed = _passed(spec, gates, passed)
-    if isinstance(passed, Disposition):
-        return passed
-    if trip.edge_bps <= 0:
-        return negative_edge(spec, trip.gross_bps, trip.gross_bps - trip.edge_bps, passed)
-    return _sized(maker, quote, trip, (size_usd, binding), passed)
-
-
-def _passed(
-    spec: InstrumentSpec, gates: list[Economic], readings: tuple[GateReading, ...]
-) -> tuple[GateReading, ...] | Disposition:
-    for gate in gates:
-        if not gate.reading.passed:
-            return economic(spec, gate, readings)
-        readings = (*readings, gate.reading)
-    return readings
-
-
-def _sized(
-    maker: Maker,
-    quote: Quote,
-    trip: RoundTrip,
-    wanted: tuple[float, Binding],
-    readings: tuple[GateReading, ...],
-) -> Offer | Disposition:
-    size_usd, binding = wanted
-    spec = maker.spec
-    quantity = quantity_of(size_usd, maker.mid, maker.usd, spec)
-    notional = float(quantity) * maker.mid * maker.usd
-    need = least_usd(spec, maker.mid, maker.usd)
+def _sized(maker: Maker) -> Offer | Disposition:
+    screen, place, spec = maker.screen, maker.place, maker.spec
+    binding, readings = screen.binding(place), screen.readings(place, len(screen.gates))
+    mid, usd = maker.number(screen.mid), maker.number(screen.usd)
+    quantity = quantity_of(maker.number(screen.size_usd), mid, usd, spec)
+    notional = float(quantity) * mid * usd
+    need = least_usd(spec, mid, usd)
     if quantity <= 0 or notional < need:
         return below_least(spec, notional, need, binding, readings)
-    edge = Economic("min_edge_bps", trip.edge_bps, 0.0, 1, "bps").reading
-    return Offer(maker, quote, trip, quantity, notional, binding, (*readings, edge))
-
-
-def _wanted(maker: Maker) -> tuple[float, Binding]:
-    """The size of one side: a full inventory that meets a jump loses no more than the risk of one idea.
-
-    Notes
-    -----
-    On spot the sell side needs the asset: what lies free of it at the venue bounds the size, and without an account nothing.
-    """
-    means, sizes = maker.means, maker.params["inventory_sizes"]
-    instrument = maker.spec.instrument
-    jump = maker.params["jump"] * maker.fact("sigma_minute")
-    volume = float(maker.pricing.volume_24h_usd[maker.column])
-    loss_frac = sizes * (jump * gap_of(volume) + maker.book.half_spread_bps / 1e4)
-    capital = means.free_usd
-    if instrument.kind == "spot" and not means.illustrative:
-        held = math.fsum(
-            float(balance.free or 0)
-            for balance in maker.pricing.account.balances
-            if (balance.venue, balance.asset) == (instrument.venue, instrument.base)
-        )
-        capital = min(capital, max(held, 0.0) * maker.mid * maker.usd)
-    limits: list[tuple[float, Binding]] = [
-        (means.equity_usd * means.profile.risk_frac / loss_frac, "risk"),
-        (capital, "capital"),
-        (maker.capacity_usd / 2.0, "capacity"),
-        (means.profile.position_cap_frac * means.equity_usd / sizes, "position_cap"),
-    ]
-    return min(limits)
+    edge = Economic("min_edge_bps", maker.edge_bps, 0.0, 1, "bps").reading
+    return Offer(maker, quantity, notional, binding, (*readings, edge))
 
 
 # ---- telling -------------------------------------------------------------------------------------
 
 
 def _told(offer: Offer) -> Opportunity:
-    maker, trip, params = offer.maker, offer.trip, offer.maker.params
+    maker, params = offer.maker, offer.maker.params
     view = maker.pricing.view
     level, facts = risk_of(_exposure(offer))
-    sigma_frac = maker.book.sigma_bps / 1e4 * math.sqrt(params["horizon_s"])
+    sigma_frac = maker.sigma_bps / 1e4 * math.sqrt(params["horizon_s"])
     score = None
     if not maker.means.illustrative:
-        held = maker.book.sigma_bps / 1e4 * math.sqrt(trip.seconds)
-        filled = offer.notional_usd * offer.quote.fill_share
-        score = rank_score(trip.edge_bps, filled, max(held, 1e-9), maker.means.profile)
-    hourly = trip.edge_bps / 1e4 * offer.notional_usd * 3_600.0 / trip.seconds
+        held = maker.sigma_bps / 1e4 * math.sqrt(maker.seconds)
+        filled = offer.notional_usd * maker.number(maker.screen.quote.fill_share)
+        score = rank_score(maker.edge_bps, filled, max(held, 1e-9), maker.means.profile)
+    hourly = maker.edge_bps / 1e4 * offer.notional_usd * 3_600.0 / maker.seconds
     quote_ns = int(maker.pricing.touch.event_ns[maker.column])
     limit_s = next(need.greatest_age_s for need in maker.strategy.needs if need.column == "quotes")
     return Opportunity(
@@ -320,28 +237,28 @@ def _told(offer: Offer) -> Opportunity:
         stop_reason=f"Quotes are taken away when a minute moves by more than {params['jump']:g} volatilities.",
         targets=(),
         horizon_s=params["horizon_s"],
-        expected_s=trip.seconds,
-        gross_bps=trip.gross_bps,
+        expected_s=maker.seconds,
+        gross_bps=maker.gross_bps,
         costs=_lines(offer),
-        edge_bps=trip.edge_bps,
-        edge_usd=trip.edge_bps * offer.notional_usd / 1e4,
-        edge_lcb_bps=trip.edge_bps,
+        edge_bps=maker.edge_bps,
+        edge_usd=maker.edge_bps * offer.notional_usd / 1e4,
+        edge_lcb_bps=maker.edge_bps,
         es95_usd=ES95_OF_SIGMA * sigma_frac * offer.notional_usd,
         break_even_s=None,
         break_even_hit_frac=None,
-        capacity_usd=maker.capacity_usd,
+        capacity_usd=maker.number(maker.screen.capacity_usd),
         capacity_curve=(),
         size_min_usd=None,
         expires_ns=max(quote_ns + round(QUOTE_LIVES * limit_s * SECOND_NS), view.as_of_ns),
         half_life_s=None,
-        strength=offer.quote.delta_bps / maker.book.least_bps,
+        strength=maker.delta_bps / maker.least_bps,
         confidence=None,
         confidence_low=None,
         confidence_high=None,
         grade="analytic",
         evidence=_card(maker),
         risk_level=level,
-        risk_facts=facts | {"usd_per_hour": hourly, "round_trip_s": trip.seconds},
+        risk_facts=facts | {"usd_per_hour": hourly, "round_trip_s": maker.seconds},
         size=Size(
             quantity=offer.quantity,
             notional_usd=offer.notional_usd,
@@ -376,9 +293,9 @@ def _legs(offer: Offer) -> tuple[Leg, ...]:
     )
     sizes = max(-1.0, min(held / float(offer.quantity) / maker.params["inventory_sizes"], 1.0))
     shift = reservation_shift_bps(
-        maker.book, sizes * maker.params["inventory_sizes"], maker.params["gamma"], maker.params["tau_s"]
+        maker.sigma_bps, sizes * maker.params["inventory_sizes"], maker.params["gamma"], maker.params["tau_s"]
     )
-    fair, delta = maker.mid * (1.0 + shift / 1e4), offer.quote.delta_bps / 1e4
+    fair, delta = maker.number(maker.screen.mid) * (1.0 + shift / 1e4), maker.delta_bps / 1e4
     tick = maker.spec.tick
     bid = on_tick(float(touch.bid[maker.column]), maker.spec)
     ask = on_tick(float(touch.ask[maker.column]), maker.spec)
@@ -406,15 +323,16 @@ def _legs(offer: Offer) -> tuple[Leg, ...]:
 
 
 def _lines(offer: Offer) -> tuple[CostLine, ...]:
-    maker, trip = offer.maker, offer.trip
-    hidden = trip.adverse_bps + trip.inventory_bps
-    words = (
-        f"move against whoever is hit {trip.adverse_bps:.2f}, risk of holding {trip.inventory_bps:.2f} bps"
-    )
+    maker, trip = offer.maker, offer.maker.screen.trip
+    adverse, inventory = maker.number(trip.adverse_bps), maker.number(trip.inventory_bps)
+    hidden = adverse + inventory
+    words = f"move against whoever is hit {adverse:.2f}, risk of holding {inventory:.2f} bps"
+    fee = maker.fee
+    basis = f"maker, {fee.venue} {fee.kind} tier '{fee.tier}'" + (" assumed" if fee.assumed else "")
     rows: tuple[tuple[Any, float, str, str], ...] = (
-        ("gross", trip.gross_bps, "flow", "twice the distance from the reservation price"),
-        ("fee_entry", -maker.maker_bps, maker.fee_source, maker.fee_basis),
-        ("fee_exit", -maker.maker_bps, maker.fee_source, maker.fee_basis),
+        ("gross", maker.gross_bps, "flow", "twice the distance from the reservation price"),
+        ("fee_entry", -fee.maker_bps, fee.source, basis),
+        ("fee_exit", -fee.maker_bps, fee.source, basis),
         ("spread", 0.0, "none", "resting orders do not cross"),
         ("slippage", -hidden, "flow", words),
         ("funding", 0.0, "none", "turned over within minutes"),
@@ -432,15 +350,15 @@ def _lines(offer: Offer) -> tuple[CostLine, ...]:
 def _exposure(offer: Offer) -> Exposure:
     maker, params = offer.maker, offer.maker.params
     sizes = params["inventory_sizes"]
-    sigma = maker.book.sigma_bps / 1e4 * math.sqrt(params["horizon_s"])
+    sigma = maker.sigma_bps / 1e4 * math.sqrt(params["horizon_s"])
     return Exposure(
         notional_usd=sizes * offer.notional_usd,
         required_usd=2.0 * offer.notional_usd,
         stop_frac=params["jump"] * maker.fact("sigma_minute"),
-        cost_frac=maker.book.half_spread_bps / 1e4,
+        cost_frac=maker.half_spread_bps / 1e4,
         es99_frac=ES99_OF_SIGMA * sigma,
         leverage=1.0,
-        volume_24h_usd=float(maker.pricing.volume_24h_usd[maker.column]),
+        volume_24h_usd=maker.number(maker.screen.volume_usd),
     )
 
 
@@ -453,8 +371,8 @@ def _card(maker: Maker) -> Scorecard:
         source=f"{trades} sweeps of {WINDOW_S:.0f} s",
         bucket="flow",
         n=trades,
-        n_eff=WINDOW_S / _MINUTE_S,
-        clusters_count=int(WINDOW_S / _MINUTE_S),
+        n_eff=WINDOW_S / MINUTE_S,
+        clusters_count=int(WINDOW_S / MINUTE_S),
         grade="analytic",
     )
 
@@ -466,7 +384,7 @@ def _inputs(maker: Maker) -> tuple[InputAge, ...]:
         "quotes": int(maker.pricing.touch.event_ns[maker.column]),
         "books": int(view.books.event_ns[maker.column]),
         "trades": int(tape.event_ns[-1]),
-        "bars": view.bars[maker.verdict.interval].last_close_ns or 0,
+        "bars": view.bars[maker.screen.verdict.interval].last_close_ns or 0,
     }
     return tuple(
         InputAge(
@@ -480,19 +398,19 @@ def _inputs(maker: Maker) -> tuple[InputAge, ...]:
 
 
 def _reasons(offer: Offer, hourly: float) -> tuple[str, ...]:
-    maker, trip, book = offer.maker, offer.trip, offer.maker.book
-    where = "inside the touch" if offer.quote.inside else "at or behind the touch"
+    maker, screen = offer.maker, offer.maker.screen
+    where = "inside the touch" if screen.quote.inside[maker.place] else "at or behind the touch"
     return (
         (
-            f"Quotes {offer.quote.delta_bps:.1f} bps from the mid, {where}; the half spread is {book.half_spread_bps:.1f} and "
-            f"{book.least_bps:.1f} are needed for fee, adverse selection and margin."
+            f"Quotes {maker.delta_bps:.1f} bps from the mid, {where}; the half spread is {maker.half_spread_bps:.1f} and "
+            f"{maker.least_bps:.1f} are needed for fee, adverse selection and margin."
         ),
         (
-            f"Sweeps decay by {book.k:.3f} per bps; of the slower side {60 * maker.reaching(offer.quote.delta_bps):.1f} a minute "
-            f"reach the quote, and a round trip takes {trip.seconds:.0f} s."
+            f"Sweeps decay by {maker.fact('k'):.3f} per bps; of the slower side {60 * maker.number(screen.per_second):.1f} a minute "
+            f"reach the quote, and a round trip takes {maker.seconds:.0f} s."
         ),
         (
-            f"A round trip leaves {trip.edge_bps:.1f} of {trip.gross_bps:.1f} bps, about {hourly:.2f} USD an hour at "
+            f"A round trip leaves {maker.edge_bps:.1f} of {maker.gross_bps:.1f} bps, about {hourly:.2f} USD an hour at "
             f"{offer.notional_usd:.0f} USD a side; at most {maker.params['inventory_sizes']:g} sizes are held."
         ),
         f"Size {offer.notional_usd:.0f} USD is bound by {offer.binding}.",
@@ -505,7 +423,7 @@ def _warnings(offer: Offer) -> tuple[str, ...]:
         "The edge holds the careful move against the maker; the opportunity describes a book and must be quoted anew all the time.",
         f"Fills are modelled from the flow of {WINDOW_S:.0f} s: {NO_BOOKS}.",
     ]
-    if "assumed" in maker.fee_basis:
+    if maker.fee.assumed:
         told.append(f"The fee is the entry tier of {maker.spec.instrument.venue}, assumed.")
     if maker.means.illustrative:
         told.append(

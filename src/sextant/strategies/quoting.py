@@ -1,19 +1,23 @@
-"""Where to quote around a mid, what a round trip leaves, and how long it takes."""
+"""Where to quote around a mid, what a round trip leaves, and how long it takes; of many books at once."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
+
+import numpy as np
+
+from sextant.model.bar import Floats
+from sextant.model.view import Flags
 
 MARGIN_BPS: Final = 0.5  # kept above fees and adverse selection
 INSIDE_SHARE: Final = 0.5  # of the sweeps that reach a quote inside the touch, how many fill it
 QUEUE_SHARE: Final = (0.02, 0.5)  # of those that reach the touch, by the place in its queue
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Book:
-    """What is known of a book that might be quoted.
+    """What is known of books that might be quoted, float64 (n,) each.
 
     Parameters
     ----------
@@ -29,39 +33,39 @@ class Book:
         Decay of the flow with depth, per basis point.
     """
 
-    half_spread_bps: float
-    tick_bps: float
-    maker_bps: float
-    adverse_bps: float
-    sigma_bps: float
-    k: float
+    half_spread_bps: Floats
+    tick_bps: Floats
+    maker_bps: Floats
+    adverse_bps: Floats
+    sigma_bps: Floats
+    k: Floats
 
     @property
-    def least_bps(self) -> float:
+    def least_bps(self) -> Floats:
         """The distance from the mid that pays for fee, adverse selection and a margin."""
         return self.maker_bps + self.adverse_bps + MARGIN_BPS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Quote:
-    """A pair of resting orders around the reservation price.
+    """A pair of resting orders around the reservation price of each book.
 
     Parameters
     ----------
     delta_bps
-        Distance of each from the reservation price.
+        float64 (n,): distance of each from the reservation price.
     inside
-        Whether they stand inside the touch, alone.
+        bool (n,): whether they stand inside the touch, alone.
     fill_share
-        Share of the sweeps that reach them and fill them.
+        float64 (n,): share of the sweeps that reach them and fill them.
     """
 
-    delta_bps: float
-    inside: bool
-    fill_share: float
+    delta_bps: Floats
+    inside: Flags
+    fill_share: Floats
 
 
-def half_spread_as(book: Book, gamma: float, tau_s: float) -> float:
+def half_spread_as(book: Book, gamma: float, tau_s: float) -> Floats:
     """Half the spread that inventory risk and the flow's decay ask for, basis points.
 
     Notes
@@ -73,32 +77,35 @@ def half_spread_as(book: Book, gamma: float, tau_s: float) -> float:
     Avellaneda, Stoikov 2008, High-frequency trading in a limit order book, Quantitative Finance 8.
     Gueant, Lehalle, Fernandez-Tapia 2013, Dealing with the inventory risk, Mathematics and Financial Economics 7.
     """
-    return 0.5 * gamma * book.sigma_bps**2 * tau_s + math.log1p(gamma / book.k) / gamma
+    out: Floats = 0.5 * gamma * book.sigma_bps**2 * tau_s + np.log1p(gamma / book.k) / gamma
+    return out
 
 
-def reservation_shift_bps(book: Book, held_sizes: float, gamma: float, tau_s: float) -> float:
+def reservation_shift_bps(sigma_bps: float, held_sizes: float, gamma: float, tau_s: float) -> float:
     """How far the reservation price stands from the mid: below it with a long inventory, in quote sizes."""
-    return -held_sizes * gamma * book.sigma_bps**2 * tau_s
+    return -held_sizes * gamma * sigma_bps**2 * tau_s
 
 
-def quote_of(book: Book, size_share: float, gamma: float, tau_s: float) -> Quote:
+def quote_of(book: Book, size_share: Floats, gamma: float, tau_s: float) -> Quote:
     """Where to quote.
 
     Parameters
     ----------
     size_share
-        The quote over itself and the queue at the touch.
+        float64 (n,): the quote over itself and the queue at the touch.
     """
-    delta = max(half_spread_as(book, gamma, tau_s), book.least_bps)
-    if delta <= book.half_spread_bps - book.tick_bps:
-        return Quote(delta, inside=True, fill_share=INSIDE_SHARE)
-    low, high = QUEUE_SHARE
-    return Quote(max(delta, book.half_spread_bps), inside=False, fill_share=min(max(size_share, low), high))
+    delta = np.maximum(half_spread_as(book, gamma, tau_s), book.least_bps)
+    inside = delta <= book.half_spread_bps - book.tick_bps
+    return Quote(
+        delta_bps=np.where(inside, delta, np.maximum(delta, book.half_spread_bps)),
+        inside=inside,
+        fill_share=np.where(inside, INSIDE_SHARE, np.clip(size_share, *QUEUE_SHARE)),
+    )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RoundTrip:
-    """What buying and selling once leaves, basis points of one side.
+    """What buying and selling once leaves, basis points of one side, float64 (n,) each.
 
     Parameters
     ----------
@@ -108,22 +115,22 @@ class RoundTrip:
         Expected time of one.
     """
 
-    gross_bps: float
-    fees_bps: float
-    adverse_bps: float
-    inventory_bps: float
-    seconds: float
+    gross_bps: Floats
+    fees_bps: Floats
+    adverse_bps: Floats
+    inventory_bps: Floats
+    seconds: Floats
 
     @property
-    def edge_bps(self) -> float:
+    def edge_bps(self) -> Floats:
         """What is left."""
         return self.gross_bps - self.fees_bps - self.adverse_bps - self.inventory_bps
 
 
-def round_trip(book: Book, quote: Quote, per_second: float, gamma: float) -> RoundTrip:
+def round_trip(book: Book, quote: Quote, per_second: Floats, gamma: float) -> RoundTrip:
     """The round trip of a quote, where ``per_second`` sweeps of the slower side reach it."""
     rate = quote.fill_share * per_second
-    seconds = 1.0 / rate if rate > 0 else math.inf
+    seconds = np.divide(1.0, rate, out=np.full(len(rate), np.inf), where=rate > 0)
     return RoundTrip(
         gross_bps=2.0 * quote.delta_bps,
         fees_bps=2.0 * book.maker_bps,
