@@ -104,12 +104,14 @@ def test_each_book_among_many_is_as_it_is_alone() -> None:
     view = books()
     among = Screen(CHOSEN, CHOSEN.evaluate(view, CHOSEN.defaults(), Columns(view)), priced(view, RICH))
     _, told = judged(view, RICH)
-    assert among.columns.tolist() == [column for column in range(view.size) if column != 2]
-    for place, column in enumerate(among.columns.tolist()):
+    assert among.known.columns.tolist() == [column for column in range(view.size) if column != 2]
+    for place, column in enumerate(among.known.columns.tolist()):
         if told[column].kind != "opportunity":
             assert among.made(column) == told[column]
-            assert among.ends[place] <= len(among.gates)
-        assert float(among.size_usd[place]) == min(float(some[place]) for some in among.limits.values())
+            assert among.trial.ends[place] <= len(among.trial.gates)
+        assert float(among.sizes.usd[place]) == min(
+            float(some[place]) for some in among.sizes.limits.values()
+        )
 
 
 def priced(view: View, account: Account) -> Pricing:
@@ -132,9 +134,9 @@ def test_on_spot_what_lies_free_of_the_asset_bounds_the_size() -> None:
         screen = Screen(
             CHOSEN, CHOSEN.evaluate(view, CHOSEN.defaults(), Columns(view)), priced(view, account)
         )
-        place = screen.columns.tolist().index(5)
-        assert float(screen.limits["capital"][place]) == pytest.approx(expected)
-        assert float(screen.limits["capital"][place - 1]) == 0.0
+        place = screen.known.columns.tolist().index(5)
+        assert float(screen.sizes.limits["capital"][place]) == pytest.approx(expected)
+        assert float(screen.sizes.limits["capital"][place - 1]) == 0.0
 
 
 def owning(account: Account, asset: str) -> Account:

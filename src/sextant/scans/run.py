@@ -7,7 +7,7 @@ entitlement, account, costs, filters and ranking.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -340,13 +340,12 @@ def run_strategy(strategy: Strategy, asked: Asked) -> StrategyRun:
     rows, dispositions = (strategy.judge or judge)(strategy, verdict, cards, asked.pricing)
     answers = _inside(dispositions, asked)
     kept: list[Opportunity] = []
+    # Two instruments may lead to one trade; both share its fate.
+    leading: defaultdict[str | None, dict[int, str]] = defaultdict(dict)
+    for place, item in answers.own.items():
+        leading[item.opportunity_key][place] = item.unit
     for row in rows:
-        # Two instruments may lead to one trade; both share its fate.
-        units = {
-            place: item.unit
-            for place, item in answers.own.items()
-            if item.opportunity_key == row.opportunity_key
-        }
+        units = leading[row.opportunity_key]
         reading = refusal(asked.request, row)
         if reading is not None:
             answers = answers.changed({place: filtered(row, reading, name) for place, name in units.items()})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, overload
 
 import msgspec
@@ -121,7 +122,7 @@ class Answers(Sequence[Disposition]):
 
     __hash__ = None  # type: ignore[assignment]  # as that of a list
 
-    @property
+    @cached_property
     def rest(self) -> Integers:
         """int64: the candidates without a disposition of their own."""
         if not self.own:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -43,7 +44,7 @@ class JointTerms:
     extra_bps: float
     extra_words: str
 
-    @property
+    @cached_property
     def greatest_usd(self) -> float:
         """The largest reference notional that can be priced on both legs, both ways."""
         return min(
@@ -51,7 +52,7 @@ class JointTerms:
             for leg, weight, way in self._parts
         )
 
-    @property
+    @cached_property
     def unknown(self) -> str | None:
         """The first cost that is unknown, or None."""
         for name, leg in zip(SIDES, self.legs, strict=True):
@@ -59,28 +60,28 @@ class JointTerms:
                 return f"{leg.unknown}.{name}"
         return "delivery" if self.delivery_bps is None else None
 
-    @property
+    @cached_property
     def fee_bps(self) -> tuple[float, float]:
         """Fees of entry and of exit."""
         takers = [0.0 if leg.fee is None else leg.fee.taker_bps * weight for leg, weight, _ in self._parts]
         leaving = [fee for fee, way in zip(takers, self.exits, strict=True) if way == "trade"]
         return math.fsum(takers), math.fsum(leaving)
 
-    @property
+    @cached_property
     def spread_bps(self) -> float:
         """Half the quoted spread for each crossing order."""
         return math.fsum(
             leg.spread_bps * weight * (1.0 if way == "trade" else 0.5) for leg, weight, way in self._parts
         )
 
-    @property
+    @cached_property
     def funding_bps(self) -> float:
         """Funding income of both legs, negative when it costs; 0 where it is part of the gross."""
         if not self.funding_counts:
             return 0.0
         return math.fsum(leg.funding_bps * weight for leg, weight, _ in self._parts)
 
-    @property
+    @cached_property
     def fixed_bps(self) -> float:
         """Costs that do not depend on the size, positive when they cost."""
         fees = math.fsum(self.fee_bps)
@@ -98,7 +99,7 @@ class JointTerms:
         """All costs at a size, positive when they cost."""
         return self.fixed_bps + float(self.slippage_bps(np.array([size_usd]))[0])
 
-    @property
+    @cached_property
     def _parts(self) -> list[tuple[Terms, float, LegExit]]:
         return list(zip(self.legs, self.weights, self.exits, strict=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -49,59 +50,59 @@ class CoupleOffer:
     means: Means
     capital: Capital
 
-    @property
+    @cached_property
     def said(self) -> CoupleSet:
         """What the strategy says about all couples."""
         said = self.verdict.couples
         assert said is not None  # noqa: S101  # an offer is made for a couple
         return said
 
-    @property
+    @cached_property
     def couple(self) -> Couple:
         """The two instruments."""
         return self.said.couples[self.index]
 
-    @property
+    @cached_property
     def specs(self) -> tuple[InstrumentSpec, InstrumentSpec]:
         """The rules of both legs."""
         first, second = self.said.legs[self.index].tolist()
         specs = self.pricing.view.instruments
         return specs[first], specs[second]
 
-    @property
+    @cached_property
     def sides(self) -> tuple[int, int]:
         """+1 for the leg that is bought, -1 for the other."""
         return self.direction, -self.direction
 
-    @property
+    @cached_property
     def mids(self) -> tuple[float, float]:
         """USD of one base unit of each leg."""
-        usd = self.pricing.touch.mid * self.pricing.usd
-        first, second = self.said.legs[self.index].tolist()
-        return float(usd[first]), float(usd[second])
+        legs = self.said.legs[self.index]
+        first, second = (self.pricing.touch.mid[legs] * self.pricing.usd[legs]).tolist()
+        return first, second
 
-    @property
+    @cached_property
     def horizon_s(self) -> float:
         """Time barrier."""
         return float(self.said.horizon_s[self.index])
 
-    @property
+    @cached_property
     def sigma_frac(self) -> float:
         """Standard deviation of the hedged return over the horizon."""
         return float(self.said.sigma_frac[self.index])
 
-    @property
+    @cached_property
     def stop_frac(self) -> float | None:
         """Distance of the stop, fraction of the reference notional; None without one."""
         away = abs(float(self.said.stop[self.index]) - float(self.said.entry[self.index]))
         return away / 1e4 / max(1.0, float(self.said.ratio[self.index])) if math.isfinite(away) else None
 
-    @property
+    @cached_property
     def volume_24h_usd(self) -> float:
         """Turnover of the leg that is traded less."""
         return float(np.min(self.pricing.volume_24h_usd[self.said.legs[self.index]]))
 
-    @property
+    @cached_property
     def expected_bps(self) -> float | None:
         """Gross that is reckoned with: the model's, proven or not, else what past events prove."""
         if self.said.model is None:
@@ -109,7 +110,7 @@ class CoupleOffer:
         gross = float(self.said.model.gross_bps[self.index])
         return gross if math.isfinite(gross) else None
 
-    @property
+    @cached_property
     def error_bps(self) -> float | None:
         """Standard error of it; None where unknown."""
         if self.said.model is None:

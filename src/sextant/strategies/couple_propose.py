@@ -140,7 +140,9 @@ def _propose(
     assert said is not None  # noqa: S101  # the caller looked
     subject = said.couples[couple]
     direction = int(verdict.signals.direction[-1, couple])
-    terms = joint_terms(pricing, said, couple, direction, _stop_share(card))
+    # Whoever pays the same fees is told the same costs, and up to which size they leave an edge.
+    case_key = said, couple, direction, _stop_share(card)
+    terms = pricing.tariff.once(("joint_terms", *case_key), lambda: joint_terms(pricing, *case_key))
     if terms.unknown is not None:
         return insufficient(subject, (f"cost.{terms.unknown}", 0.0, 1.0, "values"), readings)
     if not (np.isfinite(terms.greatest_usd) and terms.greatest_usd > 0):
@@ -149,7 +151,9 @@ def _propose(
     means, capital = means_of_couple(pricing, said, couple, direction)
     offer = CoupleOffer(strategy, verdict, couple, direction, card, pricing, terms, proof, means, capital)
     expected = offer.expected_bps
-    room = Capacity(None, terms.greatest_usd) if expected is None else capacity(terms, expected)
+    room = Capacity(None, terms.greatest_usd)
+    if expected is not None:
+        room = pricing.tariff.once(("room", *case_key, expected), lambda: capacity(terms, expected))
     if expected is not None and room.largest_usd is None:
         cost = terms.cost_bps(min(SMALLEST_USD, terms.greatest_usd))
         return negative_edge(subject, expected, cost, readings)

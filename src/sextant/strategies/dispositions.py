@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -140,8 +141,8 @@ class Refusals:
         """The nearest of some whose every failed gate is within a distance."""
         wanted = np.zeros(self.size, dtype=np.bool_)
         wanted[columns] = True
-        found = [column for column in self._nearest(within) if wanted[column]]
-        return [self.made(column) for column in found[:most]]
+        nearest = (column for column in self._nearest(within) if wanted[column])
+        return [self.made(column) for column in islice(nearest, most)]
 
     @cached_property
     def _ends(self) -> tuple[Integers, Integers]:

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -77,23 +76,29 @@ class Maker:
     ----------
     screen, place
         Which.
+    column, spec, fee, means
+        Its place among the instruments, its rules, what a resting order pays, and what the account brings.
+    sigma_bps
+        Volatility, basis points per square root of a second.
+    half_spread_bps, least_bps, delta_bps
+        Half of the quoted spread; the distance from the mid that pays; the distance that is quoted.
+    gross_bps, edge_bps, seconds
+        Of a round trip: before and after all costs, and its expected time.
     """
 
     screen: Screen
     place: int
-
-    def number(self, values: Floats) -> float:
-        """Its own of some numbers of all books."""
-        return float(values[self.place])
-
-    def fact(self, name: str) -> float:
-        """A fact of the verdict."""
-        return float(self.screen.verdict.facts[name][0, self.column])
-
-    @property
-    def column(self) -> int:
-        """Its place among the instruments of the view."""
-        return int(self.screen.columns[self.place])
+    column: int
+    spec: InstrumentSpec
+    fee: FeeTier
+    means: Means
+    sigma_bps: float
+    half_spread_bps: float
+    least_bps: float
+    delta_bps: float
+    gross_bps: float
+    edge_bps: float
+    seconds: float
 
     @property
     def strategy(self) -> Strategy:
@@ -103,64 +108,42 @@ class Maker:
     @property
     def pricing(self) -> Pricing:
         """For whom, in which market."""
-        return self.screen.pricing
+        return self.screen.known.pricing
 
     @property
     def params(self) -> Mapping[str, float]:
         """The parameters it was asked with."""
-        return self.screen.params
+        return self.screen.known.params
 
-    @property
-    def spec(self) -> InstrumentSpec:
-        """The instrument."""
-        return self.screen.specs[self.place]
+    def number(self, values: Floats) -> float:
+        """Its own of some numbers of all books."""
+        return float(values[self.place])
 
-    @property
-    def fee(self) -> FeeTier:
-        """What a resting order pays."""
-        known = self.screen.fees[self.place]
-        assert known is not None  # noqa: S101  # a book without fees is not worth quoting
-        return known
+    def fact(self, name: str) -> float:
+        """A fact of the verdict."""
+        return float(self.screen.known.verdict.facts[name][0, self.column])
 
-    @property
-    def means(self) -> Means:
-        """What the account brings."""
-        return self.screen.means[self.place]
 
-    @cached_property
-    def sigma_bps(self) -> float:
-        """Volatility, basis points per square root of a second."""
-        return self.number(self.screen.book.sigma_bps)
-
-    @cached_property
-    def half_spread_bps(self) -> float:
-        """Half of the quoted spread."""
-        return self.number(self.screen.book.half_spread_bps)
-
-    @cached_property
-    def least_bps(self) -> float:
-        """The distance from the mid that pays for fee, adverse selection and a margin."""
-        return self.number(self.screen.book.least_bps)
-
-    @cached_property
-    def delta_bps(self) -> float:
-        """Distance of each order from the reservation price."""
-        return self.number(self.screen.quote.delta_bps)
-
-    @cached_property
-    def seconds(self) -> float:
-        """Expected time of a round trip."""
-        return self.number(self.screen.trip.seconds)
-
-    @cached_property
-    def edge_bps(self) -> float:
-        """What a round trip leaves."""
-        return self.number(self.screen.trip.edge_bps)
-
-    @cached_property
-    def gross_bps(self) -> float:
-        """What it earns before all costs."""
-        return self.number(self.screen.trip.gross_bps)
+def maker_of(screen: Screen, place: int) -> Maker:
+    """A book that is worth quoting."""
+    known, trial = screen.known, screen.trial
+    fee = known.fees[place]
+    assert fee is not None  # noqa: S101  # a book without fees is not worth quoting
+    return Maker(
+        screen=screen,
+        place=place,
+        column=int(known.columns[place]),
+        spec=known.specs[place],
+        fee=fee,
+        means=known.means[place],
+        sigma_bps=float(known.book.sigma_bps[place]),
+        half_spread_bps=float(known.book.half_spread_bps[place]),
+        least_bps=float(known.book.least_bps[place]),
+        delta_bps=float(trial.quote.delta_bps[place]),
+        gross_bps=float(trial.trip.gross_bps[place]),
+        edge_bps=float(trial.trip.edge_bps[place]),
+        seconds=float(trial.trip.seconds[place]),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +166,7 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
     rows: list[Opportunity] = []
     own: dict[int, Disposition] = {}
     for place in screen.worth:
-        maker = Maker(screen, place)
+        maker = maker_of(screen, place)
         answer = _sized(maker)
         if isinstance(answer, Offer):
             row = _told(answer)
@@ -196,9 +179,9 @@ def judge(strategy: Strategy, verdict: Verdict, _: object, pricing: Pricing) -> 
 
 def _sized(maker: Maker) -> Offer | Disposition:
     screen, place, spec = maker.screen, maker.place, maker.spec
-    binding, readings = screen.binding(place), screen.readings(place, len(screen.gates))
-    mid, usd = maker.number(screen.mid), maker.number(screen.usd)
-    quantity = quantity_of(maker.number(screen.size_usd), mid, usd, spec)
+    binding, readings = screen.sizes.binding(place), screen.readings(place, len(screen.trial.gates))
+    mid, usd = maker.number(screen.known.mid), maker.number(screen.known.usd)
+    quantity = quantity_of(maker.number(screen.sizes.usd), mid, usd, spec)
     notional = float(quantity) * mid * usd
     need = least_usd(spec, mid, usd)
     if quantity <= 0 or notional < need:
@@ -218,7 +201,7 @@ def _told(offer: Offer) -> Opportunity:
     score = None
     if not maker.means.illustrative:
         held = maker.sigma_bps / 1e4 * math.sqrt(maker.seconds)
-        filled = offer.notional_usd * maker.number(maker.screen.quote.fill_share)
+        filled = offer.notional_usd * maker.number(maker.screen.trial.quote.fill_share)
         score = rank_score(maker.edge_bps, filled, max(held, 1e-9), maker.means.profile)
     hourly = maker.edge_bps / 1e4 * offer.notional_usd * 3_600.0 / maker.seconds
     quote_ns = int(maker.pricing.touch.event_ns[maker.column])
@@ -246,7 +229,7 @@ def _told(offer: Offer) -> Opportunity:
         es95_usd=ES95_OF_SIGMA * sigma_frac * offer.notional_usd,
         break_even_s=None,
         break_even_hit_frac=None,
-        capacity_usd=maker.number(maker.screen.capacity_usd),
+        capacity_usd=maker.number(maker.screen.known.capacity_usd),
         capacity_curve=(),
         size_min_usd=None,
         expires_ns=max(quote_ns + round(QUOTE_LIVES * limit_s * SECOND_NS), view.as_of_ns),
@@ -295,7 +278,7 @@ def _legs(offer: Offer) -> tuple[Leg, ...]:
     shift = reservation_shift_bps(
         maker.sigma_bps, sizes * maker.params["inventory_sizes"], maker.params["gamma"], maker.params["tau_s"]
     )
-    fair, delta = maker.number(maker.screen.mid) * (1.0 + shift / 1e4), maker.delta_bps / 1e4
+    fair, delta = maker.number(maker.screen.known.mid) * (1.0 + shift / 1e4), maker.delta_bps / 1e4
     tick = maker.spec.tick
     bid = on_tick(float(touch.bid[maker.column]), maker.spec)
     ask = on_tick(float(touch.ask[maker.column]), maker.spec)
@@ -323,7 +306,7 @@ def _legs(offer: Offer) -> tuple[Leg, ...]:
 
 
 def _lines(offer: Offer) -> tuple[CostLine, ...]:
-    maker, trip = offer.maker, offer.maker.screen.trip
+    maker, trip = offer.maker, offer.maker.screen.trial.trip
     adverse, inventory = maker.number(trip.adverse_bps), maker.number(trip.inventory_bps)
     hidden = adverse + inventory
     words = f"move against whoever is hit {adverse:.2f}, risk of holding {inventory:.2f} bps"
@@ -358,7 +341,7 @@ def _exposure(offer: Offer) -> Exposure:
         cost_frac=maker.half_spread_bps / 1e4,
         es99_frac=ES99_OF_SIGMA * sigma,
         leverage=1.0,
-        volume_24h_usd=maker.number(maker.screen.volume_usd),
+        volume_24h_usd=maker.number(maker.screen.known.volume_usd),
     )
 
 
@@ -384,7 +367,7 @@ def _inputs(maker: Maker) -> tuple[InputAge, ...]:
         "quotes": int(maker.pricing.touch.event_ns[maker.column]),
         "books": int(view.books.event_ns[maker.column]),
         "trades": int(tape.event_ns[-1]),
-        "bars": view.bars[maker.screen.verdict.interval].last_close_ns or 0,
+        "bars": view.bars[maker.screen.known.verdict.interval].last_close_ns or 0,
     }
     return tuple(
         InputAge(
@@ -398,15 +381,15 @@ def _inputs(maker: Maker) -> tuple[InputAge, ...]:
 
 
 def _reasons(offer: Offer, hourly: float) -> tuple[str, ...]:
-    maker, screen = offer.maker, offer.maker.screen
-    where = "inside the touch" if screen.quote.inside[maker.place] else "at or behind the touch"
+    maker, trial = offer.maker, offer.maker.screen.trial
+    where = "inside the touch" if trial.quote.inside[maker.place] else "at or behind the touch"
     return (
         (
             f"Quotes {maker.delta_bps:.1f} bps from the mid, {where}; the half spread is {maker.half_spread_bps:.1f} and "
             f"{maker.least_bps:.1f} are needed for fee, adverse selection and margin."
         ),
         (
-            f"Sweeps decay by {maker.fact('k'):.3f} per bps; of the slower side {60 * maker.number(screen.per_second):.1f} a minute "
+            f"Sweeps decay by {maker.fact('k'):.3f} per bps; of the slower side {60 * maker.number(trial.per_second):.1f} a minute "
             f"reach the quote, and a round trip takes {maker.seconds:.0f} s."
         ),
         (

@@ -61,6 +61,205 @@ class Bar:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of some books for one account; arrays are float64 (n,).
+
+    Parameters
+    ----------
+    verdict, pricing
+        What was said, of which market, for whom.
+    columns
+        int64 (n,): the books' places among the instruments.
+    specs, fees, means
+        Rules, what a resting order pays, None where it is not known, and what the account brings to the venue.
+    mid, usd
+        Quote units, and USD per quote unit.
+    volume_usd, touch_usd, capacity_usd
+        Turnover of 24 hours; the smaller side of the touch; that, or a share of an hour's flow.
+    book
+        The books in basis points.
+    """
+
+    verdict: Verdict
+    pricing: Pricing
+    columns: Integers
+    specs: list[InstrumentSpec]
+    fees: list[FeeTier | None]
+    means: list[Means]
+    mid: Floats
+    usd: Floats
+    volume_usd: Floats
+    touch_usd: Floats
+    capacity_usd: Floats
+    book: Book
+
+    def fact(self, name: str) -> Floats:
+        """A fact of the verdict."""
+        return _fact(self.verdict, name, self.columns)
+
+    @property
+    def params(self) -> Mapping[str, float]:
+        """The parameters it was asked with."""
+        return self.verdict.params
+
+    @property
+    def illustrative(self) -> bool:
+        """Whether no account is connected."""
+        return any(means.illustrative for means in self.means)
+
+    @cached_property
+    def equity_usd(self) -> Floats:
+        """What the account is worth."""
+        return np.array([means.equity_usd for means in self.means])
+
+
+def known_of(verdict: Verdict, pricing: Pricing, columns: Integers) -> Known:
+    """What is known of the books of some columns."""
+    specs = [pricing.view.instruments[column] for column in columns.tolist()]
+    tiers: dict[tuple[str, str], FeeTier | None] = {}
+    brought: dict[str, Means] = {}
+    for spec in specs:
+        instrument = spec.instrument
+        if (instrument.venue, instrument.kind) not in tiers:
+            tiers[instrument.venue, instrument.kind] = fee_tier(pricing.account, instrument)
+        if instrument.venue not in brought:
+            brought[instrument.venue] = means_of(pricing.account, instrument.venue)
+    fees = [tiers[spec.instrument.venue, spec.instrument.kind] for spec in specs]
+    touch = pricing.touch
+    mid, usd = touch.mid[columns], pricing.usd[columns]
+    touch_usd = np.minimum(touch.bid_size[columns], touch.ask_size[columns]) * mid * usd
+    hourly_usd = verdict.params["flow_share"] * _fact(verdict, "hourly", columns) * mid * usd
+    return Known(
+        verdict=verdict,
+        pricing=pricing,
+        columns=columns,
+        specs=specs,
+        fees=fees,
+        means=[brought[spec.instrument.venue] for spec in specs],
+        mid=mid,
+        usd=usd,
+        volume_usd=pricing.volume_24h_usd[columns],
+        touch_usd=touch_usd,
+        capacity_usd=np.minimum(touch_usd, hourly_usd),
+        book=Book(
+            half_spread_bps=_fact(verdict, "half_spread", columns),
+            tick_bps=1e4 * _fact(verdict, "tick", columns) / mid,
+            maker_bps=np.array([math.nan if fee is None else fee.maker_bps for fee in fees]),
+            adverse_bps=_fact(verdict, "adverse", columns),
+            sigma_bps=1e4 * _fact(verdict, "sigma_minute", columns) / math.sqrt(MINUTE_S),
+            k=_fact(verdict, "k", columns),
+        ),
+    )
+
+
+def _fact(verdict: Verdict, name: str, columns: Integers) -> Floats:
+    out: Floats = verdict.facts[name][0][columns]
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Sizes:
+    """How much of one side would be quoted, USD, float64 (n,): the least of what bounds it."""
+
+    limits: Mapping[Binding, Floats]
+    usd: Floats
+
+    def binding(self, place: int) -> Binding:
+        """What bounds the size of one; of equal bounds the first by name."""
+        return min(self.limits, key=lambda name: (float(self.limits[name][place]), name))
+
+
+def sizes_of(known: Known) -> Sizes:
+    """The size of one side: a full inventory that meets a jump loses no more than the risk of one idea.
+
+    Notes
+    -----
+    On spot the sell side needs the asset: what lies free of it at the venue bounds the size, and without an account nothing.
+    """
+    sizes, equity = known.params["inventory_sizes"], known.equity_usd
+    gap = np.array([gap_of(volume) for volume in known.volume_usd.tolist()])
+    jump = known.params["jump"] * known.fact("sigma_minute") * gap
+    risk = np.array([means.profile.risk_frac for means in known.means])
+    cap = np.array([means.profile.position_cap_frac for means in known.means])
+    limits: dict[Binding, Floats] = {
+        "risk": equity * risk / (sizes * (jump + known.book.half_spread_bps / 1e4)),
+        "capital": _capital_usd(known),
+        "capacity": known.capacity_usd / 2.0,
+        "position_cap": cap * equity / sizes,
+    }
+    return Sizes(limits, np.minimum.reduce(list(limits.values())))
+
+
+def _capital_usd(known: Known) -> Floats:
+    free = np.array([means.free_usd for means in known.means])
+    if known.illustrative:
+        return free
+    held = _held(known.pricing.account)
+    names = [(spec.instrument.venue, spec.instrument.base) for spec in known.specs]
+    owned = np.array([max(held.get(name, 0.0), 0.0) for name in names]) * known.mid * known.usd
+    spot = np.array([spec.instrument.kind == "spot" for spec in known.specs], dtype=np.bool_)
+    return np.where(spot, np.minimum(free, owned), free)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What quoting each book would bring, and where that ended.
+
+    Parameters
+    ----------
+    quote, trip
+        Where it would be quoted, and what buying and selling once leaves.
+    per_second
+        float64 (n,): sweeps of the slower side that reach the quote.
+    gates
+        The gates in their order; a net edge comes after them.
+    ends
+        int64 (n,): the gate at which each ended, -1 without fees; as many as gates where costs eat the gross, one more where
+        nothing does.
+    """
+
+    quote: Quote
+    trip: RoundTrip
+    per_second: Floats
+    gates: tuple[Bar, ...]
+    ends: Integers
+
+
+def trial_of(strategy: Strategy, known: Known, size_usd: Floats) -> Trial:
+    """Every book quoted at a size."""
+    book, params = known.book, known.params
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = size_usd / (size_usd + known.touch_usd)
+    quote = quote_of(book, np.where(known.touch_usd > 0, own, 1.0), params["gamma"], params["tau_s"])
+    depth = quote.delta_bps
+    per_second = np.minimum(
+        reaching(known.fact("log_a_buy"), known.fact("k_buy"), depth),
+        reaching(known.fact("log_a_sell"), known.fact("k_sell"), depth),
+    )
+    trip = round_trip(book, quote, per_second, params["gamma"])
+    deepest, error = known.fact("deepest"), known.fact("adverse_se")
+    needed = np.where(book.least_bps > deepest, book.least_bps, depth)
+    kept = depth - book.maker_bps - book.adverse_bps
+    sure = np.divide(kept, error, out=np.full(len(kept), np.inf), where=error > 0)
+
+    def all_at(value: float) -> Floats:
+        return np.full(len(known.columns), value)
+
+    gates = [
+        Bar("quote_within_flow", needed, deepest, -1, "bps"),
+        Bar("toxicity", known.fact("toxicity"), all_at(params["toxicity"]), -1, "fraction"),
+        Bar("jump", known.fact("jump"), all_at(params["jump"]), -1, "sigma"),
+        Bar("round_trip_s", trip.seconds, all_at(params["round_trip_s"]), -1, "s"),
+        Bar("significance", sure, all_at(params["significance"]), 1),
+    ]
+    if not known.illustrative:
+        gates.append(Bar("min_capital", known.equity_usd, all_at(strategy.min_capital_usd), 1, "USD"))
+    unknown = np.array([fee is None for fee in known.fees], dtype=np.bool_)
+    stages = [*(~(gate.margin >= 0) for gate in gates), ~(trip.edge_bps > 0), np.ones_like(unknown)]
+    return Trial(quote, trip, per_second, tuple(gates), np.where(unknown, -1, np.argmax(stages, axis=0)))
+
+
 class Screen:
     """The books that the gates of a verdict let pass, as one account would quote them; answers for all that it would not.
 
@@ -71,233 +270,51 @@ class Screen:
 
     Notes
     -----
-    Arrays have one entry for each of ``columns``, the books that lack nothing, or nothing but the direction no book has.
+    ``known``, ``sizes`` and ``trial`` have one entry for each book that lacks nothing, or nothing but the direction no book has.
     """
 
     def __init__(self, strategy: Strategy, verdict: Verdict, pricing: Pricing) -> None:
-        self.strategy, self.verdict, self.pricing = strategy, verdict, pricing
-        self.refusals: Refusals = refusals(verdict, pricing.view)
-        self.columns: Integers = np.array(self.refusals.undirected, dtype=np.int64)
+        self._refusals: Refusals = refusals(verdict, pricing.view)
+        self.strategy = strategy
+        self.known = known_of(verdict, pricing, np.array(self._refusals.undirected, dtype=np.int64))
+        self.sizes = sizes_of(self.known)
+        self.trial = trial_of(strategy, self.known, self.sizes.usd)
         self._made: dict[int, Disposition] = {}
-
-    # ---- what is known ------------------------------------------------------------------------
-
-    def fact(self, name: str) -> Floats:
-        """A fact of the verdict."""
-        out: Floats = self.verdict.facts[name][0][self.columns]
-        return out
-
-    @property
-    def params(self) -> Mapping[str, float]:
-        """The parameters it was asked with."""
-        return self.verdict.params
-
-    @cached_property
-    def specs(self) -> list[InstrumentSpec]:
-        """The instruments."""
-        return [self.pricing.view.instruments[column] for column in self.columns.tolist()]
-
-    @cached_property
-    def fees(self) -> list[FeeTier | None]:
-        """What a resting order pays, None where it is not known."""
-        known: dict[tuple[str, str], FeeTier | None] = {}
-        for spec in self.specs:
-            place = spec.instrument.venue, spec.instrument.kind
-            if place not in known:
-                known[place] = fee_tier(self.pricing.account, spec.instrument)
-        return [known[spec.instrument.venue, spec.instrument.kind] for spec in self.specs]
-
-    @cached_property
-    def means(self) -> list[Means]:
-        """What the account brings to the venue of each."""
-        venues = {spec.instrument.venue for spec in self.specs}
-        known = {venue: means_of(self.pricing.account, venue) for venue in venues}
-        return [known[spec.instrument.venue] for spec in self.specs]
-
-    @cached_property
-    def mid(self) -> Floats:
-        """Quote units."""
-        out: Floats = self.pricing.touch.mid[self.columns]
-        return out
-
-    @cached_property
-    def usd(self) -> Floats:
-        """USD per quote unit."""
-        out: Floats = self.pricing.usd[self.columns]
-        return out
-
-    @cached_property
-    def volume_usd(self) -> Floats:
-        """Turnover of 24 hours."""
-        out: Floats = self.pricing.volume_24h_usd[self.columns]
-        return out
-
-    @cached_property
-    def book(self) -> Book:
-        """The books in basis points."""
-        return Book(
-            half_spread_bps=self.fact("half_spread"),
-            tick_bps=1e4 * self.fact("tick") / self.mid,
-            maker_bps=np.array([math.nan if fee is None else fee.maker_bps for fee in self.fees]),
-            adverse_bps=self.fact("adverse"),
-            sigma_bps=1e4 * self.fact("sigma_minute") / math.sqrt(MINUTE_S),
-            k=self.fact("k"),
-        )
-
-    # ---- sizes --------------------------------------------------------------------------------
-
-    @cached_property
-    def touch_usd(self) -> Floats:
-        """The smaller side of the touch."""
-        touch = self.pricing.touch
-        size = np.minimum(touch.bid_size[self.columns], touch.ask_size[self.columns])
-        out: Floats = size * self.mid * self.usd
-        return out
-
-    @cached_property
-    def capacity_usd(self) -> Floats:
-        """The touch, or a share of an hour's flow."""
-        hourly = self.params["flow_share"] * self.fact("hourly") * self.mid * self.usd
-        return np.minimum(self.touch_usd, hourly)
-
-    @cached_property
-    def limits(self) -> dict[Binding, Floats]:
-        """What bounds one side: a full inventory that meets a jump loses no more than the risk of one idea.
-
-        Notes
-        -----
-        On spot the sell side needs the asset: what lies free of it at the venue bounds the size, and without an account nothing.
-        """
-        sizes = self.params["inventory_sizes"]
-        gap = np.array([gap_of(volume) for volume in self.volume_usd.tolist()])
-        jump = self.params["jump"] * self.fact("sigma_minute") * gap
-        equity = np.array([means.equity_usd for means in self.means])
-        risk = np.array([means.profile.risk_frac for means in self.means])
-        cap = np.array([means.profile.position_cap_frac for means in self.means])
-        return {
-            "risk": equity * risk / (sizes * (jump + self.book.half_spread_bps / 1e4)),
-            "capital": self._capital_usd(),
-            "capacity": self.capacity_usd / 2.0,
-            "position_cap": cap * equity / sizes,
-        }
-
-    @cached_property
-    def size_usd(self) -> Floats:
-        """One side."""
-        out: Floats = np.minimum.reduce(list(self.limits.values()))
-        return out
-
-    def binding(self, place: int) -> Binding:
-        """What bounds the size of one; of equal bounds the first by name."""
-        return min(self.limits, key=lambda name: (float(self.limits[name][place]), name))
-
-    def _capital_usd(self) -> Floats:
-        free = np.array([means.free_usd for means in self.means])
-        spot = np.array([spec.instrument.kind == "spot" for spec in self.specs], dtype=np.bool_)
-        asked = spot & np.array([not means.illustrative for means in self.means], dtype=np.bool_)
-        held = _held(self.pricing.account)
-        names = [(spec.instrument.venue, spec.instrument.base) for spec in self.specs]
-        owned = np.array([max(held.get(name, 0.0), 0.0) for name in names]) * self.mid * self.usd
-        return np.where(asked, np.minimum(free, owned), free)
-
-    # ---- gates --------------------------------------------------------------------------------
-
-    @cached_property
-    def quote(self) -> Quote:
-        """Where each would be quoted."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            own = self.size_usd / (self.size_usd + self.touch_usd)
-        share = np.where(self.touch_usd > 0, own, 1.0)
-        return quote_of(self.book, share, self.params["gamma"], self.params["tau_s"])
-
-    @cached_property
-    def per_second(self) -> Floats:
-        """Sweeps of the slower side that reach the quote."""
-        depth = self.quote.delta_bps
-        buys = reaching(self.fact("log_a_buy"), self.fact("k_buy"), depth)
-        return np.minimum(buys, reaching(self.fact("log_a_sell"), self.fact("k_sell"), depth))
-
-    @cached_property
-    def trip(self) -> RoundTrip:
-        """What buying and selling once leaves."""
-        return round_trip(self.book, self.quote, self.per_second, self.params["gamma"])
-
-    @cached_property
-    def gates(self) -> tuple[Bar, ...]:
-        """The gates in their order; a net edge comes after them."""
-        book, quote, params = self.book, self.quote, self.params
-        deepest, error = self.fact("deepest"), self.fact("adverse_se")
-        needed = np.where(book.least_bps > deepest, book.least_bps, quote.delta_bps)
-        kept = quote.delta_bps - book.maker_bps - book.adverse_bps
-        sure = np.divide(kept, error, out=np.full(len(kept), np.inf), where=error > 0)
-
-        def all_at(value: float) -> Floats:
-            return np.full(len(self.columns), value)
-
-        gates = [
-            Bar("quote_within_flow", needed, deepest, -1, "bps"),
-            Bar("toxicity", self.fact("toxicity"), all_at(params["toxicity"]), -1, "fraction"),
-            Bar("jump", self.fact("jump"), all_at(params["jump"]), -1, "sigma"),
-            Bar("round_trip_s", self.trip.seconds, all_at(params["round_trip_s"]), -1, "s"),
-            Bar("significance", sure, all_at(params["significance"]), 1),
-        ]
-        if not any(means.illustrative for means in self.means):
-            equity = np.array([means.equity_usd for means in self.means])
-            gates.append(Bar("min_capital", equity, all_at(self.strategy.min_capital_usd), 1, "USD"))
-        return tuple(gates)
-
-    @cached_property
-    def ends(self) -> Integers:
-        """The gate at which each ended, -1 without fees; as many as gates where costs eat the gross, one more where nothing does."""
-        failed = np.array([~(gate.margin >= 0) for gate in self.gates])
-        edge = ~(self.trip.edge_bps > 0)
-        stages = np.vstack((failed, edge[None], np.ones((1, len(edge)), dtype=np.bool_)))
-        unknown = np.array([fee is None for fee in self.fees], dtype=np.bool_)
-        return np.where(unknown, -1, np.argmax(stages, axis=0))
 
     @property
     def worth(self) -> list[int]:
         """The places of those worth quoting, as far as a size was not looked at."""
-        found: list[int] = np.flatnonzero(self.ends > len(self.gates)).tolist()
+        found: list[int] = np.flatnonzero(self.trial.ends > len(self.trial.gates)).tolist()
         return found
 
     def readings(self, place: int, count: int) -> tuple[GateReading, ...]:
-        """What the gates of the verdict and the first of these read of one."""
-        base = self.refusals.read.readings(int(self.columns[place]))
-        return (*base, *(gate.at(place).reading for gate in self.gates[:count]))
-
-    # ---- answers ------------------------------------------------------------------------------
-
-    @cached_property
-    def _place_of(self) -> Integers:
-        """Place of each instrument among these, int64 (S,); -1 where the gates of the verdict answer."""
-        places = np.full(self.refusals.size, -1, dtype=np.int64)
-        places[self.columns] = np.arange(len(self.columns))
-        return places
+        """What the gates of the verdict and the first of the trial read of one."""
+        base = self._refusals.read.readings(int(self.known.columns[place]))
+        return (*base, *(gate.at(place).reading for gate in self.trial.gates[:count]))
 
     def made(self, column: int) -> Disposition:
         """What one was told."""
         place = int(self._place_of[column])
         if place < 0:
-            return self.refusals.made(column)
+            return self._refusals.made(column)
         if column not in self._made:
             self._made[column] = self._told(place)
         return self._made[column]
 
     def inside(self, chosen: Flags) -> Flags:
         """Those that were chosen."""
-        return self.refusals.inside(chosen)
+        return self._refusals.inside(chosen)
 
     def counts(self, columns: Integers) -> list[Count]:
         """How some of them ended."""
         own, others = self._parted(columns)
-        ends = Counter(self.ends[own].tolist())
-        told = self.refusals.counts(others)
-        for end, count in sorted(ends.items()):
+        gates = self.trial.gates
+        told = self._refusals.counts(others)
+        for end, count in sorted(Counter(self.trial.ends[own].tolist()).items()):
             if end < 0:
                 told.append(("insufficient_data", NO_FEES[0], count))
-            elif end < len(self.gates):
-                told.append(("gate_failed", self.gates[end].name, count))
+            elif end < len(gates):
+                told.append(("gate_failed", gates[end].name, count))
             else:
                 told.append(("negative_net_edge", EDGE_STAGE, count))
         return told
@@ -305,10 +322,10 @@ class Screen:
     def longest(self, columns: Integers) -> tuple[int, Readings]:
         """The first of some that has as many readings as any of them, and those."""
         own, others = self._parted(columns)
-        column, readings = self.refusals.longest(others)
+        column, readings = self._refusals.longest(others)
         if len(own):
             # The gates of the verdict read all of these, so that only the own ones make a difference.
-            first = int(self.columns[own[np.argmax(self.ends[own])]])
+            first = int(self.known.columns[own[np.argmax(self.trial.ends[own])]])
             gates = self.made(first).gates
             if len(gates) > len(readings) or (len(gates) == len(readings) and first < column):
                 return first, gates
@@ -317,14 +334,20 @@ class Screen:
     def near(self, columns: Integers, within: float, most: int) -> list[Disposition]:
         """The nearest of some whose every failed gate is within a distance."""
         own, others = self._parted(columns)
-        found = own[self._distance[own] <= within]
-        nearest = sorted(
-            found.tolist(), key=lambda place: (self._distance[place], str(self.specs[place].instrument))
-        )
+        distance, specs = self._distance, self.known.specs
+        found = own[distance[own] <= within].tolist()
+        found.sort(key=lambda place: (distance[place], str(specs[place].instrument)))
         return [
-            *self.refusals.near(others, within, most),
-            *(self.made(int(self.columns[place])) for place in nearest[:most]),
+            *self._refusals.near(others, within, most),
+            *(self.made(int(self.known.columns[place])) for place in found[:most]),
         ]
+
+    @cached_property
+    def _place_of(self) -> Integers:
+        """Place of each instrument among the books, int64 (S,); -1 where the gates of the verdict answer."""
+        places = np.full(self._refusals.size, -1, dtype=np.int64)
+        places[self.known.columns] = np.arange(len(self.known.columns))
+        return places
 
     def _parted(self, columns: Integers) -> tuple[Integers, Integers]:
         """Places of those that are answered here, and the columns of the others."""
@@ -334,21 +357,20 @@ class Screen:
     @cached_property
     def _distance(self) -> Floats:
         """How far each is from passing what it failed; infinite without fees."""
-        out = np.full(len(self.columns), np.inf)
-        for number, gate in enumerate(self.gates):
-            here = self.ends == number
-            out[here] = np.maximum(0.0, -gate.margin[here])
-        here = self.ends == len(self.gates)
-        out[here] = np.maximum(0.0, -self.trip.edge_bps[here])
+        gates, ends, edge_bps = self.trial.gates, self.trial.ends, self.trial.trip.edge_bps
+        out = np.full(len(ends), np.inf)
+        for number, margin in enumerate([*(gate.margin for gate in gates), edge_bps]):
+            here = ends == number
+            out[here] = np.maximum(0.0, -margin[here])
         return np.where(np.isnan(out), np.inf, out)
 
     def _told(self, place: int) -> Disposition:
-        spec, end = self.specs[place], int(self.ends[place])
+        spec, end, trial = self.known.specs[place], int(self.trial.ends[place]), self.trial
         if end < 0:
             return insufficient(spec, NO_FEES, self.readings(place, 0))
-        if end < len(self.gates):
-            return economic(spec, self.gates[end].at(place), self.readings(place, end))
-        gross, edge = float(self.trip.gross_bps[place]), float(self.trip.edge_bps[place])
+        if end < len(trial.gates):
+            return economic(spec, trial.gates[end].at(place), self.readings(place, end))
+        gross, edge = float(trial.trip.gross_bps[place]), float(trial.trip.edge_bps[place])
         return negative_edge(spec, gross, gross - edge, self.readings(place, end))
 
 
