@@ -17,7 +17,7 @@ from sextant.model.instrument import InstrumentSpec
 from sextant.model.opportunity import Disposition, GateReading
 from sextant.model.view import Flags
 from sextant.strategies.answers import Count, Readings
-from sextant.strategies.contract import Strategy, Verdict
+from sextant.strategies.contract import Gate, Strategy, Verdict
 from sextant.strategies.costs import Pricing
 from sextant.strategies.dispositions import (
     Economic,
@@ -29,36 +29,13 @@ from sextant.strategies.dispositions import (
 )
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.flow import reaching
+from sextant.strategies.gates import last_row
 from sextant.strategies.quoting import Book, Quote, RoundTrip, quote_of, round_trip
 from sextant.strategies.sizing import Binding, Means, gap_of, means_of
 
 MINUTE_S: Final = 60.0
 NO_FEES: Final = ("cost.fees", 0.0, 1.0, "values")
 EDGE_STAGE: Final = "min_edge_bps"
-
-
-@dataclass(frozen=True, eq=False)
-class Bar:
-    """A gate that depends on who asks: passes where ``sense * (value - threshold) >= 0``, float64 (n,)."""
-
-    name: str
-    value: Floats
-    threshold: Floats
-    sense: int
-    unit: str = ""
-
-    @cached_property
-    def margin(self) -> Floats:
-        """How far each is inside, in thresholds; below 0 where it fails."""
-        scale = np.where(self.threshold == 0, 1.0, np.abs(self.threshold))
-        out: Floats = self.sense * (self.value - self.threshold) / scale
-        return out
-
-    def at(self, place: int) -> Economic:
-        """The gate of one book."""
-        return Economic(
-            self.name, float(self.value[place]), float(self.threshold[place]), self.sense, self.unit
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +199,7 @@ class Trial:
     quote: Quote
     trip: RoundTrip
     per_second: Floats
-    gates: tuple[Bar, ...]
+    gates: tuple[Gate, ...]
     ends: Integers
 
 
@@ -243,20 +220,17 @@ def trial_of(strategy: Strategy, known: Known, size_usd: Floats) -> Trial:
     kept = depth - book.maker_bps - book.adverse_bps
     sure = np.divide(kept, error, out=np.full(len(kept), np.inf), where=error > 0)
 
-    def all_at(value: float) -> Floats:
-        return np.full(len(known.columns), value)
-
     gates = [
-        Bar("quote_within_flow", needed, deepest, -1, "bps"),
-        Bar("toxicity", known.fact("toxicity"), all_at(params["toxicity"]), -1, "fraction"),
-        Bar("jump", known.fact("jump"), all_at(params["jump"]), -1, "sigma"),
-        Bar("round_trip_s", trip.seconds, all_at(params["round_trip_s"]), -1, "s"),
-        Bar("significance", sure, all_at(params["significance"]), 1),
+        Gate("quote_within_flow", needed[None], math.nan, -1, "bps", thresholds=deepest),
+        Gate("toxicity", known.fact("toxicity")[None], params["toxicity"], -1, "fraction"),
+        Gate("jump", known.fact("jump")[None], params["jump"], -1, "sigma"),
+        Gate("round_trip_s", trip.seconds[None], params["round_trip_s"], -1, "s"),
+        Gate("significance", sure[None], params["significance"], 1),
     ]
     if not known.illustrative:
-        gates.append(Bar("min_capital", known.equity_usd, all_at(strategy.min_capital_usd), 1, "USD"))
+        gates.append(Gate("min_capital", known.equity_usd[None], strategy.min_capital_usd, 1, "USD"))
     unknown = np.array([fee is None for fee in known.fees], dtype=np.bool_)
-    stages = [*(~(gate.margin >= 0) for gate in gates), ~(trip.edge_bps > 0), np.ones_like(unknown)]
+    stages = [*(~last_row(gate).passed for gate in gates), ~(trip.edge_bps > 0), np.ones_like(unknown)]
     return Trial(quote, trip, per_second, tuple(gates), np.where(unknown, -1, np.argmax(stages, axis=0)))
 
 
@@ -290,7 +264,7 @@ class Screen:
     def readings(self, place: int, count: int) -> tuple[GateReading, ...]:
         """What the gates of the verdict and the first of the trial read of one."""
         base = self._refusals.read.readings(int(self.known.columns[place]))
-        return (*base, *(gate.at(place).reading for gate in self.trial.gates[:count]))
+        return (*base, *(last_row(gate).reading(place) for gate in self.trial.gates[:count]))
 
     def made(self, column: int) -> Disposition:
         """What one was told."""
@@ -359,9 +333,9 @@ class Screen:
         """How far each is from passing what it failed; infinite without fees."""
         gates, ends, edge_bps = self.trial.gates, self.trial.ends, self.trial.trip.edge_bps
         out = np.full(len(ends), np.inf)
-        for number, margin in enumerate([*(gate.margin for gate in gates), edge_bps]):
-            here = ends == number
-            out[here] = np.maximum(0.0, -margin[here])
+        far = [*(last_row(gate).distances for gate in gates), np.maximum(0.0, -edge_bps)]
+        for number, distance in enumerate(far):
+            out[ends == number] = distance[ends == number]
         return np.where(np.isnan(out), np.inf, out)
 
     def _told(self, place: int) -> Disposition:
@@ -369,7 +343,10 @@ class Screen:
         if end < 0:
             return insufficient(spec, NO_FEES, self.readings(place, 0))
         if end < len(trial.gates):
-            return economic(spec, trial.gates[end].at(place), self.readings(place, end))
+            gate, row = trial.gates[end], last_row(trial.gates[end])
+            value, limit = float(row.values[place]), float(row.limits[place])
+            failed = Economic(gate.name, value, limit, gate.sense, gate.unit)
+            return economic(spec, failed, self.readings(place, end))
         gross, edge = float(trial.trip.gross_bps[place]), float(trial.trip.edge_bps[place])
         return negative_edge(spec, gross, gross - edge, self.readings(place, end))
 
