@@ -8,7 +8,7 @@ as it will, is compared with that at the end. The first argument is the number o
 from __future__ import annotations
 
 import gc
-import os
+import math
 import random
 import sys
 import time
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from market.bench_w1 import INSTRUMENTS, START_MS, Truth
+from sextant.kit.memory import resident_mb
 from sextant.market.state import MarketState
 from sextant.model.times import MILLISECOND_NS
 from sextant.scans.source import KEEP_ROWS
@@ -31,10 +32,6 @@ FRAMES: Final = 5_000 * 3_600
 PER_MS: Final = 5  # frames a millisecond of the market
 LOOKS: Final = 20  # at memory, evenly spread
 MOST_DRIFT: Final = 0.05
-
-
-def resident_mb() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def frame_of(truth: Truth, now_ms: int, share: float) -> bytes:
@@ -77,7 +74,7 @@ def main() -> int:
             state.view(now_ms * MILLISECOND_NS)
         if (number + 1) % max(1, count // LOOKS) == 0:
             gc.collect()
-            looks.append(resident_mb())
+            looks.append(resident_mb() or math.nan)
             print(f"{number + 1:>12,} frames  {looks[-1]:8.1f} MB", flush=True)
     assert state.counters["book_gaps"] == 0
     early = looks[LOOKS // 5 - 1]

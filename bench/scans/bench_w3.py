@@ -4,9 +4,9 @@ A made market: one common and one own random walk per instrument, 500 spot and 5
 quotes, ten-level books, funding and open interest. ``cold``: everything from raw bars, evidence included;
 ``cold_crew``: the same on the clock of the wall, in the threads that a server gives to strategies.
 ``quotes``: a view a second younger with the same closed bars and quotes that have moved, as most scans find it.
-``new_bar``: the first view after one more minute has closed; ``new_bar_crew``: the same as ``cold_crew``. ``further_user``: the same view for another account of the
-same fees; ``other_fees``: for one of fees of its own. ``stored``: the dispositions of a further user made and packed as
-their row holds them. All other milliseconds are those of the processor. No peer runs the same work; a loop in the manner of
+``new_bar``: the first view after one more minute has closed; ``new_bar_crew``: the same as ``cold_crew``.
+``further_user``: the same view for another account of the same fees; ``other_fees``: for one of fees of its own.
+``stored``: the dispositions of a further user made and packed as their row holds them. All other milliseconds are those of the processor. No peer runs the same work; a loop in the manner of
 freqtrade takes 62,000 ms for fourteen simple rules (published figure, not run here).
 """
 
@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from harness import summary, tell
 from sextant.cli.looping import serving
 from sextant.kit.clock import Deadline, SystemClock
-from sextant.kit.memory import give_back
+from sextant.kit.memory import give_back, resident_mb
 from sextant.model.account import Account, FeeTier
 from sextant.model.bar import BAR_FIELDS
 from sextant.model.instrument import Instrument, InstrumentSpec, Kind
@@ -330,11 +330,6 @@ def main() -> None:
             "resident_mb": resident_mb(),
         },
     )
-
-
-def resident_mb() -> float:
-    """What the process holds now, the view and two frames of minutes among it."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -94,12 +95,11 @@ class ConfluenceRoutes:
         beside = Beside(relations=scored.relations, overview=scored.overview)
         if self._scoring is not None and call.query.as_of is None:
             name = scored.evaluation.instruments[column].instrument
-            beside = Beside(
-                self._scoring.entry_of(name),
-                self._scoring.facts_of(name),
-                self._scored(scored.evaluation),
-                scored.relations,
-                scored.overview,
+            beside = replace(
+                beside,
+                entry=self._scoring.entry_of(name),
+                facts=self._scoring.facts_of(name),
+                scored=self._scored(scored.evaluation),
             )
         body: BreakdownAnswer = await asyncio.to_thread(
             breakdown_answer, scored.evaluation, column, self._clock.now_ns(), origin, beside

@@ -195,7 +195,9 @@ def _place(found: Evaluation, column: int, beside: Beside) -> PlaceBody | None:
         leader=None if related.leader is None else str(found.instruments[related.leader].instrument),
         following=[_following(interval, one, column) for interval, one in related.following.items()],
         lead_minutes=None if lead == NO_LEAD else lead,
-        liquidation_risk_frac=None if picture is None else number(float(picture.risk[column])),
+        liquidation_risk_frac=None
+        if picture is None
+        else picture.risk.get(found.instruments[column].instrument),
     )
 
 

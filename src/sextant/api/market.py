@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-
-import numpy as np
+from itertools import islice
 
 from sextant.api.confluence_schemas import BreakdownQuery
 from sextant.api.confluence_wire import fact_body
@@ -30,7 +29,7 @@ from sextant.confluence.market_wide import Pulse
 from sextant.errors import Stale
 from sextant.kit.clock import Clock
 from sextant.model.times import iso_ms
-from sextant.scans.overview import Mover, Overview
+from sextant.scans.overview import MOVERS, Mover, Overview
 from sextant.scans.scoring import Scored, Scoring
 
 
@@ -107,8 +106,11 @@ def overview_body(scored: Scored, one: Overview, now_ns: int, facts: Sequence[Fa
         ),
         perpetuals=_perpetuals(one.perpetuals),
         liquidation_risk=RiskBody(
-            rows=[RiskRow(instrument=str(name), rank_frac=rank) for name, rank in one.at_risk],
-            n=int(np.count_nonzero(~np.isnan(one.risk))),
+            rows=[
+                RiskRow(instrument=str(name), rank_frac=rank)
+                for name, rank in islice(one.risk.items(), MOVERS)
+            ],
+            n=len(one.risk),
         ),
         facts=[fact_body(fact) for fact in facts],
         dispersion_frac=one.apart.frac,

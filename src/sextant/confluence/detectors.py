@@ -149,11 +149,6 @@ class Fact:
     count: int
     peak: float
 
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What makes it one fact."""
-        return self.seen.key
-
 
 class FactBook:
     """Open facts, and when each cause was last told.

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from sextant.confluence.explain import number
 from sextant.confluence.market_wide import (
     Held,
     Mood,
@@ -74,10 +75,8 @@ class Overview:
     perpetuals
         How they are paid.
     risk
-        float64 (S,): among the perpetuals, where each stands in what makes forced closes likely, 0 to 1; NaN where an
-        input is unknown.
-    at_risk
-        Those that stand highest, with their rank.
+        Where each perpetual whose every input is known stands in what makes forced closes likely, 0 to 1, highest first. By
+        its name: a picture is kept while instruments come and go.
     streams
         How many pairs of stream and instrument are live, late, stale or given by no feed.
     """
@@ -92,8 +91,7 @@ class Overview:
     apart: Share
     volatility_annual: float | None
     perpetuals: Pulse
-    risk: Floats
-    at_risk: tuple[tuple[Instrument, float], ...]
+    risk: Mapping[Instrument, float]
     up: tuple[Mover, ...]
     down: tuple[Mover, ...]
     volume: tuple[Mover, ...]
@@ -119,7 +117,7 @@ def overview(view: View, found: Evaluation, before: Held) -> Overview:
     mood = Mood(
         up_24h=breadth(day, universe).frac,
         median_24h=lower_median(known) if len(known) else None,
-        leader_24h=None if leader is None else _number(float(day[leader])),
+        leader_24h=None if leader is None else number(float(day[leader])),
         dispersion=apart.frac,
         usual_dispersion=_usual(view, universe),
         leader_hv=None if leader is None else float(found.now.rows.weather["hv"][0, leader]),
@@ -142,8 +140,7 @@ def overview(view: View, found: Evaluation, before: Held) -> Overview:
         apart=apart,
         volatility_annual=_volatility(found, leader),
         perpetuals=pulse(paid, held),
-        risk=risk,
-        at_risk=tuple((view.instruments[at].instrument, float(risk[at])) for at in _first(-risk)),
+        risk={view.instruments[at].instrument: float(risk[at]) for at in _ranked(-risk)},
         up=_movers(view, day, turnover, -day),
         down=_movers(view, day, turnover, day),
         volume=_movers(view, day, turnover, -turnover),
@@ -204,7 +201,7 @@ def _volatility(found: Evaluation, leader: int | None) -> float | None:
     value = found.values["1m"].get(read("realized_volatility"))
     if leader is None or value is None:
         return None
-    return _number(float(value[0, leader] * np.sqrt(MINUTES_A_YEAR)))
+    return number(float(value[0, leader] * np.sqrt(MINUTES_A_YEAR)))
 
 
 def _perpetual(view: View) -> Flags:
@@ -258,14 +255,14 @@ def _closed(view: View, side: str) -> Floats:
 def _movers(view: View, day: Floats, turnover: Floats, order: Floats) -> tuple[Mover, ...]:
     """The first by an order."""
     return tuple(
-        Mover(view.instruments[at].instrument, _number(float(day[at])), _number(float(turnover[at])))
-        for at in _first(order)
+        Mover(view.instruments[at].instrument, number(float(day[at])), number(float(turnover[at])))
+        for at in _ranked(order)[:MOVERS]
     )
 
 
-def _first(order: Floats) -> list[int]:
-    """The few columns that come first, smallest first; what is unknown is left out."""
-    return [int(at) for at in np.argsort(order, kind="stable") if not np.isnan(order[at])][:MOVERS]
+def _ranked(order: Floats) -> list[int]:
+    """The columns by an order, smallest first; what is unknown is left out."""
+    return [int(at) for at in np.argsort(order, kind="stable") if not np.isnan(order[at])]
 
 
 def _streams(found: Evaluation) -> dict[str, int]:
@@ -282,7 +279,3 @@ def _streams(found: Evaluation) -> dict[str, int]:
         counts["stale"] += stale
         counts["late"] += size - live - stale
     return counts
-
-
-def _number(x: float) -> float | None:
-    return x if np.isfinite(x) else None
