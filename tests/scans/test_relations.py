@@ -79,6 +79,8 @@ def test_bitcoin_against_dollars_leads_before_any_other_and_a_perpetual_before_s
         bitcoin, instrument=msgspec.structs.replace(bitcoin.instrument, quote="EUR")
     )
     assert leader_of(minutes.view_of(bars, [euro, spec("BTC"), spec("BTC", "perpetual")])) == 2
+    inverse = msgspec.structs.replace(bitcoin, style="inverse")
+    assert leader_of(minutes.view_of(bars, [inverse, spec("BTC"), bitcoin])) == 2
     assert leader_of(minutes.view_of(bars, [euro, spec("BTC"), spec("ADA", "perpetual")])) == 0
 
 

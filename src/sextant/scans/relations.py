@@ -107,9 +107,14 @@ class Relating:
 
 
 def leader_of(view: View) -> int | None:
-    """The column of the instrument that the others are compared with: bitcoin against dollars, a perpetual first."""
+    """The column of the instrument that the others are compared with: bitcoin, a perpetual first, dollars first, linear first."""
     ranked = sorted(
-        (spec.instrument.kind != "perpetual", not is_dollar(spec.instrument.quote), at)
+        (
+            spec.instrument.kind != "perpetual",
+            not is_dollar(spec.instrument.quote),
+            spec.style != "linear",
+            at,
+        )
         for at, spec in enumerate(view.instruments)
         if spec.instrument.base == LEADING_ASSET and spec.instrument.kind in ("perpetual", "spot")
     )
