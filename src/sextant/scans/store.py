@@ -91,6 +91,18 @@ class Change(msgspec.Struct, kw_only=True):
     owner: str = ""
     ranks: list[str] = []
 
+    def then(self, later: Change) -> Change:
+        """Both as one change, the other after it."""
+        return Change(
+            facts=self.facts | later.facts,
+            events=[*self.events, *later.events],
+            steps=[*self.steps, *later.steps],
+            reports=[*self.reports, *later.reports],
+            found=[*self.found, *later.found],
+            owner=later.owner or self.owner,
+            ranks=later.ranks or self.ranks,
+        )
+
 
 class HistoryFilter(msgspec.Struct, frozen=True):
     """Which scans of a history are wanted; None leaves a bound out. Times are of the start, ``until`` exclusive."""
@@ -124,6 +136,23 @@ _SPENT: Final = HotQuery(
     .order_by(SCANS.c.started_ns.desc())
     .limit(sa.bindparam("most")),
     column("spent_ns"),
+)
+
+
+_UPDATE_STEP: Final = (
+    sa.update(STEPS)
+    .where(STEPS.c.scan_id == sa.bindparam("scan"), STEPS.c.number == sa.bindparam("which"))
+    .values(step=sa.bindparam("step"))
+)
+_UPDATE_STRATEGY: Final = (
+    sa.update(STRATEGIES)
+    .where(STRATEGIES.c.scan_id == sa.bindparam("scan"), STRATEGIES.c.position == sa.bindparam("which"))
+    .values(report=sa.bindparam("report"), coverage=sa.bindparam("coverage"))
+)
+_UPDATE_RANK: Final = (
+    sa.update(OPPORTUNITIES)
+    .where(OPPORTUNITIES.c.opportunity_id == sa.bindparam("which"))
+    .values(rank=sa.bindparam("rank"))
 )
 
 
@@ -231,22 +260,23 @@ class ScanRows:
                     f"Scan {scan_id} is no longer running at version {version}.", reason="in_progress"
                 )
             await _insert_events(connection, scan_id, version + 1, time_ns, change.events)
-            for step in change.steps:
-                where = (STEPS.c.scan_id == scan_id, STEPS.c.number == step.number)
-                await connection.execute(sa.update(STEPS).where(*where).values(step=pack(step)))
-            for position, report, coverage in change.reports:
-                where = (STRATEGIES.c.scan_id == scan_id, STRATEGIES.c.position == position)
-                await connection.execute(
-                    sa.update(STRATEGIES).where(*where).values(report=pack(report), coverage=coverage)
-                )
+            if change.steps:
+                # Of two states of one step the later is its state; a database may run the rows of one statement in any order.
+                steps = {
+                    step.number: {"scan": scan_id, "which": step.number, "step": pack(step)}
+                    for step in change.steps
+                }
+                await connection.execute(_UPDATE_STEP, list(steps.values()))
+            if change.reports:
+                ended = [
+                    {"scan": scan_id, "which": position, "report": pack(report), "coverage": coverage}
+                    for position, report, coverage in change.reports
+                ]
+                await connection.execute(_UPDATE_STRATEGY, ended)
             await _insert_found(connection, scan_id, change.owner, change.found)
             if change.ranks:
-                await connection.execute(
-                    sa.update(OPPORTUNITIES)
-                    .where(OPPORTUNITIES.c.opportunity_id == sa.bindparam("which"))
-                    .values(rank=sa.bindparam("place")),
-                    [{"which": which, "place": place} for place, which in enumerate(change.ranks, 1)],
-                )
+                places = [{"which": which, "rank": place} for place, which in enumerate(change.ranks, 1)]
+                await connection.execute(_UPDATE_RANK, places)
             if connection.dialect.name == "postgresql":
                 notice = notice_of(scan_id, ended=lease is None)
                 await connection.execute(sa.select(sa.func.pg_notify(CHANNEL, notice)))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sextant.errors import BudgetExceeded, Conflict, MarketError, SextantError
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
-from sextant.kit.db_faults import passing_or_full, patiently
+from sextant.kit.db_faults import patiently
 from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.opportunity import Opportunity
@@ -25,6 +25,7 @@ from sextant.scans.keeper import Archive, EvidenceKeeper, forgetful
 from sextant.scans.leases import RENEW_S, Lapsed, Taken
 from sextant.scans.ledger import Ledger
 from sextant.scans.observing import Observer, Unobserved
+from sextant.scans.pen import SETTLE_S, Make, Pen
 from sextant.scans.records import (
     SCAN_HARD_STOP_S,
     Found,
@@ -48,10 +49,8 @@ STRATEGIES_AT_ONCE: Final = 2  # two cores; kernels release the interpreter lock
 MARKET_S: Final = 6.0  # a market that is not known this long after a scan was offered is told as unavailable
 OFFERED_KEPT: Final = 512  # scans that wait for a market; twice as many as may wait at all
 TAKE_S: Final = 2.0  # a database that cannot be asked for this long is asked again by the queue
-SETTLE_S: Final = 5.0  # a write is repeated at least this long, even after the scan's own deadline
 GRACE_S: Final = 5.0  # faults.md P2: of the 10 s of a stopping process, scans get the first half
 
-_CARRIED: Final = frozenset({"phase", "ended_strategies", "found_count", "outcomes", "message"})
 _AWAY: Final = frozenset({"database_unavailable", "pool_exhausted", "disk_full"})
 """Reasons that are the database's and not the scan's."""
 
@@ -60,12 +59,12 @@ _LOG: Final = log.get("scans")
 
 @dataclass
 class _Job:
-    """A scan being run: its newest status, what it found, and the lock that orders its changes.
+    """A scan being run: who writes its changes, and what it found.
 
     ``ended`` is set when somebody else ends it or takes it, ``over`` when nothing more is done about it here.
     """
 
-    status: ScanStatus
+    pen: Pen
     lease: Lease
     planned: tuple[Planned, ...]
     account: Account
@@ -73,9 +72,13 @@ class _Job:
     rows: list[tuple[str, Opportunity]] = field(default_factory=list)
     reports: dict[str, StrategyReport] = field(default_factory=dict)
     phase_ms: dict[PhaseName, float] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def status(self) -> ScanStatus:
+        """Its newest state."""
+        return self.pen.status
 
 
 def unseen(part: MarketPart) -> None:
@@ -215,12 +218,13 @@ class ScanWorker:
             Planned(self.catalogue[name], skip) for name, skip in chosen if name in self.catalogue
         )
         spent_s = max(0.0, (self._clock.now_ns() - status.started_ns) / 1e9)
+        deadline = Deadline(self._clock, max(0.0, SCAN_HARD_STOP_S - spent_s))
         return _Job(
-            status=status,
+            pen=Pen(self._ledger, self._clock, status, taken.lease, deadline),
             lease=taken.lease,
             planned=planned,
             account=Account() if inputs is None else inputs.account,
-            deadline=Deadline(self._clock, max(0.0, SCAN_HARD_STOP_S - spent_s)),
+            deadline=deadline,
         )
 
     async def _keep_lease(self, job: _Job) -> None:
@@ -307,7 +311,7 @@ class ScanWorker:
         try:
             async with asyncio.TaskGroup() as group:
                 for position, planned in in_turn(job.planned):
-                    group.create_task(self._strategy(job, position, planned, asked))
+                    group.create_task(self._strategy(job, position, planned, asked, group))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None  # the others only followed the first
         job.phase_ms["strategies_scan"] = self._since_ms(begun_ns)
@@ -320,14 +324,13 @@ class ScanWorker:
         done = [transitions.step(number, STEP_NAMES[number], "completed", now_ns) for number in (2, 3)]
         begun = transitions.step(5, STEP_NAMES[5], "starting", now_ns)
         job.phase_ms["portfolio_fetch"] = 0.0  # the account came with the request
-        if job.status.phase == "started":  # a scan that lost its process has entered some phases already
-            await self._write(job, transitions.entered("portfolio_fetch", "The account is known."))
-        if job.status.phase == "portfolio_fetch":
-            left: tuple[PhaseName, float] = ("portfolio_fetch", 0.0)
-            entered = transitions.entered(
-                "asset_discovery", "The view is taken.", left=left, steps=[*done, begun]
-            )
-            await self._write(job, entered)
+        left: tuple[PhaseName, float] = ("portfolio_fetch", 0.0)
+        account = transitions.entered("portfolio_fetch", "The account is known.")
+        view = transitions.entered("asset_discovery", "The view is taken.", left=left, steps=[*done, begun])
+        # A scan that lost its process has entered some phases already.
+        entered = {"started": (account, view), "portfolio_fetch": (view,)}.get(job.status.phase, ())
+        if entered:
+            await job.pen.write(*map(_always, entered))
         begun_ns = self._clock.monotonic_ns()
         asked, view_hash = await self._crew.run(self._look, job, job.deadline, "asset_discovery", job.ended)
         spent_ms = job.phase_ms["asset_discovery"] = self._since_ms(begun_ns)
@@ -340,7 +343,7 @@ class ScanWorker:
             transitions.step(number, STEP_NAMES[number], "completed", now_ns, execution_ms=spent_ms)
             for number in (4, 5)
         ]
-        await self._write(job, change)
+        await job.pen.write(_always(change))
         return asked
 
     def _look(self, job: _Job) -> tuple[Asked, str]:
@@ -348,8 +351,13 @@ class ScanWorker:
         universe = choose(part.view, job.status.request, part.turnover_usd)
         return Asked(part, universe, job.account, job.status.request), part.view.content_hash
 
-    async def _strategy(self, job: _Job, position: int, planned: Planned, asked: Asked) -> None:
-        """One strategy from its turn to its row; nothing it does can harm the others."""
+    async def _strategy(
+        self, job: _Job, position: int, planned: Planned, asked: Asked, group: asyncio.TaskGroup
+    ) -> None:
+        """One strategy from its turn to its row; nothing it does can harm the others.
+
+        It does not wait until its beginning is written: whoever follows the scan is told beside it.
+        """
         number = step_number(planned.id, self.catalogue)
         name = f"Strategy: {planned.strategy.name}"
         begun_ns = self._clock.monotonic_ns()
@@ -359,7 +367,7 @@ class ScanWorker:
             async with self._slots:
                 begun_ns = self._clock.monotonic_ns()
                 begun = transitions.step(number, name, "starting", self._clock.now_ns())
-                await self._write(job, Change(steps=[begun]))
+                group.create_task(job.pen.write(_always(Change(steps=[begun]))))
                 run = await self._crew.guarded(planned.strategy, asked, job.deadline, job.ended)
         spent_ms = self._since_ms(begun_ns)
         coverage = await asyncio.to_thread(transitions.packed, run.dispositions)
@@ -376,12 +384,15 @@ class ScanWorker:
             error=report.reason if failed else None,
             error_type=report.outcome if failed else None,
         )
-        async with job.lock:
-            change = transitions.strategy_ended(job.status, position, report, coverage, found)
+
+        def ended(status: ScanStatus) -> Change:
+            change = transitions.strategy_ended(status, position, report, coverage, found)
             change.steps = [step]
-            await self._write_locked(job, change)
-            job.reports[planned.id] = report
-            job.rows += [(item.opportunity_id, item.opportunity) for item in found]
+            return change
+
+        await job.pen.write(ended)
+        job.reports[planned.id] = report
+        job.rows += [(item.opportunity_id, item.opportunity) for item in found]
         self.observer.evaluated(planned.id, str(report.outcome), (report.execution_ms or 0.0) / 1_000)
 
     async def _finish(self, job: _Job) -> None:
@@ -395,7 +406,7 @@ class ScanWorker:
                 "budget_exceeded" if outcome == "late" else "failed",
                 "No strategy ended by itself.",
             )
-            await self._write(job, transitions.failed(job.status, error, now_ns))
+            await self._end(job, transitions.failed(job.status, error, now_ns))
             return
         order = ranked([row for _, row in job.rows])
         ids = {row.opportunity_key + row.strategy_id: opportunity_id for opportunity_id, row in job.rows}
@@ -409,48 +420,33 @@ class ScanWorker:
         change.steps = [
             transitions.step(number, STEP_NAMES[number], "completed", now_ns) for number in range(6, 15)
         ]
-        await self._write(job, change)
+        await self._end(job, change)
 
     async def _fail(self, job: _Job, error: ScanError) -> None:
         now_ns = self._clock.now_ns()
         try:
-            await self._write(job, transitions.failed(job.status, error, now_ns))
+            await self._end(job, transitions.failed(job.status, error, now_ns))
         except Conflict:
             return  # somebody else has ended it
         except SextantError as failure:
             _LOG.warning("scan.not_settled", scan_id=job.status.scan_id, reason=failure.reason)
 
-    async def _write(self, job: _Job, change: Change) -> None:
-        async with job.lock:
-            await self._write_locked(job, change)
-
-    async def _write_locked(self, job: _Job, change: Change) -> None:
-        """Commit a change, repeated while the database is away; one that was committed unseen is found again."""
-        status, lease, rows = job.status, job.lease, self._ledger.rows
-        now_ns = self._clock.now_ns()
-        after = status.version + len(change.events)
-
-        async def attempt(again: bool) -> int:
-            try:
-                return await rows.change(status.scan_id, status.version, now_ns, change, lease)
-            except Conflict:
-                if again and await self._ledger.leases.stands(status.scan_id, after, lease):
-                    return after
-                raise
-
-        deadline = Deadline(self._clock, max(SETTLE_S, job.deadline.remaining_s()))
-        version = await patiently(self._clock, deadline, attempt, passing_or_full)
-        known = {name: value for name, value in change.facts.items() if name in _CARRIED}
-        job.status = msgspec.structs.replace(status, version=version, updated_ns=now_ns, **known)
-        if change.facts.get("status", "scanning") != "scanning":
-            whole = len(job.reports) == len(job.planned) and not any(
-                report.outcome in ("late", "failed") for report in job.reports.values()
-            )
-            seconds = (now_ns - status.started_ns) / 1e9
-            self.observer.scanned(str(change.facts.get("outcome")), seconds, whole=whole)
+    async def _end(self, job: _Job, change: Change) -> None:
+        """Write the last change of a scan, and tell how it went."""
+        await job.pen.write(_always(change))
+        whole = len(job.reports) == len(job.planned) and not any(
+            report.outcome in ("late", "failed") for report in job.reports.values()
+        )
+        seconds = (job.status.updated_ns - job.status.started_ns) / 1e9
+        self.observer.scanned(str(change.facts["outcome"]), seconds, whole=whole)
 
     def _since_ms(self, begun_ns: int) -> float:
         return (self._clock.monotonic_ns() - begun_ns) / 1e6
+
+
+def _always(change: Change) -> Make:
+    """The same change, whatever the status before it."""
+    return lambda _: change
 
 
 def _recommend(job: _Job) -> tuple[Recommendation, ...]:
