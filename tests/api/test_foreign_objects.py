@@ -12,7 +12,9 @@ import pytest
 
 from sextant.api.endpoint import Endpoint
 from sextant.scans import transitions
+from sextant.scans.blobs import pack_answers
 from sextant.scans.records import Found, StrategyReport
+from sextant.strategies.answers import each
 from sextant.vault.records import Role
 from support import scans as make
 from support.api import Api, api_on
@@ -84,7 +86,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         report = StrategyReport(
             strategy_id="ai_spot_momentum_strategy", name="M", outcome="ok", opportunities=1
         )
-        change = transitions.strategy_ended(status, 0, report, transitions.packed([]), found)
+        change = transitions.strategy_ended(status, 0, report, pack_answers(each([])), found)
         await api.rows.change(scan_id, 1, api.clock.now_ns(), change)
         made = await api.client.post(
             "/api/v1/api-keys", json={"name": "script", "scopes": ["scan:read"]}, headers=bearer

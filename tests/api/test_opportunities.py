@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from sextant.scans import transitions
+from sextant.scans.blobs import pack_answers
 from sextant.scans.records import Found, ScanError, StrategyReport
+from sextant.strategies.answers import each
 from sextant.strategies.catalog import strategies
 from support import scans as make
 from support.api import Api, api_on
@@ -113,7 +115,7 @@ async def test_a_failed_scan_is_a_200_that_says_so_and_keeps_what_it_found(api: 
         scan_id,
         1,
         api.clock.now_ns(),
-        transitions.strategy_ended(status, 0, report, transitions.packed([]), found),
+        transitions.strategy_ended(status, 0, report, pack_answers(each([])), found),
     )
     status = await api.rows.status(scan_id, user.user_id)
     error = ScanError("budget_exceeded", "budget_exceeded", "60 s have passed.")

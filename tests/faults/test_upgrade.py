@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.kit.clock import SystemClock
 from sextant.kit.db import migrate, open_engine
+from sextant.scans.blobs import pack
 from sextant.scans.ledger import open_ledger
 from sextant.scans.records import Found, ScanRequest
 from sextant.scans.recovery import Recovery
-from sextant.scans.store import pack
 from support import scans as make
 from support.postgres import postgresql
 

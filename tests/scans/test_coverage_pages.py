@@ -6,9 +6,10 @@ from collections import Counter
 import pytest
 
 from sextant.model.opportunity import Disposition, DispositionKind
+from sextant.scans.blobs import pack_answers
 from sextant.scans.coverage_pages import Stored, Wanted, page_of
 from sextant.scans.records import StrategyReport
-from sextant.scans.transitions import packed
+from sextant.strategies.answers import each
 from support.scans import disposition
 
 KINDS: tuple[DispositionKind, ...] = ("opportunity", "gate_failed", "late")
@@ -30,7 +31,7 @@ def stored(seed: int) -> tuple[list[Stored], list[tuple[str, Disposition]]]:
         report = StrategyReport(
             strategy_id=name, name=name, outcome="ok", candidates=len(items), dispositions=dict(kinds)
         )
-        rows.append((report, packed(items)))
+        rows.append((report, pack_answers(each(items))))
         everything += [(name, item) for item in items]
     return rows, everything
 
@@ -73,7 +74,7 @@ async def test_a_strategy_behind_the_page_is_not_unpacked() -> None:
         candidates=len(items),
         dispositions={"gate_failed": len(items)},
     )
-    rows: list[Stored] = [(report, packed(items)), (report, b"no blob of this product")]
+    rows: list[Stored] = [(report, pack_answers(each(items))), (report, b"no blob of this product")]
     page, further = await page_of(rows, Wanted(), 0, len(items))
     assert [item.unit for _, item in page] == list(UNITS)
     assert further

@@ -7,8 +7,10 @@ import pytest
 
 from sextant.errors import Conflict, NotFound
 from sextant.scans import transitions
+from sextant.scans.blobs import pack_answers
 from sextant.scans.records import Found, ScanError, ScanEvent, Step
 from sextant.scans.store import Change, ScanDetails, ScanRows
+from sextant.strategies.answers import each
 from support import scans as make
 from support.database import sqlite
 
@@ -110,7 +112,7 @@ async def test_the_newest_event_is_the_version_of_the_row(store: tuple[ScanRows,
         error=None,
         error_type=None,
     )
-    change = transitions.strategy_ended(accepted, 0, report, transitions.packed([disposition]), found)
+    change = transitions.strategy_ended(accepted, 0, report, pack_answers(each([disposition])), found)
     change.steps = [step]
     version = await rows.change(accepted.scan_id, 1, 2_000, change)
     events: list[ScanEvent] = await details.events(accepted.scan_id, 1)

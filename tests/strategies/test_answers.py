@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -13,6 +14,8 @@ from sextant.scans.coverage import funnel_of, near_misses_of, tally
 from sextant.scans.records import ScanRequest
 from sextant.scans.run import Asked, EvidenceShelf, MarketPart, run_strategy, skipped_run
 from sextant.scans.universe import choose
+from sextant.strategies.answer_pack import answers_of, record_of
+from sextant.strategies.answer_records import AnswersRecord
 from sextant.strategies.answers import Alike, Answers, listed
 from sextant.strategies.catalog import strategies
 from sextant.strategies.prices import CostAssumptions
@@ -60,7 +63,24 @@ def test_what_is_counted_at_once_is_what_counting_one_by_one_gives(make: object,
         assert tally(answers) == tally(single)
         assert funnel_of(answers) == funnel_of(single)
         assert near_misses_of(answers) == near_misses_of(single)
+        assert answers.kinds() == [item.kind for item in single]
+        assert list(answers.subjects()) == [(item.unit, item.instruments) for item in single]
     assert looked_at
+
+
+@pytest.mark.parametrize("make", MARKETS.values(), ids=MARKETS.keys())
+@pytest.mark.parametrize("narrow", [False, True])
+def test_answers_that_were_kept_say_the_same_to_the_letter(make: object, narrow: bool) -> None:
+    view: View = make()  # type: ignore[operator]  # a function of the table above
+    bases = sorted({spec.instrument.base for spec in view.instruments})[: 1 if narrow else None]
+    encode = msgspec.msgpack.encode
+    for answers in _answers(view, ScanRequest(instruments=tuple(bases))):
+        record = encode(record_of(answers))
+        again = answers_of(msgspec.msgpack.decode(record, type=AnswersRecord))
+        assert encode(tuple(again)) == encode(tuple(answers))
+        assert again.kinds() == answers.kinds()
+        assert list(again.subjects()) == list(answers.subjects())
+        assert encode(record_of(again)) == record
 
 
 def test_a_sequence_of_answers_is_read_by_place_slice_and_turn() -> None:

@@ -10,8 +10,8 @@ from sextant.model.view import View
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import Spoken, compose, silent
 from sextant.strategies.contract import Gate, Need, Verdict
-from sextant.strategies.dispositions import from_gates
 from sextant.strategies.gates import Admission, assess
+from sextant.strategies.refusals import refusals
 from support.markets import bars_of, closes_of, framed, quoted, view_of
 
 NEEDS = (Need("bars", "1h", 40, 5_400.0), Need("quotes", None, 1, 15.0))
@@ -71,7 +71,9 @@ def test_the_common_gates_stand_around_the_strategys_own() -> None:
 def test_a_quote_beyond_stop_or_target_ends_the_idea(mid: float, gate: str) -> None:
     view = market()
     view = dataclasses.replace(view, quotes=quoted(np.array([mid]), view.as_of_ns))
-    readings = {reading.gate: reading.passed for reading in assess(composed(view)).readings(0)}
+    readings = {
+        reading.gate: reading.passed for reading in assess(composed(view).gates, view.size).readings(0)
+    }
     assert [name for name, good in readings.items() if not good and name != "trigger_age_rows"] == [gate]
 
 
@@ -98,7 +100,7 @@ def test_an_instrument_of_another_kind_is_told_so_whatever_else_is_unknown() -> 
     view = market()
     unknown = Gate("probe", np.full((ROWS, 1), np.nan), 0.5, 1)
     verdict = composed(view, gates=(unknown,), admission=Admission(("perpetual",)))
-    answer = from_gates(verdict, assess(verdict), view, 0)
+    answer = refusals(verdict, view).told(0)
     assert answer is not None
     assert (answer.kind, answer.stage) == ("gate_failed", "kind")
 

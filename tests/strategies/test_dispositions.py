@@ -10,8 +10,7 @@ from sextant.model.bar import BAR_FIELDS
 from sextant.model.view import bar_frame
 from sextant.strategies.catalog import strategy
 from sextant.strategies.columns import Columns
-from sextant.strategies.dispositions import from_gates, refusals
-from sextant.strategies.gates import assess
+from sextant.strategies.refusals import refusals
 from support.cards import proven
 from support.judging import BREAKOUT, answer, run
 from support.markets import breakout_market, broad_fall_market, momentum_market
@@ -61,7 +60,7 @@ def test_a_row_without_direction_is_no_candidate_even_if_its_gates_pass() -> Non
     chosen = strategy(BREAKOUT)
     verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
     verdict.signals.direction[-1] = 0
-    lost = from_gates(verdict, assess(verdict), view, 0)
+    lost = refusals(verdict, view).told(0)
     assert lost is not None
     assert (lost.kind, lost.stage) == ("gate_failed", "direction")
 
@@ -80,6 +79,6 @@ def test_what_gates_say_is_made_once_and_shared_by_every_caller() -> None:
     verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
     first = refusals(verdict, view)
     assert refusals(verdict, view) is first
-    said = [from_gates(verdict, first.read, view, column) for column in range(view.size)]
+    said = [first.told(column) for column in range(view.size)]
     assert first.open == [column for column, item in enumerate(said) if item is None]
     assert [item and first.made(column) for column, item in enumerate(said)] == said

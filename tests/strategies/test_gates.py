@@ -92,7 +92,7 @@ def test_history_leaves_out_live_gates_and_says_which() -> None:
 
 
 def test_an_unreadable_required_gate_is_told_apart_from_a_failed_one() -> None:
-    read = assess(verdict_of(gate(0.0, 0.0, NAN), gate(0.0, 0.0, NAN, optional=True), gate(0.0, 0.0, 0.1)))
+    read = assess((gate(0.0, 0.0, NAN), gate(0.0, 0.0, NAN, optional=True), gate(0.0, 0.0, 0.1)), 1)
     assert read.unreadable[:, 0].tolist() == [True, False, False]
     assert [reading.value for reading in read.readings(0)] == [None, None, 0.1]
     assert [reading.passed for reading in read.readings(0)] == [False, True, False]
@@ -102,10 +102,10 @@ def test_an_unreadable_required_gate_is_told_apart_from_a_failed_one() -> None:
 def test_a_gate_has_failed_since_the_close_of_the_first_row_of_its_present_run() -> None:
     view = hours(4)
     opened = view.bars["1h"].open_ns
-    read = assess(verdict_of(gate(0.1, 0.6, 0.1, 0.2), gate(0.1, 0.1, 0.1, 0.1), gate(0.1, live_only=True)))
-    assert failing_since_ns(read, 0, view, "1h", 0) == int(opened[2]) + HOUR_NS
-    assert failing_since_ns(read, 1, view, "1h", 0) == int(opened[0]) + HOUR_NS
-    assert failing_since_ns(read, 2, view, "1h", 0) is None
+    read = assess((gate(0.1, 0.6, 0.1, 0.2), gate(0.1, 0.1, 0.1, 0.1), gate(0.1, live_only=True)), 1)
+    assert failing_since_ns(read, 0, view, "1h")[0] == int(opened[2]) + HOUR_NS
+    assert failing_since_ns(read, 1, view, "1h")[0] == int(opened[0]) + HOUR_NS
+    assert failing_since_ns(read, 2, view, "1h")[0] == -1
 
 
 def test_what_would_flip_a_gate_is_said_in_words() -> None:

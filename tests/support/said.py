@@ -14,7 +14,10 @@ def said(name: str, view: View, column: int = 0, **params: float) -> tuple[Verdi
     """The verdict and the readings of one instrument's gates by name."""
     chosen = strategy(name)
     verdict = chosen.evaluate(view, chosen.defaults(**params), Columns(view))
-    return verdict, {reading.gate: reading for reading in assess(verdict).readings(column)}
+    return verdict, {
+        reading.gate: reading
+        for reading in assess(verdict.gates, verdict.signals.direction.shape[1]).readings(column)
+    }
 
 
 def away_frac(verdict: Verdict, view: View, column: int = 0) -> tuple[float, float]:

@@ -47,7 +47,7 @@ def replay_body(path: Path, as_of: str | None, instrument: str) -> tuple[bytes, 
     state = MarketState("replay", simulated=False, keep_rows=KEEP_ROWS)
     ingest(state, pack.events)
     view = state.view(pack.period[1] if until_ns is None else until_ns)
-    column = column_named(instrument, [spec.instrument for spec in view.instruments])
+    column = column_named(instrument, view.names)
     found = evaluate(view)
     beside = Beside(relations=Relating().update(view))
     return breakdown_body(found, column, (view.feed, view.simulated), beside), pack.notes

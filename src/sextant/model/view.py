@@ -469,6 +469,11 @@ class View:
         return {spec.instrument: column for column, spec in enumerate(self.instruments)}
 
     @cached_property
+    def names(self) -> tuple[Instrument, ...]:
+        """The instruments in their order, without their rules."""
+        return tuple(spec.instrument for spec in self.instruments)
+
+    @cached_property
     def kept(self) -> dict[Hashable, Any]:
         """What was made of it once for every caller, by key."""
         return {}

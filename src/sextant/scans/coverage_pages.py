@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
-import zstandard
 
+from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition, DispositionKind
+from sextant.scans.blobs import unpack_answers
 from sextant.scans.records import ScanStatus, StrategyReport
-
-_ROWS: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_ROW: Final = msgspec.msgpack.Decoder(Disposition)
+from sextant.strategies.answers import Answers
 
 Stored = tuple[StrategyReport, bytes | None]
 """How a strategy ended and its packed dispositions, None while it has not."""
@@ -38,14 +36,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
             return 0
         return report.candidates if self.kind is None else report.dispositions.get(self.kind, 0)
 
-    def allows(self, item: Disposition) -> bool:
-        """Whether a candidate of a strategy that may be wanted is."""
-        if self.kind not in (None, item.kind):
-            return False
-        if self.instrument is None:
-            return True
-        name = self.instrument.upper()
-        return name == item.unit.upper() or name in {str(one).upper() for one in item.instruments}
+    def places(self, answers: Answers) -> Sequence[int]:
+        """Which candidates of a strategy that may be wanted are."""
+        places: Sequence[int] = range(len(answers))
+        if self.kind is not None:
+            kinds = answers.kinds()
+            places = [place for place in places if kinds[place] == self.kind]
+        if self.instrument is not None:
+            name, known = self.instrument.upper(), list(answers.subjects())
+            places = [place for place in places if name in _names(*known[place])]
+        return places
 
 
 class CoveragePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,9 +97,11 @@ class _Found(msgspec.Struct):
 
 
 def _of_strategy(blob: bytes, wanted: Wanted, start: int, stop: int) -> _Found:
-    """The wanted candidates of a strategy from ``start`` up to ``stop``, and how many came before or among them."""
-    rows = _ROWS.decode(zstandard.decompress(blob))
-    if wanted.kind is None and wanted.instrument is None:
-        return _Found(len(rows), [_ROW.decode(row) for row in rows[start:stop]])
-    chosen = [item for item in map(_ROW.decode, rows) if wanted.allows(item)]
-    return _Found(len(chosen), chosen[start:stop])
+    """The wanted candidates of a strategy from ``start`` up to ``stop``, and how many there are."""
+    answers = unpack_answers(blob)
+    places = wanted.places(answers)
+    return _Found(len(places), [answers[place] for place in places[start:stop]])
+
+
+def _names(unit: str, instruments: Sequence[Instrument]) -> set[str]:
+    return {unit.upper(), *(str(one).upper() for one in instruments)}

@@ -21,8 +21,8 @@ from sextant.kit.conditions import Conditions
 from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Opportunity
 from sextant.model.times import SECOND_NS
+from sextant.scans.blobs import pack, unpack
 from sextant.scans.run import MarketPart
-from sextant.scans.store import pack, unpack
 from sextant.scans.tables import LIVE_IDEAS, OPPORTUNITIES
 from sextant.strategies.contract import Strategy
 

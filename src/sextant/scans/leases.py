@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.kit.db import DatabaseNow
+from sextant.scans.blobs import unpack
 from sextant.scans.records import LEASE_NS, Inputs, Lease, ScanStatus
-from sextant.scans.store import STATUS_COLUMNS, status_of, unpack
+from sextant.scans.store import STATUS_COLUMNS, status_of
 from sextant.scans.tables import SCANS
 
 RENEW_S: Final = 1.0  # two renewals may fail before the lease is lost

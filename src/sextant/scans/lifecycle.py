@@ -15,6 +15,7 @@ from sextant.kit.db_faults import patiently
 from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.view import Feed
+from sextant.scans.blobs import unpack
 from sextant.scans.budget import Planned, plan, planned_steps
 from sextant.scans.coverage_pages import CoveragePage, Wanted, page_of
 from sextant.scans.diff import ScanDiff, Side, diff
@@ -33,7 +34,7 @@ from sextant.scans.records import (
     StrategyReport,
 )
 from sextant.scans.signals import moved
-from sextant.scans.store import Answer, HistoryFilter, unpack
+from sextant.scans.store import Answer, HistoryFilter
 from sextant.scans.transitions import failed
 from sextant.strategies.contract import Strategy
 

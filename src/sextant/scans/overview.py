@@ -149,7 +149,7 @@ def overview(view: View, found: Evaluation, before: Held) -> Overview:
 
 
 def _universe(view: View) -> Flags:
-    names = [spec.instrument for spec in view.instruments]
+    names = view.names
     return np.array(
         [
             name.kind in ("spot", "perpetual") and name.quote in DOLLARS and name.base not in STABLE_ASSETS

@@ -101,7 +101,7 @@ class Relating:
         if leader is None:
             return Relations(None, {}, np.full(view.size, NO_LEAD, dtype=np.int64))
         moved = {interval: returns_of(view, interval, rows) for interval, rows in SPANS.items()}
-        names = [spec.instrument for spec in view.instruments]
+        names = view.names
         led = self._leads.update(names, leads_of(moved["1m"], leader), view.as_of_ns)
         return Relations(leader, {name: following(rows, leader) for name, rows in moved.items()}, led)
 

@@ -17,8 +17,8 @@ from sextant.kit.db import DatabaseNow
 from sextant.kit.health import Reading
 from sextant.model.instrument import Instrument
 from sextant.model.view import Feed
+from sextant.scans.blobs import pack, unpack
 from sextant.scans.records import ScanRequest
-from sextant.scans.store import pack, unpack
 from sextant.scans.tables import WORKERS
 from sextant.scans.universe import unmatched_of
 from sextant.strategies.contract import Strategy

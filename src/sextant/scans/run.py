@@ -322,8 +322,7 @@ def skipped_run(strategy: Strategy, reason: str, kind: DispositionKind, asked: A
     said = Disposition(unit="portfolio", instruments=(), kind=kind, stage=reason)
     dispositions = listed([said])
     if strategy.unit != "portfolio":
-        everyone = [spec.instrument for spec in asked.part.view.instruments]
-        dispositions = Answers(Alike(said, everyone), np.flatnonzero(asked.universe.chosen), {})
+        dispositions = Answers(Alike(said, asked.part.view.names), np.flatnonzero(asked.universe.chosen), {})
     outcome = _OUTCOME_OF.get(kind, "skipped")
     return _run(strategy, outcome, reason, (), dispositions)
 

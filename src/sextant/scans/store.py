@@ -7,12 +7,12 @@ refused (``Conflict``) once the scan has ended or when somebody else moved it fi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
-import zstandard
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from sextant.errors import Conflict, NotFound
@@ -20,6 +20,7 @@ from sextant.kit.db import DatabaseNow
 from sextant.kit.hot_reads import HotQuery, HotReads, column
 from sextant.kit.queue import WorkQueue
 from sextant.model.opportunity import Disposition, Opportunity
+from sextant.scans.blobs import pack, unpack, unpack_answers
 from sextant.scans.coverage_pages import Stored
 from sextant.scans.records import (
     LEASE_NS,
@@ -40,18 +41,6 @@ from sextant.scans.tables import EVENTS, IDEMPOTENCY, OPPORTUNITIES, SCANS, STEP
 
 STATUS_COLUMNS: Final = tuple(column for column in SCANS.c if column.name in ScanStatus.__struct_fields__)
 """What a status is read from."""
-
-_T = TypeVar("_T")
-
-
-def pack(value: object) -> bytes:
-    """The value as compressed MessagePack; the shape of every blob column."""
-    return zstandard.compress(msgspec.msgpack.encode(value), 3)
-
-
-def unpack(blob: bytes, shape: type[_T]) -> _T:
-    """The value of a blob column."""
-    return msgspec.msgpack.decode(zstandard.decompress(blob), type=shape)
 
 
 def status_of(row: sa.Row[Any]) -> ScanStatus:
@@ -462,10 +451,10 @@ class ScanDetails:
 
     async def coverage(self, scan_id: str) -> list[tuple[StrategyReport, tuple[Disposition, ...]]]:
         """Each strategy with the dispositions of its candidates; empty while it has not ended."""
-        return [
-            (report, unpack(blob, tuple[Disposition, ...]) if blob else ())
-            for report, blob in await self.packed_coverage(scan_id)
-        ]
+        rows = await self.packed_coverage(scan_id)
+        return await asyncio.to_thread(
+            lambda: [(report, tuple(unpack_answers(blob)) if blob else ()) for report, blob in rows]
+        )
 
     async def packed_coverage(self, scan_id: str) -> list[Stored]:
         """Each strategy with the dispositions of its candidates as they are stored."""

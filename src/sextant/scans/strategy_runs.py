@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.model.opportunity import Outcome
+from sextant.scans.blobs import unpack
 from sextant.scans.records import StrategyReport
-from sextant.scans.store import unpack
 from sextant.scans.tables import SCANS, STRATEGIES
 
 SCANS_LOOKED_AT: Final = 50

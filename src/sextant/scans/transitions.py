@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from sextant.model.opportunity import Disposition, Outcome
+from sextant.model.opportunity import Outcome
+from sextant.scans.blobs import pack
 from sextant.scans.records import (
     Found,
     PhaseName,
@@ -21,7 +22,7 @@ from sextant.scans.records import (
     StrategyReport,
     phase_event,
 )
-from sextant.scans.store import Change, pack
+from sextant.scans.store import Change
 from sextant.scans.universe import Universe
 
 _ENDED_BY_ITSELF: Final[tuple[Outcome, ...]] = ("ok", "empty", "skipped")
@@ -62,11 +63,6 @@ def view_taken(as_of_ns: int, view_hash: str, universe: Universe, spent_ms: floa
     )
 
 
-def packed(dispositions: Iterable[Disposition]) -> bytes:
-    """Dispositions as their row holds them; takes milliseconds for many, and then belongs in a thread."""
-    return pack(tuple(dispositions))
-
-
 def strategy_ended(
     status: ScanStatus,
     position: int,
@@ -79,7 +75,7 @@ def strategy_ended(
     Parameters
     ----------
     coverage
-        The dispositions of its candidates, see :func:`packed`.
+        What it said of its candidates, see :func:`sextant.scans.blobs.pack_answers`.
     """
     outcome = report.outcome
     if outcome is None:

@@ -19,6 +19,7 @@ from sextant.kit.ids import new_id
 from sextant.model.account import Account
 from sextant.model.opportunity import Opportunity
 from sextant.scans import transitions
+from sextant.scans.blobs import pack_answers
 from sextant.scans.budget import NOT_ENTITLED, STEP_NAMES, Planned, in_turn, step_number
 from sextant.scans.crew import Crew
 from sextant.scans.keeper import Archive, EvidenceKeeper, forgetful
@@ -370,7 +371,7 @@ class ScanWorker:
                 group.create_task(job.pen.write(_always(Change(steps=[begun]))))
                 run = await self._crew.guarded(planned.strategy, asked, job.deadline, job.ended)
         spent_ms = self._since_ms(begun_ns)
-        coverage = await asyncio.to_thread(transitions.packed, run.dispositions)
+        coverage = await asyncio.to_thread(pack_answers, run.dispositions)
         now_ns = self._clock.now_ns()
         report = msgspec.structs.replace(run.report, execution_ms=spent_ms)
         found = [Found(new_id("opp"), None, now_ns, row) for row in run.opportunities]

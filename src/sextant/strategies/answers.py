@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, overload
+from typing import Protocol, overload
 
 import msgspec
 import numpy as np
@@ -14,6 +14,9 @@ from sextant.model.bar import Integers
 from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition, DispositionKind, GateReading
 from sextant.model.view import Flags
+from sextant.strategies.answer_records import AlikeRecord, Record
+from sextant.strategies.couples import Couple
+from sextant.strategies.dispositions import members_of, name_of
 
 Readings = tuple[GateReading, ...]
 Count = tuple[DispositionKind, str, int]
@@ -29,14 +32,23 @@ class Refused(Protocol):
     def inside(self, chosen: Flags) -> Flags:
         """Those all of whose instruments were chosen, bool (C,), from bool (S,) of the instruments of the view."""
 
+    def subject(self, column: int) -> Instrument | Couple:
+        """Who one is."""
+
+    def kinds(self, columns: Integers) -> list[DispositionKind]:
+        """How each of some ended."""
+
     def counts(self, columns: Integers) -> list[Count]:
-        """How some of them ended."""
+        """How some of them ended, counted."""
 
     def longest(self, columns: Integers) -> tuple[int, Readings]:
         """The first of some that has as many readings as any of them, and those; -1 and nothing without one."""
 
     def near(self, columns: Integers, within: float, most: int) -> list[Disposition]:
         """The nearest of some whose every failed gate is within a distance: fewest failed gates, then distance, then name."""
+
+    def record(self, columns: Integers) -> tuple[Record, dict[int, Disposition]]:
+        """What is kept, and dispositions of those of some that cannot be made again from it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +75,14 @@ class Alike:
         """Those that were chosen: candidates are the instruments of the view."""
         return chosen
 
+    def subject(self, column: int) -> Instrument:
+        """One of them."""
+        return self.instruments[column]
+
+    def kinds(self, columns: Integers) -> list[DispositionKind]:
+        """What is said, of each."""
+        return [self.said.kind] * len(columns)
+
     def counts(self, columns: Integers) -> list[Count]:
         """All at one stage."""
         return [(self.said.kind, self.said.stage, len(columns))] if len(columns) else []
@@ -74,6 +94,10 @@ class Alike:
     def near(self, columns: Integers, within: float, most: int) -> list[Disposition]:  # noqa: ARG002  # of the protocol
         """None: whoever is not looked at is near to nothing."""
         return []
+
+    def record(self, columns: Integers) -> tuple[AlikeRecord, dict[int, Disposition]]:  # noqa: ARG002  # of the protocol
+        """What is said, and of whom."""
+        return AlikeRecord(self.said, tuple(self.instruments)), {}
 
 
 NOBODY = Alike(Disposition(unit="", instruments=(), kind="insufficient_data"), ())
@@ -143,13 +167,32 @@ class Answers(Sequence[Disposition]):
         """The same with other dispositions for some candidates."""
         return Answers(self.refused, self.columns, {**self.own, **own})
 
+    def kinds(self) -> list[DispositionKind]:
+        """How each candidate ended, in order; nobody's disposition is made for it."""
+        told = dict(zip(self.columns.tolist(), self.refused.kinds(self.columns), strict=True))
+        told |= {column: item.kind for column, item in self.own.items() if column in told}
+        return list(told.values())
+
+    def subjects(self) -> Iterator[tuple[str, tuple[Instrument, ...]]]:
+        """Name and instruments of each candidate, in order; nobody's disposition is made for it."""
+        for column in self.columns.tolist():
+            known = self.own.get(column)
+            if known is not None:
+                yield known.unit, known.instruments
+            else:
+                subject = self.refused.subject(column)
+                yield name_of(subject), members_of(subject)
+
     def _of(self, column: int) -> Disposition:
         known = self.own.get(column)
         return self.refused.made(column) if known is None else known
 
 
+def each(dispositions: Sequence[Disposition]) -> Answers:
+    """Answers that each candidate has of its own."""
+    return Answers(NOBODY, np.arange(len(dispositions)), dict(enumerate(dispositions)))
+
+
 def listed(dispositions: Sequence[Disposition]) -> Answers:
-    """Answers that each candidate has of its own; of two with one name the later counts, at the place of the first."""
-    known: dict[str, Any] = {item.unit: item for item in dispositions}
-    own: dict[int, Disposition] = dict(enumerate(known.values()))
-    return Answers(NOBODY, np.arange(len(own)), own)
+    """The same, where of two with one name the later counts, at the place of the first."""
+    return each(list({item.unit: item for item in dispositions}.values()))

@@ -26,10 +26,10 @@ from sextant.strategies.dispositions import (
     found,
     insufficient,
     negative_edge,
-    refusals,
     unheard,
 )
 from sextant.strategies.proof import CAUTION, Cards, Evidence, Proof, proof_of
+from sextant.strategies.refusals import refusals
 from sextant.strategies.sizing import (
     ILLUSTRATIVE_USD,
     PROFILES,

@@ -25,10 +25,10 @@ from sextant.strategies.dispositions import (
     found,
     insufficient,
     negative_edge,
-    refusals,
     unheard,
 )
 from sextant.strategies.proof import CAUTION, PROVEN_EVENTS, Proof, proof_of
+from sextant.strategies.refusals import refusals
 
 MIN_EDGE_BPS: Final = 0.0
 RESIDUAL_LIMIT: Final = 0.02

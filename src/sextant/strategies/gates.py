@@ -351,11 +351,10 @@ def _places(flags: Flags) -> list[int]:
     return first
 
 
-def assess(verdict: Verdict) -> Assessment:
-    """The readings of all gates on the last row."""
-    gates = verdict.gates
+def assess(gates: tuple[Gate, ...], size: int) -> Assessment:
+    """The readings of all gates of so many candidates on the last row."""
     rows = tuple(last_row(gate) for gate in gates)
-    empty = np.empty((0, verdict.signals.direction.shape[1]), dtype=np.bool_)
+    empty = np.empty((0, size), dtype=np.bool_)
     required = np.array([not gate.optional for gate in gates], dtype=np.bool_)[:, None]
     return Assessment(
         gates=gates,
@@ -365,17 +364,16 @@ def assess(verdict: Verdict) -> Assessment:
     )
 
 
-def failing_since_ns(read: Assessment, index: int, view: View, interval: Interval, column: int) -> int | None:
-    """When the first row of the present failing run of a gate closed; None where that is before what is known of it."""
+def failing_since_ns(read: Assessment, index: int, view: View, interval: Interval) -> Integers:
+    """When the first row of the present failing run of a gate closed, int64 (S,); -1 where that is before what is known of it."""
     gate = read.gates[index]
-    if gate.live_only:
-        return None
     frame, rows = view.bars[interval], gate.past + len(gate.values)
-    first = int(read.failing_from(index)[column])
-    skipped = frame.rows - rows
-    if first >= rows or (skipped and not first):
-        return None
-    return int(frame.open_ns[skipped + first]) + INTERVAL_NS[interval]
+    if gate.live_only:
+        return np.full(gate.values.shape[1], -1, dtype=np.int64)
+    first, skipped = read.failing_from(index), frame.rows - rows
+    unknown = (first >= rows) | ((first == 0) & (skipped > 0))
+    opened = frame.open_ns[np.where(unknown, 0, skipped + first)]
+    return np.where(unknown, -1, opened + INTERVAL_NS[interval])
 
 
 def flips_if(gate: Gate, value: float, limit: float) -> str:

@@ -13,24 +13,25 @@ import numpy as np
 
 from sextant.model.account import Account, FeeTier
 from sextant.model.bar import Floats, Integers
-from sextant.model.instrument import InstrumentSpec
-from sextant.model.opportunity import Disposition, GateReading
+from sextant.model.instrument import Instrument, InstrumentSpec
+from sextant.model.opportunity import Disposition, DispositionKind, GateReading
 from sextant.model.view import Flags
+from sextant.strategies.answer_records import Record
 from sextant.strategies.answers import Count, Readings
 from sextant.strategies.contract import Gate, Strategy, Verdict
 from sextant.strategies.costs import Pricing
+from sextant.strategies.couples import Couple
 from sextant.strategies.dispositions import (
     Economic,
-    Refusals,
     economic,
     insufficient,
     negative_edge,
-    refusals,
 )
 from sextant.strategies.fees import fee_tier
 from sextant.strategies.flow import reaching
 from sextant.strategies.gates import last_row
 from sextant.strategies.quoting import Book, Quote, RoundTrip, quote_of, round_trip
+from sextant.strategies.refusals import Refusals, refusals
 from sextant.strategies.sizing import Binding, Means, gap_of, means_of
 
 MINUTE_S: Final = 60.0
@@ -279,18 +280,26 @@ class Screen:
         """Those that were chosen."""
         return self._refusals.inside(chosen)
 
+    def subject(self, column: int) -> Instrument | Couple:
+        """An instrument."""
+        return self._refusals.subject(column)
+
+    def kinds(self, columns: Integers) -> list[DispositionKind]:
+        """How each of some ended."""
+        told = np.array(self._refusals.kinds(columns), dtype=object)
+        places = self._place_of[columns]
+        own = places >= 0
+        told[own] = [self._kind_of(end) for end in self.trial.ends[places[own]].tolist()]
+        return list(told)
+
     def counts(self, columns: Integers) -> list[Count]:
         """How some of them ended."""
         own, others = self._parted(columns)
         gates = self.trial.gates
         told = self._refusals.counts(others)
         for end, count in sorted(Counter(self.trial.ends[own].tolist()).items()):
-            if end < 0:
-                told.append(("insufficient_data", NO_FEES[0], count))
-            elif end < len(gates):
-                told.append(("gate_failed", gates[end].name, count))
-            else:
-                told.append(("negative_net_edge", EDGE_STAGE, count))
+            stage = NO_FEES[0] if end < 0 else gates[end].name if end < len(gates) else EDGE_STAGE
+            told.append((self._kind_of(end), stage, count))
         return told
 
     def longest(self, columns: Integers) -> tuple[int, Readings]:
@@ -315,6 +324,17 @@ class Screen:
             *self._refusals.near(others, within, most),
             *(self.made(int(self.known.columns[place])) for place in found[:most]),
         ]
+
+    def record(self, columns: Integers) -> tuple[Record, dict[int, Disposition]]:
+        """What the gates of the verdict say, and what an account is told of the books they let pass."""
+        own, others = self._parted(columns)
+        kept, told = self._refusals.record(others)
+        return kept, {**told, **{column: self.made(column) for column in self.known.columns[own].tolist()}}
+
+    def _kind_of(self, end: int) -> DispositionKind:
+        if end < 0:
+            return "insufficient_data"
+        return "gate_failed" if end < len(self.trial.gates) else "negative_net_edge"
 
     @cached_property
     def _place_of(self) -> Integers:

@@ -40,7 +40,7 @@ def fold(answers: Mapping[str, Answer], view: View) -> Judged:
         By base asset; an instrument of another one has no chain.
     """
     rows = [answer for answer in answers.values() if isinstance(answer, Opportunity)]
-    instruments = [spec.instrument for spec in view.instruments]
+    instruments = view.names
     own = {
         column: _told(instrument, answers[instrument.base])
         for column, instrument in enumerate(instruments)

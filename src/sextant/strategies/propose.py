@@ -26,17 +26,16 @@ from sextant.strategies.costs import (
 )
 from sextant.strategies.dispositions import (
     Economic,
-    Refusals,
     below_least,
     economic,
     found,
     insufficient,
     negative_edge,
-    refusals,
     unheard,
 )
 from sextant.strategies.leverage import SIGMAS_AWAY, STOPS_AWAY, leverage_of
 from sextant.strategies.proof import CAUTION, Cards, Evidence, proof_of
+from sextant.strategies.refusals import Refusals, refusals
 from sextant.strategies.sizing import (
     ES99_OF_SIGMA,
     Binding,
