@@ -119,6 +119,20 @@ _LATEST: Final = HotQuery(
     status_of,
 )
 
+_NEWEST: Final = HotQuery(
+    sa.select(*STATUS_COLUMNS)
+    .where(SCANS.c.user_id == sa.bindparam("user_id"))
+    .order_by(SCANS.c.started_ns.desc(), SCANS.c.scan_id.desc())
+    .limit(sa.bindparam("most")),
+    status_of,
+)
+"""The first page of a history, as the list of scans and every look at one's standing ask."""
+
+_COUNT: Final = HotQuery(
+    sa.select(sa.func.count().label("many")).where(SCANS.c.user_id == sa.bindparam("user_id")),
+    column("many"),
+)
+
 _SPENT: Final = HotQuery(
     sa.select((SCANS.c.finished_ns - SCANS.c.started_ns).label("spent_ns"))
     .where(SCANS.c.status == "complete")
@@ -339,6 +353,8 @@ class ScanRows:
         only: HistoryFilter | None = None,
     ) -> list[ScanStatus]:
         """Scans of one user, or of all, newest first, from after the scan with this start time and id."""
+        if user_id is not None and before is None and only in (None, HistoryFilter()):
+            return list(await self._reads.all(_NEWEST, user_id=user_id, most=limit))
         query = (
             sa.select(*STATUS_COLUMNS)
             .order_by(SCANS.c.started_ns.desc(), SCANS.c.scan_id.desc())
@@ -354,9 +370,7 @@ class ScanRows:
 
     async def count(self, user_id: str) -> int:
         """How many scans a user has started."""
-        query = sa.select(sa.func.count()).select_from(SCANS).where(SCANS.c.user_id == user_id)
-        async with self._db.connect() as connection:
-            return int((await connection.execute(query)).scalar_one())
+        return int(await self._reads.first(_COUNT, user_id=user_id) or 0)
 
     async def durations_s(self, limit: int) -> list[float]:
         """Durations of the newest complete scans."""
@@ -382,6 +396,32 @@ class Told(msgspec.Struct, frozen=True):
     reports: tuple[StrategyReport, ...]
     recommendations: bytes
     phase_ms: dict[str, float]
+
+
+_TOLD: Final = (
+    sa.select(*STATUS_COLUMNS, SCANS.c.recommendations, SCANS.c.phase_ms, STRATEGIES.c.report)
+    .join_from(SCANS, STRATEGIES, STRATEGIES.c.scan_id == SCANS.c.scan_id)
+    .where(SCANS.c.scan_id == sa.bindparam("scan"), SCANS.c.user_id == sa.bindparam("user"))
+    .order_by(STRATEGIES.c.position)
+)
+_TOLD_LATEST: Final = (
+    sa.select(*STATUS_COLUMNS, SCANS.c.recommendations, SCANS.c.phase_ms, STRATEGIES.c.report)
+    .join_from(SCANS, STRATEGIES, STRATEGIES.c.scan_id == SCANS.c.scan_id)
+    .where(
+        SCANS.c.scan_id
+        == sa.select(SCANS.c.scan_id)
+        .where(SCANS.c.user_id == sa.bindparam("user"))
+        .order_by(SCANS.c.started_ns.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    .order_by(STRATEGIES.c.position)
+)
+_COVERAGE: Final = (
+    sa.select(STRATEGIES.c.report, STRATEGIES.c.coverage)
+    .where(STRATEGIES.c.scan_id == sa.bindparam("scan"))
+    .order_by(STRATEGIES.c.position)
+)
 
 
 class ScanDetails:
@@ -411,22 +451,9 @@ class ScanDetails:
         NotFound
             If there is no such scan, or it is somebody else's.
         """
-        newest = (
-            sa.select(SCANS.c.scan_id)
-            .where(SCANS.c.user_id == user_id)
-            .order_by(SCANS.c.started_ns.desc())
-            .limit(1)
-            .scalar_subquery()
-        )
-        query = (
-            sa.select(*STATUS_COLUMNS, SCANS.c.recommendations, SCANS.c.phase_ms, STRATEGIES.c.report)
-            .join_from(SCANS, STRATEGIES, STRATEGIES.c.scan_id == SCANS.c.scan_id)
-            .where(SCANS.c.scan_id == (newest if scan_id == "latest" else scan_id))
-            .where(SCANS.c.user_id == user_id)
-            .order_by(STRATEGIES.c.position)
-        )
+        query = _TOLD_LATEST if scan_id == "latest" else _TOLD
         async with self._db.connect() as connection:
-            rows: Any = (await connection.execute(query)).all()
+            rows: Any = (await connection.execute(query, {"user": user_id, "scan": scan_id})).all()
         if not rows:
             raise NotFound(f"There is no scan '{scan_id}'.")
         reports = tuple(unpack(row.report, StrategyReport) for row in rows)
@@ -458,13 +485,8 @@ class ScanDetails:
 
     async def packed_coverage(self, scan_id: str) -> list[Stored]:
         """Each strategy with the dispositions of its candidates as they are stored."""
-        query = (
-            sa.select(STRATEGIES.c.report, STRATEGIES.c.coverage)
-            .where(STRATEGIES.c.scan_id == scan_id)
-            .order_by(STRATEGIES.c.position)
-        )
         async with self._db.connect() as connection:
-            rows = (await connection.execute(query)).all()
+            rows = (await connection.execute(_COVERAGE, {"scan": scan_id})).all()
         return [(unpack(row.report, StrategyReport), row.coverage) for row in rows]
 
     async def found(self, scan_id: str) -> tuple[Found, ...]:

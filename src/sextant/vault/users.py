@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sextant.errors import Conflict, InputError, NotFound
 from sextant.kit.clock import Clock
 from sextant.kit.db import exclusive
+from sextant.kit.hot_reads import HotQuery, HotReads
 from sextant.kit.ids import new_id, new_secret, new_uuid
 from sextant.model.account import Profile
 from sextant.model.times import SECOND_NS
@@ -32,6 +33,12 @@ ONE_TIME_LIFE_S: Final = 86_400  # api.md 2.9: a one-time password ends after 24
 _ONE_TIME_CHARACTERS: Final = 20  # 120 random bits, still copied by hand
 MOST_EMAIL: Final = 254  # RFC 5321, 4.5.3.1.3
 MOST_NAME: Final = 128
+
+
+_GRANTS: Final = HotQuery(
+    sa.select(GRANTS.c.strategy_id, GRANTS.c.expires_ns).where(GRANTS.c.user_id == sa.bindparam("user_id")),
+    lambda row: (str(row.strategy_id), row.expires_ns),
+)
 
 
 class Onboarding(msgspec.Struct, frozen=True):
@@ -101,6 +108,7 @@ class Users:
         self._db = db
         self._clock = clock
         self._passwords = passwords or Passwords()
+        self._reads = HotReads(db)
 
     async def add(
         self, spec: UserSpec, by: str = "operator", origin: Origin | None = None
@@ -243,9 +251,9 @@ class Users:
 
     async def grants(self, user_id: str) -> frozenset[str]:
         """Strategies granted to a person now."""
-        query = sa.select(GRANTS.c.strategy_id).where(GRANTS.c.user_id == user_id, self._granted_now())
-        async with self._db.connect() as connection:
-            return frozenset((await connection.execute(query)).scalars())
+        now_ns = self._clock.now_ns()
+        held = await self._reads.all(_GRANTS, user_id=user_id)
+        return frozenset(name for name, expires_ns in held if expires_ns is None or expires_ns > now_ns)
 
     async def grant(
         self,
