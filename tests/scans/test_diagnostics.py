@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from sextant.kit.clock import ManualClock
+from sextant.scans.details import ScanDetails
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.records import ScanRequest
-from sextant.scans.store import Change, ScanDetails, ScanRows
+from sextant.scans.store import Change, ScanRows
 from support import scans as make
 from support.database import sqlite
 from support.house import CALLER, house

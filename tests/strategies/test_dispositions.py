@@ -8,9 +8,6 @@ import pytest
 
 from sextant.model.bar import BAR_FIELDS
 from sextant.model.view import bar_frame
-from sextant.strategies.catalog import strategy
-from sextant.strategies.columns import Columns
-from sextant.strategies.refusals import refusals
 from support.cards import proven
 from support.judging import BREAKOUT, answer, run
 from support.markets import breakout_market, broad_fall_market, momentum_market
@@ -55,30 +52,9 @@ def test_a_gate_that_cannot_be_read_is_insufficient_and_named() -> None:
     assert len(lost.gates) == 16
 
 
-def test_a_row_without_direction_is_no_candidate_even_if_its_gates_pass() -> None:
-    view = breakout_market()
-    chosen = strategy(BREAKOUT)
-    verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
-    verdict.signals.direction[-1] = 0
-    lost = refusals(verdict, view).told(0)
-    assert lost is not None
-    assert (lost.kind, lost.stage) == ("gate_failed", "direction")
-
-
 def test_unknown_costs_are_insufficient_and_named() -> None:
     view = breakout_market()
     stranger = msgspec.structs.replace(view.instruments[0].instrument, venue="unheard_of")
     specs = (msgspec.structs.replace(view.instruments[0], instrument=stranger),)
     lost = answer(dataclasses.replace(view, instruments=specs))
     assert (lost.kind, lost.stage) == ("insufficient_data", "cost.fees")
-
-
-def test_what_gates_say_is_made_once_and_shared_by_every_caller() -> None:
-    view = breakout_market()
-    chosen = strategy(BREAKOUT)
-    verdict = chosen.evaluate(view, chosen.defaults(), Columns(view))
-    first = refusals(verdict, view)
-    assert refusals(verdict, view) is first
-    said = [first.told(column) for column in range(view.size)]
-    assert first.open == [column for column, item in enumerate(said) if item is None]
-    assert [item and first.made(column) for column, item in enumerate(said)] == said

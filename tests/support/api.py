@@ -32,6 +32,7 @@ from sextant.monitoring.store import IncidentRows
 from sextant.monitoring.watch import Watch
 from sextant.scans.archive import ViewArchive
 from sextant.scans.beside import Sight
+from sextant.scans.details import ScanDetails
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.ledger import open_ledger
 from sextant.scans.lifecycle import Origin, Scans
@@ -40,7 +41,7 @@ from sextant.scans.replaying import Replayer
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.scans.scoring import Scored, Scoring
 from sextant.scans.source import MarketSource
-from sextant.scans.store import ScanDetails, ScanRows
+from sextant.scans.store import ScanRows
 from sextant.scans.strategy_runs import StrategyRuns
 from sextant.scans.stream_ages import StreamAges
 from sextant.scans.worker import ScanWorker

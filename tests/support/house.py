@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sextant.kit.clock import SystemClock
 from sextant.model.account import Account
 from sextant.model.view import View
+from sextant.scans.details import ScanDetails
 from sextant.scans.diagnostics import ScanDiagnostics
 from sextant.scans.ledger import Ledger, open_ledger
 from sextant.scans.lifecycle import Caller, Origin, Scans
 from sextant.scans.records import ScanStatus
 from sextant.scans.recovery import Recovery
 from sextant.scans.run import EvidenceShelf, MarketPart
-from sextant.scans.store import ScanDetails, ScanRows
+from sextant.scans.store import ScanRows
 from sextant.scans.worker import ScanWorker
 from sextant.strategies.catalog import strategies
 from sextant.strategies.contract import Strategy

@@ -8,6 +8,7 @@ import msgspec
 
 from sextant.kit.clock import Clock
 from sextant.model.times import DAY_NS, iso_ms
+from sextant.scans.details import ScanDetails
 from sextant.scans.records import (
     STUCK_AFTER_S,
     DayMetrics,
@@ -17,7 +18,7 @@ from sextant.scans.records import (
     ScanStatus,
     Steps,
 )
-from sextant.scans.store import ScanDetails, ScanRows
+from sextant.scans.store import ScanRows
 
 RECENT_SCANS: Final = 5  # api.md 2.4
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sextant.kit.queue import WorkQueue
+from sextant.scans.details import ScanDetails
 from sextant.scans.leases import Leases
 from sextant.scans.signals import Signals
-from sextant.scans.store import ScanDetails, ScanRows
+from sextant.scans.store import ScanRows
 
 
 @dataclass(frozen=True)

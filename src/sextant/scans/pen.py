@@ -26,11 +26,10 @@ Make = Callable[[ScanStatus], Change]
 
 @dataclass(eq=False)
 class _Turn:
-    """Changes that wait to be written, and what became of them."""
+    """Changes that wait to be written, and whether they are."""
 
     makes: Sequence[Make]
     written: bool = False
-    error: Exception | None = None
 
 
 class Pen:
@@ -75,22 +74,21 @@ class Pen:
         """
         turn = _Turn(makes)
         self._waiting.append(turn)
-        async with self._lock:
-            if not turn.written:
-                await self._write_waiting()
-        if turn.error is not None:
-            raise turn.error
+        try:
+            async with self._lock:
+                if not turn.written:
+                    await self._write_waiting()
+        finally:
+            if not turn.written:  # whoever waits behind it tries again without it
+                self._waiting.remove(turn)
 
     async def _write_waiting(self) -> None:
-        """Commit everything that waits; where it is refused, all who wait are told so."""
-        turns, self._waiting = self._waiting, []
-        error: Exception | None = None
-        try:
-            await self._commit([make for turn in turns for make in turn.makes])
-        except Exception as refused:  # noqa: BLE001  # raised to each who waits for it
-            error = refused
+        """Commit everything that waits."""
+        turns = list(self._waiting)
+        await self._commit([make for turn in turns for make in turn.makes])
         for turn in turns:
-            turn.written, turn.error = True, error
+            turn.written = True
+        self._waiting = [turn for turn in self._waiting if not turn.written]
 
     async def _commit(self, makes: Sequence[Make]) -> None:
         """Commit changes as one, repeated while the database is away; one that was committed unseen is found again."""
@@ -109,6 +107,11 @@ class Pen:
         deadline = Deadline(self._clock, max(SETTLE_S, self._deadline.remaining_s()))
         version = await patiently(self._clock, deadline, attempt, passing_or_full)
         self.status = msgspec.structs.replace(status, version=version, updated_ns=now_ns)
+
+
+def always(change: Change) -> Make:
+    """Makes the same change, whatever the status before it."""
+    return lambda _: change
 
 
 def folded(status: ScanStatus, makes: Sequence[Make]) -> tuple[Change, ScanStatus]:

@@ -26,7 +26,7 @@ from sextant.scans.keeper import Archive, EvidenceKeeper, forgetful
 from sextant.scans.leases import RENEW_S, Lapsed, Taken
 from sextant.scans.ledger import Ledger
 from sextant.scans.observing import Observer, Unobserved
-from sextant.scans.pen import SETTLE_S, Make, Pen
+from sextant.scans.pen import SETTLE_S, Pen, always
 from sextant.scans.records import (
     SCAN_HARD_STOP_S,
     Found,
@@ -331,7 +331,7 @@ class ScanWorker:
         # A scan that lost its process has entered some phases already.
         entered = {"started": (account, view), "portfolio_fetch": (view,)}.get(job.status.phase, ())
         if entered:
-            await job.pen.write(*map(_always, entered))
+            await job.pen.write(*map(always, entered))
         begun_ns = self._clock.monotonic_ns()
         asked, view_hash = await self._crew.run(self._look, job, job.deadline, "asset_discovery", job.ended)
         spent_ms = job.phase_ms["asset_discovery"] = self._since_ms(begun_ns)
@@ -344,7 +344,7 @@ class ScanWorker:
             transitions.step(number, STEP_NAMES[number], "completed", now_ns, execution_ms=spent_ms)
             for number in (4, 5)
         ]
-        await job.pen.write(_always(change))
+        await job.pen.write(always(change))
         return asked
 
     def _look(self, job: _Job) -> tuple[Asked, str]:
@@ -368,7 +368,7 @@ class ScanWorker:
             async with self._slots:
                 begun_ns = self._clock.monotonic_ns()
                 begun = transitions.step(number, name, "starting", self._clock.now_ns())
-                group.create_task(job.pen.write(_always(Change(steps=[begun]))))
+                group.create_task(job.pen.write(always(Change(steps=[begun]))))
                 run = await self._crew.guarded(planned.strategy, asked, job.deadline, job.ended)
         spent_ms = self._since_ms(begun_ns)
         coverage = await asyncio.to_thread(pack_answers, run.dispositions)
@@ -434,7 +434,7 @@ class ScanWorker:
 
     async def _end(self, job: _Job, change: Change) -> None:
         """Write the last change of a scan, and tell how it went."""
-        await job.pen.write(_always(change))
+        await job.pen.write(always(change))
         whole = len(job.reports) == len(job.planned) and not any(
             report.outcome in ("late", "failed") for report in job.reports.values()
         )
@@ -443,11 +443,6 @@ class ScanWorker:
 
     def _since_ms(self, begun_ns: int) -> float:
         return (self._clock.monotonic_ns() - begun_ns) / 1e6
-
-
-def _always(change: Change) -> Make:
-    """The same change, whatever the status before it."""
-    return lambda _: change
 
 
 def _recommend(job: _Job) -> tuple[Recommendation, ...]:
