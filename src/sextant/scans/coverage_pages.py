@@ -14,7 +14,7 @@ from sextant.scans.records import ScanStatus, StrategyReport
 from sextant.strategies.answers import Answers
 
 Stored = tuple[StrategyReport, bytes | None]
-"""How a strategy ended and its packed dispositions, None while it has not."""
+"""How a strategy ended and its packed answers, None while it has not."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,7 +64,7 @@ class Change(msgspec.Struct, kw_only=True):
     """One transition of a scan, written in one transaction.
 
     ``facts`` are columns of the scan's row; ``events`` get the next versions in order; ``reports``
-    carry (position, report, packed dispositions); ``owner`` is whose opportunities ``found`` are;
+    carry (position, report, packed answers); ``owner`` is whose opportunities ``found`` are;
     ``ranks`` is the final order of opportunity ids.
     """
 
