@@ -33,6 +33,7 @@ from sextant.kit.ids import new_fraction
 from sextant.kit.loop_errors import tell_loop_errors
 from sextant.kit.metrics import Gauge, Metrics
 from sextant.kit.notices import Notices
+from sextant.kit.precedence import Precedence
 from sextant.kit.shared_limits import SharedLimits
 from sextant.kit.traces import open_traces
 from sextant.kit.watchdog import Watchdog
@@ -182,6 +183,11 @@ class Server:
             raise AssertionError("this process has no market of its own")
         return self.runner.source
 
+    @property
+    def precedence(self) -> Precedence:
+        """What goes before work that nobody waits for, in a process that runs scans."""
+        return Precedence() if self.runner is None else self.runner.worker.precedence
+
     def tasks(self) -> list[Task]:
         """What runs until the end."""
         running = [] if self.runner is None else self.runner.tasks(self.base.clock)
@@ -237,7 +243,9 @@ async def assemble(
         runner = run_scans(base, Origin(feed, simulated, code_version))
         rooms = _rooms(base, runner.worker, lambda: runner.origin, runner.source.probe)
         source = runner.source
-        scoring = Scoring(source.sight, clock, Aside(source.glance, base.conditions))
+        scoring = Scoring(
+            source.sight, clock, Aside(source.glance, base.conditions, runner.worker.precedence)
+        )
         rooms.health.add("scores", scoring.probe)
         ages = StreamAges(source, clock)
         add_stream_gauges(base.metrics, lambda: ages.sums()[1])

@@ -89,6 +89,7 @@ async def _live(config: Config, clock: Clock, bound: socket, following: Followin
             await serve(server, bound, [replica.run], lambda: say(f"Sextant answers on {spoken(bound)}"))
             return
         await asyncio.to_thread(make_ready)
+        following = replace(following, precedence=server.precedence)
         feeds = _watched(server, feeds_of(following, clock, server.source.learn, partial(_counted, server)))
         await serve(server, bound, feeds, lambda: say(f"Sextant answers on {spoken(bound)}"))
 
@@ -135,7 +136,9 @@ async def _demo(config: Config, clock: Clock, bound: socket, market: Market) -> 
                 return replace(bare, **shown.told()) if first else bare
 
             await asyncio.to_thread(make_ready)
-            feeds = feeds_of(Following(places, wanted), clock, server.source.learn, watcher)
+            feeds = feeds_of(
+                Following(places, wanted, precedence=server.precedence), clock, server.source.learn, watcher
+            )
             await serve(
                 server,
                 bound,

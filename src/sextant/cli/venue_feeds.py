@@ -12,6 +12,7 @@ from sextant.config import Config
 from sextant.errors import ConfigError, NotFound
 from sextant.kit.clock import Clock
 from sextant.kit.ids import new_fraction
+from sextant.kit.precedence import Precedence
 from sextant.kit.rate_limit import Silence
 from sextant.kit.retry import Fraction
 from sextant.scans.universe import TIER_FLOORS_USD
@@ -57,6 +58,8 @@ class Following:
         Where budgets are spent together with other processes; None where each spends its own.
     fraction
         Source of the jitter of every wait.
+    precedence
+        What goes before the fetching of the past.
     """
 
     places: Sequence[Venue]
@@ -65,6 +68,7 @@ class Following:
     options: Wanted | None = field(default_factory=lambda: OPTIONS)
     shared: SharedBudgets | None = None
     fraction: Fraction = new_fraction
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 def wanted_of(config: Config) -> Wanted:
@@ -143,5 +147,6 @@ def feeds_of(
             feed = Feed(place, clock, learn, part, watcher_of(place.name))
             feed.within(broker, silence)
             feed.draw(following.fraction)
+            feed.behind(following.precedence)
             feeds.setdefault(place.name, []).append(feed)
     return feeds

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from sextant.kit import log
 from sextant.kit.clock import Clock
 from sextant.kit.conditions import Conditions
 from sextant.kit.health import Reading
+from sextant.kit.precedence import Precedence
 from sextant.model.instrument import Instrument, matches
 from sextant.model.times import MINUTE_NS, SECOND_NS, iso_ms
 from sextant.model.view import BarFrame, Feed, View
@@ -72,10 +73,13 @@ class Aside:
         Gives the books as they are, once a second; None where nobody looks at them.
     conditions
         Where the conditions of the process are noted.
+    precedence
+        What scores wait for.
     """
 
     glance: Callable[[], View] | None = None
     conditions: Conditions | None = None
+    precedence: Precedence = field(default_factory=Precedence)
 
 
 ALONE: Final = Aside()
@@ -100,6 +104,7 @@ class Scoring:
         self._read = read
         self._clock = clock
         self._glance = aside.glance
+        self._precedence = aside.precedence
         self._conditions = aside.conditions or Conditions(clock)
         self._pace = Pace(self._conditions)
         self._scorer = Scorer()
@@ -128,6 +133,7 @@ class Scoring:
         """Whether something was scored: a further minute, or the same one ten seconds later."""
         if self._kept and not self._may_be_due(self._clock.now_ns()):
             return False
+        await self._precedence.give_way()
         try:
             sight = self._read()
         except Stale as error:

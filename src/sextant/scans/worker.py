@@ -16,6 +16,7 @@ from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.db_faults import patiently
 from sextant.kit.ids import new_id
+from sextant.kit.precedence import Precedence
 from sextant.model.account import Account
 from sextant.model.opportunity import Opportunity
 from sextant.scans import transitions
@@ -124,6 +125,7 @@ class ScanWorker:
         self._offered_ns: dict[str, int] = {}
         self.name = new_id("worker")
         self.observer: Observer = Unobserved()
+        self.precedence = Precedence()
         self.seen: Callable[[MarketPart], None] = unseen
 
     async def unmatched(self, request: ScanRequest) -> tuple[str, ...]:
@@ -184,7 +186,11 @@ class ScanWorker:
             _LOG.warning("scan.not_taken", scan_id=scan_id, reason=error.reason)
             return False
         job = self._job(taken)
-        with self._ledger.signals.holding(scan_id, job.ended), self.observer.scanning():
+        with (
+            self._ledger.signals.holding(scan_id, job.ended),
+            self.observer.scanning(),
+            self.precedence.first(),
+        ):
             keeping = asyncio.ensure_future(self._keep_lease(job))
             try:
                 await self._supervise(job, taken)

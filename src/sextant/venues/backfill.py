@@ -13,6 +13,7 @@ from sextant.errors import SextantError, Throttled
 from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.http import Answer
+from sextant.kit.precedence import Precedence
 from sextant.kit.rate_limit import CallBudget
 from sextant.model.bar import BAR_FIELDS, BarBlock, Floats
 from sextant.model.events import DerivativesUpdate, Event, FundingSettled, OpenInterestPoint
@@ -145,10 +146,15 @@ class Backfill:
         self._clock = clock
         self._emit = emit
         self._progress = progress
+        self._precedence = Precedence()
         self._budget = CallBudget(clock, venue.limits.requests_per_s, BURST)
         self._reads = 0
         self._done = 0
         self._failures: list[Failure] = []
+
+    def behind(self, precedence: Precedence) -> None:
+        """Begin each piece only when nothing goes before it; before ``run``."""
+        self._precedence = precedence
 
     async def run(
         self, listings: Sequence[Listing], deadline: Deadline, plan: Plan | None = None
@@ -169,6 +175,7 @@ class Backfill:
 
         async def work() -> None:
             for task in queue:  # one iterator for all workers: each takes the next task in order
+                await self._precedence.give_way()
                 await self._do(task, deadline)
                 self._progress(Progress(self._done, len(self._failures), len(todo), self._reads))
 

@@ -14,6 +14,7 @@ from sextant.kit.clock import Clock, Deadline
 from sextant.kit.conditions import Conditions
 from sextant.kit.http import Answer, HttpSettings, Observe, RestClient
 from sextant.kit.ids import new_fraction
+from sextant.kit.precedence import Precedence
 from sextant.kit.rate_limit import CallBudget, Silence
 from sextant.kit.retry import Backoff, Fraction, Retrying
 from sextant.model.event_block import Events
@@ -178,6 +179,11 @@ class Feed:
         self._silence = Silence(clock)
         self._broker: Broker | None = None
         self._fraction: Fraction = new_fraction
+        self._precedence = Precedence()
+
+    def behind(self, precedence: Precedence) -> None:
+        """Fetch the past only when nothing goes before it; before ``run``."""
+        self._precedence = precedence
 
     def draw(self, fraction: Fraction) -> None:
         """Draw the jitter of every wait from a source of one's own, such as a seeded one; before ``run``."""
@@ -401,6 +407,7 @@ class Feed:
 
     async def _fill(self, client: Asks, listings: Sequence[Listing], plan: Plan) -> None:
         backfill = Backfill(self._venue, client, self._clock, self._emit, self._watcher.progress)
+        backfill.behind(self._precedence)
         least_s = READS_EACH * len(listings) / self._venue.limits.requests_per_s
         failures = await backfill.run(listings, Deadline(self._clock, max(BACKFILL_S, least_s)), plan)
         self._watcher.filled(failures)
