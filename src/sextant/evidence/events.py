@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from sextant.evidence.outcomes import FLAG, STOP, TARGET, cell_of, outcomes
 from sextant.model.bar import Floats, Integers
+from sextant.model.digests import digest_of
 from sextant.model.instrument import Instrument
 from sextant.model.scorecard import EvidenceKind
 from sextant.model.times import DAY_NS, INTERVAL_NS, SECOND_NS, Interval
@@ -178,10 +178,8 @@ class EventTable:
     @cached_property
     def content_hash(self) -> bytes:
         """16 bytes of the events; equal events give equal random streams."""
-        digest = hashlib.blake2b(self.strategy_id.encode(), digest_size=16)
-        for column in (self.column, self.entry_ns, self.exit_ns, self.cell, self.gross):
-            digest.update(np.ascontiguousarray(column).tobytes())
-        return digest.digest()
+        columns = (self.column, self.entry_ns, self.exit_ns, self.cell, self.gross)
+        return digest_of((self.strategy_id.encode(), *map(np.ascontiguousarray, columns)))
 
 
 def event_table(

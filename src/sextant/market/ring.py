@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sextant.model.bar import BAR_FIELDS, Floats, Integers
+from sextant.model.digests import DIGEST_BYTES
 from sextant.model.times import INTERVAL_NS, Interval
 from sextant.model.view import BarFrame, bar_frame, row_digest
 
@@ -34,7 +35,6 @@ SLACK_SHARE: Final = (
 
 _CLOSE: Final = BAR_FIELDS.index("close")
 _OPTIONAL: Final = BAR_FIELDS.index("quote_volume")  # the first of those a venue may leave out
-_DIGEST_BYTES: Final = 16
 _NOTHING: Final = -1
 _OWN_REFERENCES: Final = 2
 
@@ -111,7 +111,7 @@ class BarRing:
         self._filled = np.zeros(self.room, dtype=np.int64)
         self._versions: Integers = np.ones(self.room, dtype=np.int64)
         self._digested: Integers = np.zeros(self.room, dtype=np.int64)
-        self._digests: NDArray[np.void] = np.zeros(self.room, dtype=f"V{_DIGEST_BYTES}")
+        self._digests: NDArray[np.void] = np.zeros(self.room, dtype=f"V{DIGEST_BYTES}")
         self._frozen_first = 0
         self._frozen_last = _NOTHING
         self._frame: BarFrame | None = None

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from sextant.errors import InputError
 from sextant.model.bar import BAR_FIELDS, Floats, Integers
+from sextant.model.digests import DIGEST_BYTES, digest_of
 from sextant.model.instrument import Instrument, InstrumentSpec, Style
 from sextant.model.times import INTERVAL_NS, MINUTE_NS, Interval
 
 Flags = NDArray[np.bool_]
 Feed = Literal["live", "demo", "replay"]
-
-_DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=False, eq=False)
@@ -70,7 +69,7 @@ class BarFrame:
                 raise InputError(
                     f"Column {name} of the {self.interval} frame is {column.dtype} {column.shape}."
                 )
-        if len(self.row_digests) != rows * _DIGEST_BYTES:
+        if len(self.row_digests) != rows * DIGEST_BYTES:
             raise InputError(
                 f"The {self.interval} frame has {rows} rows and {len(self.row_digests)} bytes of digests."
             )
@@ -78,7 +77,7 @@ class BarFrame:
     @cached_property
     def content_digest(self) -> bytes:
         """16 bytes that stand for every row; a repaired row changes them as a new one does."""
-        return hashlib.blake2b(self.interval.encode() + self.row_digests, digest_size=_DIGEST_BYTES).digest()
+        return digest_of((self.interval.encode(), self.row_digests))
 
     @property
     def rows(self) -> int:
@@ -101,10 +100,7 @@ def row_digest(open_ns: int, columns: tuple[Floats, ...]) -> bytes:
     columns
         Seven float64 arrays (S,), C-contiguous.
     """
-    digest = hashlib.blake2b(open_ns.to_bytes(8, "little", signed=True), digest_size=_DIGEST_BYTES)
-    for column in columns:
-        digest.update(column.data)
-    return digest.digest()
+    return digest_of((open_ns.to_bytes(8, "little", signed=True), *columns))
 
 
 def bar_frame(interval: Interval, open_ns: Integers, columns: Mapping[str, Floats]) -> BarFrame:
@@ -275,10 +271,9 @@ class Points:
         SHA-256, which processors have instructions for: trades are most of what changes from view to view.
         """
         columns = columns_of(self)
-        digest = hashlib.sha256(len(columns[0]).to_bytes(8, "little"))
-        for column in columns:
-            digest.update(np.ascontiguousarray(column).data)
-        return digest.digest()[:_DIGEST_BYTES]
+        parts: tuple[Any, ...] = (len(columns[0]).to_bytes(8, "little"), *map(np.ascontiguousarray, columns))
+        # In one piece, for the reason that `digest_of` gives.
+        return hashlib.sha256(b"".join(parts)).digest()[:DIGEST_BYTES]
 
 
 @dataclass(frozen=True, eq=False)
@@ -383,7 +378,7 @@ class MinuteFrame:
             raise InputError("Rows of the minutes are not consecutive.")
         shapes = {(part.shape[0], part.shape[2], part.dtype) for part in self.parts}
         told = sum(part.shape[1] for part in self.parts)
-        if told != rows or len(self.row_digests) != rows * _DIGEST_BYTES or len(shapes) > 1:
+        if told != rows or len(self.row_digests) != rows * DIGEST_BYTES or len(shapes) > 1:
             raise InputError(
                 f"There are {rows} minutes, {told} rows and {len(self.row_digests)} bytes of digests."
             )
@@ -409,9 +404,7 @@ class MinuteFrame:
 
 def minute_digest(open_ns: int, values: NDArray[np.float32]) -> bytes:
     """Digest of one row of minutes: its open time and its bytes, float32 (29, S)."""
-    digest = hashlib.blake2b(open_ns.to_bytes(8, "little", signed=True), digest_size=_DIGEST_BYTES)
-    digest.update(np.ascontiguousarray(values).data)
-    return digest.digest()
+    return digest_of((open_ns.to_bytes(8, "little", signed=True), np.ascontiguousarray(values)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -481,15 +474,14 @@ class View:
     @cached_property
     def content_hash(self) -> str:
         """Hex digest of everything above; equal views give equal scans, byte for byte."""
-        digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        digest.update(msgspec.json.encode((self.as_of_ns, self.feed, self.simulated, self.instruments)))
+        told: list[Any] = [msgspec.json.encode((self.as_of_ns, self.feed, self.simulated, self.instruments))]
         for interval, frame in sorted(self.bars.items()):
-            digest.update(interval.encode() + frame.row_digests)
+            told += (interval.encode(), frame.row_digests)
         for part in (self.quotes, self.books, self.derivatives):
             for name, column in vars(part).items():
-                digest.update(name.encode() + np.ascontiguousarray(column).tobytes())
+                told += (name.encode(), np.ascontiguousarray(column))
         if self.minutes is not None:
-            digest.update(self.minutes.row_digests)
+            told.append(self.minutes.row_digests)
         histories: tuple[Mapping[Instrument, Points], ...] = (
             self.funding_history,
             self.open_interest_history,
@@ -499,11 +491,11 @@ class View:
         )
         for place, history in enumerate(histories):
             for instrument in sorted(history):
-                digest.update(f"{place}{instrument}".encode() + history[instrument].digest)
+                told += (f"{place}{instrument}".encode(), history[instrument].digest)
         for name, chain in sorted(self.chains.items()):
-            digest.update(msgspec.json.encode((name, chain.style, chain.instruments)))
-            digest.update(chain.event_ns.tobytes() + np.ascontiguousarray(chain.values).tobytes())
-        return digest.hexdigest()
+            told.append(msgspec.json.encode((name, chain.style, chain.instruments)))
+            told += (np.ascontiguousarray(chain.event_ns), np.ascontiguousarray(chain.values))
+        return digest_of(told).hex()
 
 
 def _unknown(*shape: int) -> Floats:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import itertools
 import types
 import typing
@@ -18,13 +17,13 @@ from numpy.typing import NDArray
 
 from sextant.errors import InputError
 from sextant.model.bar import BAR_FIELDS
+from sextant.model.digests import DIGEST_BYTES, digest_of
 from sextant.model.times import INTERVAL_NS, MINUTE_NS, Interval
 from sextant.model.view import MINUTE_FIELDS, BarFrame, MinuteFrame, View, bar_frame, minute_digest
 
 BLOCK_ROWS: Final = 256
 """Rows of a block, aligned to multiples of it since the epoch: a view that is a minute younger shares all but the last."""
 
-_DIGEST_BYTES: Final = 16
 _LEVEL: Final = 1  # prices compress little; a higher level costs time and saves a few percent
 _T = TypeVar("_T")
 
@@ -136,8 +135,8 @@ def _blocks(interval: Interval, frame: BarFrame, put: Put) -> typing.Iterator[_B
     number = frame.open_ns // INTERVAL_NS[interval] // BLOCK_ROWS
     edges = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), frame.rows]
     for start, end in itertools.pairwise(edges):
-        digests = frame.row_digests[start * _DIGEST_BYTES : end * _DIGEST_BYTES]
-        key = hashlib.blake2b(interval.encode() + digests, digest_size=_DIGEST_BYTES).hexdigest()
+        digests = frame.row_digests[start * DIGEST_BYTES : end * DIGEST_BYTES]
+        key = digest_of((interval.encode(), digests)).hex()
         put(key, functools.partial(_block_bytes, frame, start, end))
         yield _Block(int(frame.open_ns[start]), end - start, key)
 
@@ -171,7 +170,7 @@ def _minute_blocks(frame: MinuteFrame, put: Put) -> typing.Iterator[_Block]:
     start = 0
     for part in frame.parts:
         end = start + part.shape[1]
-        digests = frame.row_digests[start * _DIGEST_BYTES : end * _DIGEST_BYTES]
+        digests = frame.row_digests[start * DIGEST_BYTES : end * DIGEST_BYTES]
         key = _minutes_key(digests)
         put(key, functools.partial(_part_bytes, part))
         yield _Block(int(frame.open_ns[start]), end - start, key)
@@ -183,7 +182,7 @@ def _part_bytes(part: NDArray[np.float32]) -> bytes:
 
 
 def _minutes_key(digests: bytes) -> str:
-    return hashlib.blake2b(b"minutes" + digests, digest_size=_DIGEST_BYTES).hexdigest()
+    return digest_of((b"minutes", digests)).hex()
 
 
 def _minutes(blocks: list[_Block], size: int, get: Get) -> MinuteFrame:
@@ -205,8 +204,8 @@ def _minutes(blocks: list[_Block], size: int, get: Get) -> MinuteFrame:
 def _check(interval: Interval, frame: BarFrame, blocks: list[_Block]) -> None:
     start = 0
     for block in blocks:
-        digests = frame.row_digests[start * _DIGEST_BYTES : (start + block.rows) * _DIGEST_BYTES]
-        key = hashlib.blake2b(interval.encode() + digests, digest_size=_DIGEST_BYTES).hexdigest()
+        digests = frame.row_digests[start * DIGEST_BYTES : (start + block.rows) * DIGEST_BYTES]
+        key = digest_of((interval.encode(), digests)).hex()
         if key != block.key:
             raise InputError(f"A block of {interval} bars is not what its key says.", reason="corrupt")
         start += block.rows
