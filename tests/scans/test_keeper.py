@@ -58,3 +58,23 @@ async def test_a_market_that_is_not_there_yet_is_waited_for() -> None:
     with suppress(asyncio.CancelledError):
         await keeping
     crew.close()
+
+
+async def test_the_past_is_looked_at_when_no_scan_runs_any_more() -> None:
+    clock, crew, asked = ManualClock(), Crew(), asyncio.Event()
+
+    def newest() -> MarketPart:
+        asked.set()
+        return market()
+
+    keeper = EvidenceKeeper(crew, clock, three(), newest)
+    with keeper.precedence.first():
+        keeping = asyncio.create_task(keeper.keep())
+        await asyncio.sleep(0.05)  # a thread would have been asked by now
+        assert not asked.is_set()
+    async with asyncio.timeout(5):
+        await asked.wait()
+    keeping.cancel()
+    with suppress(asyncio.CancelledError):
+        await keeping
+    crew.close()

@@ -12,6 +12,7 @@ from sextant.errors import BudgetExceeded, MarketError
 from sextant.evidence.events import EventTable
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.memory import Ebb
+from sextant.kit.precedence import Precedence
 from sextant.model.account import Account
 from sextant.model.times import Interval
 from sextant.scans.crew import Crew
@@ -64,11 +65,13 @@ class EvidenceKeeper:
         self._archive = archive
         self.board = Scoreboard()
         self._ebb = Ebb(clock)
+        self.precedence = Precedence()
 
     async def keep(self) -> None:
         """Score whenever a bar has closed, until cancelled."""
         known: tuple[bytes, ...] = ()
         while True:
+            await self.precedence.give_way()
             with suppress(MarketError, BudgetExceeded):
                 deadline = Deadline(self._clock, STRATEGY_HARD_STOP_S)
                 part, newest = await self._crew.run(_newest, self._market, deadline, "view")
@@ -82,7 +85,8 @@ class EvidenceKeeper:
 
         Notes
         -----
-        Strategies of one frame follow each other: columns are let go once the last of them has spoken.
+        Strategies of one frame follow each other: columns are let go once the last of them has spoken. Each waits for scans
+        that run, a second at most.
         """
         everything = ScanRequest()
         asked = Asked(part, choose(part.view, everything, part.turnover_usd), Account(), everything)
@@ -92,6 +96,7 @@ class EvidenceKeeper:
             if _first_frame(strategy) != frame:
                 frame = _first_frame(strategy)
                 await self._let_go(part)
+            await self.precedence.give_way()
             run = await self._crew.guarded(strategy, asked, Deadline(self._clock, STRATEGY_HARD_STOP_S))
             if run.report.outcome not in ("ok", "empty"):
                 self.board.silence(strategy.id, run.report.reason, part.view.as_of_ns)

@@ -16,7 +16,6 @@ from sextant.kit import log
 from sextant.kit.clock import Clock, Deadline
 from sextant.kit.db_faults import patiently
 from sextant.kit.ids import new_id
-from sextant.kit.precedence import Precedence
 from sextant.model.account import Account
 from sextant.model.opportunity import Opportunity
 from sextant.scans import transitions
@@ -125,7 +124,7 @@ class ScanWorker:
         self._offered_ns: dict[str, int] = {}
         self.name = new_id("worker")
         self.observer: Observer = Unobserved()
-        self.precedence = Precedence()
+        self.precedence = self.keeper.precedence
         self.seen: Callable[[MarketPart], None] = unseen
 
     async def unmatched(self, request: ScanRequest) -> tuple[str, ...]:
