@@ -38,12 +38,15 @@ async def _asked_to_end(made: Cluster) -> list[str]:
         status, body = await line.ask("POST", DISCOVER, BODY)
         assert status == 200, body
         scans.append(str(body["scan_id"]))
+    opened = asyncio.Semaphore(0)
     streams = [
-        asyncio.create_task(_stream(api.port, key, scan_id))
+        asyncio.create_task(_stream(api.port, key, scan_id, opened))
         for key, scan_id in zip(made.keys, scans, strict=True)
         for _ in range(STREAMS)
     ]
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(60):
+        for _ in streams:  # one that was not yet accepted would only be refused
+            await opened.acquire()
     tally: Counter[str] = Counter()
     requests = [
         asyncio.create_task(_poll(Line(api.port, made.keys[number % PEOPLE]), scans[number % PEOPLE], tally))
@@ -65,13 +68,14 @@ async def _asked_to_end(made: Cluster) -> list[str]:
     return scans
 
 
-async def _stream(port: int, key: str, scan_id: str) -> bytes:
-    """All that a stream of events sends until the server ends it."""
+async def _stream(port: int, key: str, scan_id: str, opened: asyncio.Semaphore) -> bytes:
+    """All that a stream of events sends until the server ends it; ``opened`` is released when it begins."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     head = f"GET /api/v1/scans/{scan_id}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n"
     writer.write(head.encode())
-    text = b""
     async with asyncio.timeout(60):
+        text = await reader.readline()
+        opened.release()
         while part := await reader.read(65_536):
             text += part
             if any(end in text for end in ENDS):
