@@ -186,7 +186,9 @@ class Server:
     @property
     def precedence(self) -> Precedence:
         """What goes before work that nobody waits for, in a process that runs scans."""
-        return Precedence() if self.runner is None else self.runner.worker.precedence
+        if self.runner is None:
+            raise AssertionError("this process runs no scans")
+        return self.runner.worker.precedence
 
     def tasks(self) -> list[Task]:
         """What runs until the end."""

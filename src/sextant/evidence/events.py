@@ -226,7 +226,7 @@ def event_table(
         params=tuple(sorted(params.items())),
         interval=verdict.interval,
         horizon_rows=signals.horizon_rows,
-        instruments=tuple(spec.instrument for spec in view.instruments),
+        instruments=view.names,
         column=column,
         row=row,
         entry_row=entry_row,

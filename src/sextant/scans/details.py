@@ -29,25 +29,16 @@ class Told(msgspec.Struct, frozen=True):
     phase_ms: dict[str, float]
 
 
-_TOLD: Final = (
+_OF_USER: Final = SCANS.c.user_id == sa.bindparam("user")
+_LATEST: Final = sa.select(SCANS.c.scan_id).where(_OF_USER).order_by(SCANS.c.started_ns.desc()).limit(1)
+_TOLD_OF_USER: Final = (
     sa.select(*STATUS_COLUMNS, SCANS.c.recommendations, SCANS.c.phase_ms, STRATEGIES.c.report)
     .join_from(SCANS, STRATEGIES, STRATEGIES.c.scan_id == SCANS.c.scan_id)
-    .where(SCANS.c.scan_id == sa.bindparam("scan"), SCANS.c.user_id == sa.bindparam("user"))
+    .where(_OF_USER)
     .order_by(STRATEGIES.c.position)
 )
-_TOLD_LATEST: Final = (
-    sa.select(*STATUS_COLUMNS, SCANS.c.recommendations, SCANS.c.phase_ms, STRATEGIES.c.report)
-    .join_from(SCANS, STRATEGIES, STRATEGIES.c.scan_id == SCANS.c.scan_id)
-    .where(
-        SCANS.c.scan_id
-        == sa.select(SCANS.c.scan_id)
-        .where(SCANS.c.user_id == sa.bindparam("user"))
-        .order_by(SCANS.c.started_ns.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    .order_by(STRATEGIES.c.position)
-)
+_TOLD: Final = _TOLD_OF_USER.where(SCANS.c.scan_id == sa.bindparam("scan"))
+_TOLD_LATEST: Final = _TOLD_OF_USER.where(SCANS.c.scan_id == _LATEST.scalar_subquery())
 _COVERAGE: Final = (
     sa.select(STRATEGIES.c.report, STRATEGIES.c.coverage)
     .where(STRATEGIES.c.scan_id == sa.bindparam("scan"))
