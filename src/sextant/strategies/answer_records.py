@@ -8,9 +8,7 @@ import msgspec
 
 from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition
-
-Lack = tuple[str, float, float, str]
-"""Which input, what it has, what is needed, unit of both."""
+from sextant.strategies.dispositions import Lack
 
 
 class AlikeRecord(msgspec.Struct, frozen=True, tag="alike"):

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from sextant.strategies.costs import Pricing
-from sextant.strategies.ground import Ground, Lack, ground_of
+from sextant.strategies.dispositions import Lack
+from sextant.strategies.ground import Ground, ground_of
 from sextant.strategies.ranking import NO_EXPOSURE, AccountRisk, added_risk_usd
 from sextant.strategies.sizing import ES95_OF_SIGMA
 from sextant.strategies.tail import LEAST_ROWS

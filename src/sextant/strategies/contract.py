@@ -22,6 +22,7 @@ from sextant.model.scorecard import EvidenceKind, Scorecard
 from sextant.model.times import Interval
 from sextant.model.view import View
 from sextant.strategies.couples import CoupleSet
+from sextant.strategies.dispositions import Lack
 
 Kept = TypeVar("Kept")
 
@@ -208,7 +209,7 @@ class Verdict:
     interval: Interval
     signals: Signals
     gates: tuple[Gate, ...]
-    missing: tuple[tuple[str, float, float, str] | None, ...]
+    missing: tuple[Lack | None, ...]
     facts: Mapping[str, Floats]
     skipped: str | None = None
     params: Mapping[str, float] = field(default_factory=dict)

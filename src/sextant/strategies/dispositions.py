@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from sextant.model.instrument import Instrument, InstrumentSpec
 from sextant.model.opportunity import Disposition, GateReading
 from sextant.strategies.couples import Subject
+
+Lack: TypeAlias = tuple[str, float, float, str]
+"""Which input falls short, what it has, what is needed, and the unit of both."""
+
+DIRECTION: Final = "direction"
+"""The stage at which a candidate ends that nobody would buy or sell."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +56,7 @@ class Economic:
         return GateReading(self.name, self.value, self.threshold, margin >= 0, max(0.0, -margin))
 
 
-def insufficient(
-    spec: AnySubject, lack: tuple[str, float, float, str], gates: tuple[GateReading, ...] = ()
-) -> Disposition:
+def insufficient(spec: AnySubject, lack: Lack, gates: tuple[GateReading, ...] = ()) -> Disposition:
     """An input is missing, too old or too short.
 
     Parameters
@@ -91,7 +96,7 @@ def economic(spec: AnySubject, gate: Economic, gates: tuple[GateReading, ...]) -
 
 def undirected(spec: AnySubject, gates: tuple[GateReading, ...]) -> Disposition:
     """Every gate passed and the strategy would go neither way."""
-    return _failed_economic(spec, Economic("direction", 0.0, 1.0, 1), gates)
+    return _failed_economic(spec, Economic(DIRECTION, 0.0, 1.0, 1), gates)
 
 
 def negative_edge(

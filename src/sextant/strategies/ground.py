@@ -16,6 +16,7 @@ from sextant.model.times import SECOND_NS
 from sextant.model.view import View
 from sextant.strategies.contract import Signals, Verdict
 from sextant.strategies.costs import Pricing
+from sextant.strategies.dispositions import Lack
 from sextant.strategies.holdings import COVERAGE, PRICE_AGE_S, Holdings, holdings_of
 from sextant.strategies.sizing import PROFILES, Profile
 from sextant.strategies.tail import (
@@ -32,9 +33,6 @@ from sextant.strategies.tail import (
 
 BARS_AGE_S: Final = 1.5 * 86_400.0
 _ROWS: Final = MOST_ROWS + round(HALF_LIFE) + 1
-
-Lack = tuple[str, float, float, str]
-"""Which input, what it has, what it needs, unit of both."""
 
 
 @dataclass(frozen=True, eq=False)

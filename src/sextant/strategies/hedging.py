@@ -14,6 +14,7 @@ from sextant.model.bar import Floats
 from sextant.model.times import SECOND_NS, Interval
 from sextant.strategies.contest import Difference, interval_of
 from sextant.strategies.covariance import recency, shrunk_covariance
+from sextant.strategies.dispositions import Lack
 from sextant.strategies.funding import funding_of
 from sextant.strategies.ground import Ground
 from sextant.strategies.holdings import fresh
@@ -80,9 +81,6 @@ class Hedge:
             else:
                 high = middle
         return high
-
-
-Lack = tuple[str, float, float, str]
 
 
 def candidates_of(ground: Ground) -> dict[str, tuple[int, ...]]:

@@ -14,10 +14,9 @@ from sextant.model.view import Flags, Series
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns
 from sextant.strategies.contract import Need
+from sextant.strategies.dispositions import Lack
 
-_Lack: TypeAlias = tuple[str, float, float, str]
-
-Missing: TypeAlias = _Lack | None
+Missing: TypeAlias = Lack | None
 """Which input an instrument lacks, what it has, what it needs, unit of both; None when nothing is missing."""
 
 
@@ -53,10 +52,10 @@ def settled_rows(columns: Columns, interval: Interval) -> Floats:
     )
 
 
-def _lacks(columns: Columns, need: Need) -> Mapping[int, _Lack]:
+def _lacks(columns: Columns, need: Need) -> Mapping[int, Lack]:
     """Of each instrument that does not meet a need what it lacks, by column; strategies of one need share it."""
 
-    def make() -> Mapping[int, _Lack]:
+    def make() -> Mapping[int, Lack]:
         if need.interval is not None:
             return _bars_missing(columns, need, need.interval)
         if need.column == "funding":
@@ -70,7 +69,7 @@ def _lacks(columns: Columns, need: Need) -> Mapping[int, _Lack]:
     return columns.once(("lacks", need), make)
 
 
-def _bars_missing(columns: Columns, need: Need, interval: Interval) -> Mapping[int, _Lack]:
+def _bars_missing(columns: Columns, need: Need, interval: Interval) -> Mapping[int, Lack]:
     name = f"bars.{interval}"
     last_close_ns = columns.frame(interval).last_close_ns
     age_s = (columns.view.as_of_ns - (last_close_ns or 0)) / SECOND_NS
@@ -85,20 +84,20 @@ def _bars_missing(columns: Columns, need: Need, interval: Interval) -> Mapping[i
     return _below(have, float(need.rows), name, "rows")
 
 
-def _quotes_missing(columns: Columns, need: Need) -> Mapping[int, _Lack]:
+def _quotes_missing(columns: Columns, need: Need) -> Mapping[int, Lack]:
     touch, limit_ms = columns.touch, need.greatest_age_s * 1e3
     late = {} if touch.assumed else _above(touch.age_ms, limit_ms, "quote.age_ms", "ms")
     return late | dict.fromkeys(_where(np.isnan(touch.spread_bps)), ("quotes", 0.0, 1.0, "quotes"))
 
 
-def _books_missing(columns: Columns, need: Need) -> Mapping[int, _Lack]:
+def _books_missing(columns: Columns, need: Need) -> Mapping[int, Lack]:
     books, limit_ms = columns.view.books, need.greatest_age_s * 1e3
     ages_ms = (columns.view.as_of_ns - books.event_ns) / MILLISECOND_NS
     late = _above(ages_ms, limit_ms, "book.age_ms", "ms")
     return late | dict.fromkeys(_where(~books.valid), ("books", 0.0, 1.0, "valid books"))
 
 
-def _funding_missing(columns: Columns, need: Need) -> Mapping[int, _Lack]:
+def _funding_missing(columns: Columns, need: Need) -> Mapping[int, Lack]:
     view, facts = columns.view, columns.view.derivatives
     known = np.isfinite(facts.funding_rate) & (facts.event_ns > 0)
     settled = _points(columns, "funding_history")
@@ -107,7 +106,7 @@ def _funding_missing(columns: Columns, need: Need) -> Mapping[int, _Lack]:
     return few | late | dict.fromkeys(_where(~known), ("funding", 0.0, 1.0, "rates"))
 
 
-def _interest_missing(columns: Columns, need: Need) -> Mapping[int, _Lack]:
+def _interest_missing(columns: Columns, need: Need) -> Mapping[int, Lack]:
     view, name = columns.view, need.column
     newest = np.zeros(view.size)
     for instrument, history in view.open_interest_history.items():
@@ -134,9 +133,9 @@ def _where(lacking: Flags) -> list[int]:
     return np.flatnonzero(lacking).tolist()
 
 
-def _below(have: Floats, need: float, name: str, unit: str) -> dict[int, _Lack]:
+def _below(have: Floats, need: float, name: str, unit: str) -> dict[int, Lack]:
     return {column: (name, float(have[column]), need, unit) for column in _where(have < need)}
 
 
-def _above(age: Floats, limit: float, name: str, unit: str) -> dict[int, _Lack]:
+def _above(age: Floats, limit: float, name: str, unit: str) -> dict[int, Lack]:
     return {column: (name, float(age[column]), limit, unit) for column in _where(age > limit)}

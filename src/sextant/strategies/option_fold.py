@@ -14,11 +14,9 @@ from sextant.model.opportunity import Disposition, DispositionKind, GateReading,
 from sextant.model.view import View
 from sextant.strategies.answers import Alike, Answers
 from sextant.strategies.contract import Judged
+from sextant.strategies.dispositions import Lack
 
 Answer: TypeAlias = Opportunity | Disposition
-
-Lack: TypeAlias = tuple[str, float, float, str]
-"""Which input, what it has, what is needed, unit of both."""
 
 NO_CHAIN: Final[Lack] = ("chain", 0.0, 1.0, "chains")
 

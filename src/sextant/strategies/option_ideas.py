@@ -16,10 +16,9 @@ from sextant.model.view import View
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import skipped
 from sextant.strategies.contract import Need, Verdict
-from sextant.strategies.dispositions import Economic
+from sextant.strategies.dispositions import Economic, Lack
 from sextant.strategies.expiries import Expiry, expiries_of
 from sextant.strategies.gates import VOLUME_FLOORS_USD
-from sextant.strategies.option_fold import Lack
 from sextant.strategies.structures import Hedge, Structure
 from sextant.strategies.variance import Outlook, complete_tail, garman_klass, outlook
 

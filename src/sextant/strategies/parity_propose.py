@@ -23,11 +23,11 @@ from sextant.model.scorecard import Scorecard
 from sextant.model.times import MILLISECOND_NS, SECOND_NS
 from sextant.strategies.contract import Judged, Strategy, Verdict
 from sextant.strategies.costs import Pricing
-from sextant.strategies.dispositions import Economic
+from sextant.strategies.dispositions import Economic, Lack
 from sextant.strategies.fees import delivery_bps, fee_tier
 from sextant.strategies.option_assemble import CHAIN_LIVES, leg_words, option_leg
 from sextant.strategies.option_costs import DAY_S, option_delivery_bps
-from sextant.strategies.option_fold import Answer, Lack, eaten, fold, lack_of, nearest, refused_by, too_small
+from sextant.strategies.option_fold import Answer, eaten, fold, lack_of, nearest, refused_by, too_small
 from sextant.strategies.parity import DELIVERED, Violation
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import level_of

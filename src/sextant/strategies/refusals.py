@@ -16,16 +16,15 @@ from sextant.model.instrument import Instrument
 from sextant.model.opportunity import Disposition, DispositionKind
 from sextant.model.times import Interval
 from sextant.model.view import Flags, View
-from sextant.strategies.answer_records import GateRecord, Lack, RefusalRecord
+from sextant.strategies.answer_records import GateRecord, RefusalRecord
 from sextant.strategies.answers import Count, Readings
 from sextant.strategies.contract import Gate, Verdict
 from sextant.strategies.couples import Couple
-from sextant.strategies.dispositions import insufficient, members_of, name_of, undirected
+from sextant.strategies.dispositions import DIRECTION, Lack, insufficient, members_of, name_of, undirected
 from sextant.strategies.gates import KIND_GATE, Assessment, assess, failing_since_ns, flips_if, last_row
 
 _OPEN, _LACKING, _FAILED = 0, 1, 2
 _KINDS: Final[tuple[DispositionKind, ...]] = ("opportunity", "insufficient_data", "gate_failed")
-_DIRECTION: Final = "direction"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +94,7 @@ class Refusals:
     def undirected(self) -> list[int]:
         """Those that lack nothing, or nothing but a direction."""
         codes, stages = self._ends
-        free = (codes == _OPEN) | ((codes == _FAILED) & (stages == self._stage_of[_DIRECTION]))
+        free = (codes == _OPEN) | ((codes == _FAILED) & (stages == self._stage_of[DIRECTION]))
         passed: list[int] = np.flatnonzero(free).tolist()
         return passed
 
@@ -179,13 +178,13 @@ class Refusals:
             gates=tuple(
                 GateRecord(
                     name=gate.name,
-                    values=last_row(gate).values.tobytes(),
+                    values=_bytes_of(last_row(gate).values),
                     threshold=gate.threshold,
                     sense=gate.sense,
                     unit=gate.unit,
                     scale=gate.scale,
                     optional=gate.optional,
-                    thresholds=None if gate.thresholds is None else gate.thresholds.tobytes(),
+                    thresholds=None if gate.thresholds is None else _bytes_of(gate.thresholds),
                 )
                 for gate in table.gates
             ),
@@ -226,7 +225,7 @@ class Refusals:
         number, codes = self._stage_of, np.zeros(size, dtype=np.int64)
         stages = np.zeros(size, dtype=np.int64)
         unsaid = self._table.direction == 0
-        codes[unsaid], stages[unsaid] = _FAILED, number[_DIRECTION]
+        codes[unsaid], stages[unsaid] = _FAILED, number[DIRECTION]
         failing, blind = (
             np.array(known, dtype=np.int64) for known in (read.failed_places, read.blind_places)
         )
@@ -250,7 +249,7 @@ class Refusals:
         """A number for every stage at which a candidate may end."""
         gates = [gate.name for gate in self.read.gates]
         lacks = {lack[0]: None for lack in self._table.missing.values()}
-        names = dict.fromkeys([_DIRECTION, KIND_GATE, *gates, *(f"gate.{name}" for name in gates), *lacks])
+        names = dict.fromkeys([DIRECTION, KIND_GATE, *gates, *(f"gate.{name}" for name in gates), *lacks])
         return {name: number for number, name in enumerate(names)}
 
     @cached_property
@@ -313,6 +312,11 @@ def refusals_of(record: RefusalRecord) -> Refusals:
     since_ns = np.frombuffer(record.since_ns, np.int64)
     direction = np.frombuffer(record.direction, np.int8)
     return Refusals(GateTable(gates, direction, record.missing, record.instruments, legs, lambda _: since_ns))
+
+
+def _bytes_of(numbers: Floats) -> bytes:
+    """As float64, whatever a strategy counted in."""
+    return np.asarray(numbers, dtype=np.float64).tobytes()
 
 
 def _table_of(verdict: Verdict, view: View) -> GateTable:

@@ -18,6 +18,7 @@ from sextant.model.view import View
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import silent
 from sextant.strategies.contract import Gate, Need, Param, Signals, Strategy, Verdict
+from sextant.strategies.dispositions import Lack
 from sextant.strategies.flow import (
     LEAST_PER_SIDE,
     LEAST_POINTS,
@@ -109,7 +110,7 @@ def _tell_flow(view: View, column: int, facts: dict[str, Floats]) -> Missing:
     flow = flow_of(sweeps_of(tape, view.as_of_ns), float(facts["half_spread"][0, column]))
     slower = float(min(flow.buys, flow.sells))
     decays = float(flow.k > 0 and math.isfinite(flow.adverse_se_bps))
-    checks: tuple[tuple[bool, tuple[str, float, float, str]], ...] = (
+    checks: tuple[tuple[bool, Lack], ...] = (
         (age_s <= TRADE_AGE_S, ("trades.age_s", age_s, TRADE_AGE_S, "s")),
         (levels >= LEVELS, ("books.levels", float(levels), float(LEVELS), "levels")),
         (sigma > 0, ("volatility", 0.0, 1.0, "values")),

@@ -13,8 +13,8 @@ from sextant.model.view import View
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import skipped
 from sextant.strategies.contract import Need, Param, Strategy, Verdict
+from sextant.strategies.dispositions import Lack
 from sextant.strategies.expiries import expiries_of
-from sextant.strategies.option_fold import Lack
 from sextant.strategies.option_ideas import DAILY, NO_OPTIONS
 from sextant.strategies.parity import Violation, futures_of, violations
 from sextant.strategies.parity_propose import ParityVerdict, judge_parity
