@@ -18,7 +18,7 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet "uv==$(UV_VERSION)"
 	@$(BIN)/uv sync --frozen --inexact
-	@$(BIN)/sextant compile
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/sextant compile
 	@touch $@
 
 setup: $(VENV)/.ready ## virtual environment with the locked dependencies

@@ -318,13 +318,13 @@ def doctor(*, json: Json = False) -> None:
 
 
 @app.command(name="compile", show=False)
-def compile_kernels(*, part: int | None = None) -> None:
+def compile_kernels(*, part: Literal["market", "indicators"] | None = None) -> None:
     """Compile every kernel now instead of at the first scan.
 
     Parameters
     ----------
     part
-        Only one share of the work.
+        Only one part of the work.
     """
     from sextant.cli.compiling import compile_all, compile_part
 

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import sys
 import tempfile
-from typing import Final
+from typing import Final, Literal
 
+import numpy as np
 from rich.console import Console
 
 from sextant.app import Server, assemble
@@ -17,6 +18,8 @@ from sextant.cli.venue_feeds import OPTIONS
 from sextant.cli.version import code_version
 from sextant.config import load
 from sextant.errors import ConfigError
+from sextant.indicators.catalog import indicators
+from sextant.indicators.contract import begin, fold
 from sextant.kit import log
 from sextant.kit.clock import Clock, SystemClock
 from sextant.market.ready import make_ready
@@ -32,12 +35,13 @@ from sextant.venues.feed import Feed, Wanted, Watcher, at
 
 SEED: Final = 7
 INSTRUMENTS: Final = 24
-PARTS: Final = 2  # two cores
 LONGEST_S: Final = 300.0  # a machine that takes longer compiles when it is asked for the first time
+Part = Literal["market", "indicators"]
+PARTS: Final[tuple[Part, ...]] = ("market", "indicators")
 
 
 async def compile_all() -> None:
-    """Compile in as many processes as there are parts: one compiler uses one core.
+    """Compile in a process for each part: one compiler uses one core.
 
     Raises
     ------
@@ -47,10 +51,8 @@ async def compile_all() -> None:
     console = Console(stderr=True)
     with console.status("compiling (once per installation)"):
         children = [
-            await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "sextant", "compile", "--part", str(part)
-            )
-            for part in range(PARTS)
+            await asyncio.create_subprocess_exec(sys.executable, "-m", "sextant", "compile", "--part", part)
+            for part in PARTS
         ]
         ended = await asyncio.gather(*(child.wait() for child in children))
     if any(ended):
@@ -58,10 +60,25 @@ async def compile_all() -> None:
     console.print("All kernels are compiled.")
 
 
-async def compile_part(part: int) -> None:
-    """Run the market, and a share of the strategies, their evidence and the confluence of a small simulated market once."""
-    clock = SystemClock()
+async def compile_part(part: Part) -> None:
+    """Compile one part; whatever the other has finished by then is fetched from disk."""
     log.configure("json", logging.ERROR)
+    if part == "market":
+        await _whole_path()
+    else:
+        _indicators()
+
+
+def _indicators() -> None:
+    """Fold one empty row into every indicator, from the last to the first: the whole path comes from the other end."""
+    for one in reversed(list(indicators().values())):
+        values = one.values(**dict.fromkeys(one.constants, 1.0))
+        fold(one, begin(one, 1, values), 0, {name: np.full((1, 1), np.nan) for name in one.inputs}, values)
+
+
+async def _whole_path() -> None:
+    """Run the market, all strategies, their evidence and the confluence of a small simulated market once."""
+    clock = SystemClock()
     make_ready()
     with tempfile.TemporaryDirectory() as folder:
         config = load({"HOME": folder, "SEXTANT_DATA_DIR": folder})
@@ -71,9 +88,8 @@ async def compile_part(part: int) -> None:
             asyncio.timeout(LONGEST_S),
         ):
             await _filled(server, addresses, clock)
-            if part == 0:
-                await Scoring(server.source.sight, clock).look()
-            await asyncio.to_thread(_evaluate, server, part)
+            await asyncio.to_thread(_evaluate, server)
+            await Scoring(server.source.sight, clock).look()
 
 
 async def _filled(server: Server, addresses: Addresses, clock: Clock) -> None:
@@ -99,10 +115,10 @@ async def _filled(server: Server, addresses: Addresses, clock: Clock) -> None:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def _evaluate(server: Server, share: int) -> None:
-    """Ask a share of the strategies about the market, and about its past."""
+def _evaluate(server: Server) -> None:
+    """Ask all strategies about the market, and about its past."""
     part, request, account = server.source.read(), ScanRequest(), Account(equity_usd=100_000.0)
     asked = Asked(part, choose(part.view, request, part.turnover_usd), account, request)
-    for strategy in list(strategies().values())[share::PARTS]:
+    for strategy in strategies().values():
         run_strategy(strategy, asked)
         score(part, strategy, account)

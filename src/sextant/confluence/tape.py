@@ -95,7 +95,8 @@ class Rows:
             self.weather["hv"],
             self.weather["ll"],
         )
-        first, second, third, fourth = (np.ascontiguousarray(np.broadcast_to(x, shape)) for x in told)
+        # Always copies: one type of array, so that the kernel is compiled once.
+        first, second, third, fourth = (np.array(np.broadcast_to(x, shape), order="C") for x in told)
         return first, second, third, fourth
 
     def last(self) -> Rows:
