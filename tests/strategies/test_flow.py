@@ -6,45 +6,67 @@ import numpy as np
 import pytest
 
 from sextant.model.view import TradeTape
-from sextant.strategies.flow import flow_of, mids_of, reaching, sweeps_of
+from sextant.strategies.flow import Flows, flows_of, reaching
 from support.makers import tape_of, wide_tape
 
 END = 10**15
 
 
-def test_prints_of_one_order_are_one_sweep_at_its_deepest_price() -> None:
+def flow_of(
+    tape: TradeTape, half_spread_bps: float, as_of_ns: int = END, window_s: float = 900.0
+) -> dict[str, float]:
+    """The flow of one book by name."""
+    flows = flows_of([tape], np.array([half_spread_bps]), as_of_ns, window_s)
+    return {name: float(values[0]) for name, values in vars(flows).items()}
+
+
+def test_prints_of_one_order_are_one_sweep() -> None:
+    """In 15 minutes: a buyer of 6, a seller of 4, and a trade of no known side that is left out."""
     tape = TradeTape(
         np.array([1, 1, 1, 2, 3]) * 10**9,
         np.array([100.0, 100.2, 100.1, 99.9, 100.0]),
         np.array([1.0, 2.0, 3.0, 4.0, 5.0]),
         np.array([1.0, 1.0, 1.0, -1.0, 0.0]),
     )
-    sweeps = sweeps_of(tape, 10 * 10**9)
-    assert sweeps.price.tolist() == [100.2, 99.9]
-    assert sweeps.size.tolist() == [6.0, 4.0]
-    assert sweeps.side.tolist() == [1.0, -1.0]
+    flow = flow_of(tape, 1.0, 10 * 10**9)
+    assert (flow["count"], flow["buys"], flow["sells"]) == (2, 1, 1)
+    assert flow["hourly"] == 40.0
+    assert flow["toxicity"] == pytest.approx(0.2)
 
 
 def test_only_the_window_is_seen() -> None:
     tape = tape_of(np.full(100, 100.0), np.tile([1.0, -1.0], 50), END, every_s=10.0)
-    assert sweeps_of(tape, END, 95.0).count == 10
-    assert sweeps_of(tape, END - 10**18).count == 0
+    assert flow_of(tape, 1.0, END, 95.0)["count"] == 10
+    assert flow_of(tape, 1.0, END - 10**18)["count"] == 0
 
 
-def test_the_mid_lies_between_the_last_buyer_and_the_last_seller() -> None:
-    tape = tape_of(np.array([101.0, 99.0, 102.0, 98.0]), np.array([1.0, -1.0, 1.0, -1.0]), END)
-    np.testing.assert_array_equal(mids_of(sweeps_of(tape, END)), [np.nan, np.nan, 100.0, 100.5, 100.0])
+def test_many_books_are_told_as_each_alone() -> None:
+    """Also one without a trade, and none at all."""
+    rng = np.random.default_rng(3)
+    tapes = [
+        tape_of(100.0 * np.exp(1e-4 * rng.normal(size=n).cumsum()), rng.choice([1.0, -1.0], n), END)
+        for n in (400, 0, 700, 3)
+    ]
+    spreads = np.array([3.0, 4.0, 5.0, 6.0])
+    together = flows_of(tapes, spreads, END)
+    for place, tape in enumerate(tapes):
+        alone = flows_of([tape], spreads[place : place + 1], END)
+        for name, values in vars(alone).items():
+            np.testing.assert_array_equal(getattr(together, name)[place], values[0])
+    nothing = flows_of([], np.empty(0), END)
+    assert all(len(values) == 0 for values in vars(nothing).values())
+    assert set(vars(nothing)) == set(Flows.__dataclass_fields__)
 
 
 def test_the_flow_of_the_page_decays_as_the_page_says() -> None:
     """strategies.md 3.7: k 0.076, adverse 1.0 bps; the counts by hand: 600, 540, 120 and 120 sweeps reach 7.5 to 30 bps."""
-    flow = flow_of(sweeps_of(wide_tape(END), END), 15.0)
-    assert flow.k == pytest.approx(0.076, rel=0.01)
-    assert flow.adverse_bps == pytest.approx(1.0, rel=0.01)
-    assert (flow.count, flow.buys, flow.sells) == (600, 300, 300)
-    assert (flow.points, flow.deepest_bps) == (4, 30.0)
-    assert flow.toxicity == 0.0
-    assert flow.hourly == pytest.approx(2_400.0)
+    flow = flow_of(wide_tape(END), 15.0)
+    assert flow["k"] == pytest.approx(0.076, rel=0.01)
+    assert flow["adverse_bps"] == pytest.approx(1.0, rel=0.01)
+    assert (flow["count"], flow["buys"], flow["sells"]) == (600, 300, 300)
+    assert (flow["points"], flow["deepest_bps"]) == (4, 30.0)
+    assert flow["toxicity"] == 0.0
+    assert flow["hourly"] == pytest.approx(2_400.0)
 
 
 def test_the_flow_of_each_book_decays_with_depth() -> None:
@@ -55,25 +77,25 @@ def test_the_flow_of_each_book_decays_with_depth() -> None:
 def test_a_flow_that_always_stops_at_one_depth_has_too_few_points() -> None:
     """All trades at the touch: 7.5 and 15 bps are reached, 22.5 and more never."""
     sides = np.tile([1.0, -1.0], 300)
-    flow = flow_of(sweeps_of(tape_of(100.0 * (1 + sides * 15e-4), sides, END), END), 15.0)
-    assert flow.points == 2
-    assert math.isnan(flow.k)
+    flow = flow_of(tape_of(100.0 * (1 + sides * 15e-4), sides, END), 15.0)
+    assert flow["points"] == 2
+    assert math.isnan(flow["k"])
 
 
 def test_a_price_that_follows_its_buyers_is_adverse() -> None:
     """Ten runs in which the mid moves 1 bps per trade its way: what lies 10 s ahead is about 6.7 trades ahead."""
     sides = np.where((np.arange(600) // 60) % 2 == 0, 1.0, -1.0)
     mids = 100.0 * np.cumprod(1.0 + sides * 1e-4)
-    flow = flow_of(sweeps_of(tape_of(mids * (1 + sides * 5e-4), sides, END), END), 5.0)
-    assert flow.adverse_bps > 5.0
-    assert flow.toxicity == pytest.approx(0.2)
+    flow = flow_of(tape_of(mids * (1 + sides * 5e-4), sides, END), 5.0)
+    assert flow["adverse_bps"] > 5.0
+    assert flow["toxicity"] == pytest.approx(0.2)
 
 
 def test_no_trades_say_nothing() -> None:
     nothing = TradeTape(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0))
-    flow = flow_of(sweeps_of(nothing, END), 15.0)
-    assert (flow.count, flow.points) == (0, 0)
-    assert math.isnan(flow.toxicity)
+    flow = flow_of(nothing, 15.0)
+    assert (flow["count"], flow["points"]) == (0, 0)
+    assert math.isnan(flow["toxicity"])
 
 
 # ---- a second implementation, by whole arrays ----------------------------------------------------
@@ -118,8 +140,8 @@ def test_it_equals_the_same_figures_by_whole_arrays(seed: int) -> None:
     tape = TradeTape(
         times, mids * (1 + sides * rng.exponential(8e-4, count)), rng.exponential(1.0, count), sides
     )
-    flow, expected = flow_of(sweeps_of(tape, END), 6.0), _by_arrays(tape, 6.0)
-    assert flow.count == expected["count"]
-    assert flow.k == pytest.approx(expected["k"], rel=1e-9)
-    assert flow.adverse_bps == pytest.approx(expected["adverse"], rel=1e-9)
-    assert flow.toxicity == pytest.approx(expected["toxicity"], rel=1e-9)
+    flow, expected = flow_of(tape, 6.0), _by_arrays(tape, 6.0)
+    assert flow["count"] == expected["count"]
+    assert flow["k"] == pytest.approx(expected["k"], rel=1e-9)
+    assert flow["adverse_bps"] == pytest.approx(expected["adverse"], rel=1e-9)
+    assert flow["toxicity"] == pytest.approx(expected["toxicity"], rel=1e-9)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -23,56 +24,126 @@ CAUTION: Final = 0.84  # standard errors between a mean and its careful bound
 TOXIC_TRADES: Final = 300
 
 _DEPTHS: Final = np.array(DEPTHS)
-_SAID: Final = (
-    "buys",
-    "points",
-    "deepest_bps",
-    "k",
-    "log_a_buy",
-    "k_buy",
-    "log_a_sell",
-    "k_sell",
-    "adverse_bps",
-    "adverse_se_bps",
-    "toxicity",
-    "size",
-)
+_NO_TIMES: Final = np.empty(0, dtype=np.int64)
+_NOTHING: Final = np.empty(0)  # of no book at all nothing could be joined
 
 
 @dataclass(frozen=True, eq=False)
-class Sweeps:
-    """Trades with consecutive prints of one order joined, oldest first.
+class Flows:
+    """The flows of some books, float64 (n,) each.
+
+    A sweep is what one order printed: consecutive trades of one time and one side are its deepest price and whole size.
 
     Parameters
     ----------
-    time_ns
-        int64 (n,).
-    price
-        float64 (n,): the deepest price of each.
-    size
-        float64 (n,): base units together.
-    side
-        float64 (n,): +1 for buyers, -1 for sellers.
+    count, buys, sells
+        Sweeps in the window.
+    points
+        Depths that at least five sweeps reached.
+    deepest_bps
+        The deepest of them; 0 without one. Fills beyond it are not known.
+    k
+        Decay of the flow with depth, both sides together, per basis point; NaN with fewer than three points.
+    log_a_buy, k_buy, log_a_sell, k_sell
+        Of buyers and of sellers alone, for :func:`reaching`; the common line where a side has fewer than three points,
+        and -inf and 0 where both have.
+    adverse_bps
+        Move against whoever was hit, careful: the larger of both horizons' mean + 0.84 standard errors, >= 0.
+    adverse_se_bps
+        Its standard error; NaN where no horizon has a hundred moves.
+    toxicity
+        |signed volume| over volume of the last 300, [0, 1]; NaN without a sweep.
+    hourly
+        Base units an hour.
     """
 
-    time_ns: Integers
-    price: Floats
-    size: Floats
-    side: Floats
+    count: Floats
+    buys: Floats
+    sells: Floats
+    points: Floats
+    deepest_bps: Floats
+    k: Floats
+    log_a_buy: Floats
+    k_buy: Floats
+    log_a_sell: Floats
+    k_sell: Floats
+    adverse_bps: Floats
+    adverse_se_bps: Floats
+    toxicity: Floats
+    hourly: Floats
 
-    @property
-    def count(self) -> int:
-        """How many, n."""
-        return len(self.price)
+
+def reaching(log_a: Floats, k: Floats, depth_bps: Floats) -> Floats:
+    """Sweeps per second of one side that reach a depth, of many books at once: exp(log_a - k depth)."""
+    out: Floats = np.exp(log_a - k * depth_bps)
+    return out
 
 
-def sweeps_of(tape: TradeTape, as_of_ns: int, window_s: float = WINDOW_S) -> Sweeps:
-    """The sweeps of the newest part of a tape; trades without a known side are left out."""
+def flows_of(
+    tapes: Sequence[TradeTape], half_spread_bps: Floats, as_of_ns: int, window_s: float = WINDOW_S
+) -> Flows:
+    """The flows that trades of the last while show, each around a half spread; trades of no known side are left out.
+
+    Parameters
+    ----------
+    tapes
+        n of them; any may be empty.
+    half_spread_bps
+        float64 (n,).
+    as_of_ns, window_s
+        Trades after ``as_of_ns - window_s`` up to ``as_of_ns`` count.
+
+    Notes
+    -----
+    depth_j = a_j (p_j - mid_j)/mid_j with the mid before the sweep. ln lambda = ln A - k depth by least squares over the
+    depths 0.5, 1, 1.5, 2, 3 half spreads that at least five sweeps reached, weighted by counts. The move after a sweep,
+    a_j (mid_{t+tau} - mid_j)/mid_j, has as many independent samples as its horizon fits into the window.
+
+    References
+    ----------
+    Avellaneda, Stoikov 2008, High-frequency trading in a limit order book, Quantitative Finance 8.
+    Glosten, Milgrom 1985, Bid, Ask and Transaction Prices in a Specialist Market, Journal of Financial Economics 14.
+    """
+    ends = np.cumsum([0, *(len(tape.event_ns) for tape in tapes)], dtype=np.int64)
+    columns = (
+        np.concatenate((_NO_TIMES, *(tape.event_ns for tape in tapes))),
+        np.concatenate((_NOTHING, *(tape.price for tape in tapes))),
+        np.concatenate((_NOTHING, *(tape.size for tape in tapes))),
+        np.concatenate((_NOTHING, *(tape.aggressor for tape in tapes))),
+    )
     since_ns = as_of_ns - round(window_s * SECOND_NS)
-    size = len(tape.event_ns)
-    time, parts = np.empty(size, dtype=np.int64), np.empty((3, size))
-    count = _joined((tape.event_ns, tape.price, tape.size, tape.aggressor), (since_ns, as_of_ns), time, parts)
-    return Sweeps(time[:count], *(part[:count] for part in parts))
+    said = np.empty((len(tapes), len(fields(Flows))))
+    _tell(columns, ends, (since_ns, as_of_ns), half_spread_bps[:, None] * _DEPTHS, window_s, said)
+    return Flows(*np.ascontiguousarray(said.T))
+
+
+@compiled
+def _tell(
+    tapes: tuple[Integers, Floats, Floats, Floats],
+    ends: Integers,
+    span: tuple[int, int],
+    grids: Floats,
+    window_s: float,
+    said: Floats,
+) -> None:
+    # All books in one call, since a scan reads hundreds of them.
+    event_ns, price, size, side = tapes
+    longest = 0
+    for book in range(grids.shape[0]):
+        longest = max(longest, ends[book + 1] - ends[book])
+    time, parts, mids = np.empty(longest, np.int64), np.empty((3, longest)), np.empty(longest + 1)
+    moves = np.empty(longest)
+    for book in range(grids.shape[0]):
+        lo, hi = ends[book], ends[book + 1]
+        n = _joined((event_ns[lo:hi], price[lo:hi], size[lo:hi], side[lo:hi]), span, time, parts)
+        _read(
+            (time[:n], parts[0, :n], parts[1, :n], parts[2, :n]),
+            mids,
+            moves,
+            grids[book],
+            window_s,
+            said[book],
+        )
 
 
 @compiled
@@ -97,13 +168,6 @@ def _joined(
     return count
 
 
-def mids_of(sweeps: Sweeps) -> Floats:
-    """float64 (n + 1,): the mean of the last buyer's and the last seller's price among the first k sweeps; NaN before both."""
-    mids = np.empty(sweeps.count + 1)
-    _mids(sweeps.price, sweeps.side, mids)
-    return mids
-
-
 @compiled
 def _mids(price: Floats, side: Floats, mids: Floats) -> None:
     bought, sold = np.nan, np.nan
@@ -116,99 +180,18 @@ def _mids(price: Floats, side: Floats, mids: Floats) -> None:
         mids[j + 1] = 0.5 * (bought + sold)
 
 
-@dataclass(frozen=True)
-class Rate:
-    """Sweeps per second of one side that reach a depth in basis points: exp(log_a - k depth), see :func:`reaching`."""
-
-    log_a: float
-    k: float
-
-
-def reaching(log_a: Floats, k: Floats, depth_bps: Floats) -> Floats:
-    """Sweeps per second that reach a depth, of many books at once."""
-    out: Floats = np.exp(log_a - k * depth_bps)
-    return out
-
-
-@dataclass(frozen=True)
-class Flow:
-    """The flow of one book.
-
-    Parameters
-    ----------
-    count, buys, sells
-        Sweeps in the window.
-    points
-        Depths that at least five sweeps reached.
-    deepest_bps
-        The deepest of them; 0 without one. Fills beyond it are not known.
-    k
-        Decay of the flow with depth, both sides together, per basis point; NaN with fewer than three points.
-    rates
-        Of buyers and of sellers.
-    adverse_bps
-        Move against whoever was hit, careful: the larger of both horizons' mean + 0.84 standard errors, >= 0.
-    adverse_se_bps
-        Its standard error.
-    toxicity
-        |signed volume| over volume of the last 300, [0, 1].
-    hourly
-        Base units an hour.
-    """
-
-    count: int
-    buys: int
-    sells: int
-    points: int
-    deepest_bps: float
-    k: float
-    rates: tuple[Rate, Rate]
-    adverse_bps: float
-    adverse_se_bps: float
-    toxicity: float
-    hourly: float
-
-
-def flow_of(sweeps: Sweeps, half_spread_bps: float, window_s: float = WINDOW_S) -> Flow:
-    """The flow that sweeps show around a half spread.
-
-    Notes
-    -----
-    depth_j = a_j (p_j - mid_j)/mid_j with the mid before the sweep. ln lambda = ln A - k depth by least squares over the
-    depths 0.5, 1, 1.5, 2, 3 half spreads that at least five sweeps reached, weighted by counts. The move after a sweep,
-    a_j (mid_{t+tau} - mid_j)/mid_j, has as many independent samples as its horizon fits into the window.
-
-    References
-    ----------
-    Avellaneda, Stoikov 2008, High-frequency trading in a limit order book, Quantitative Finance 8.
-    Glosten, Milgrom 1985, Bid, Ask and Transaction Prices in a Specialist Market, Journal of Financial Economics 14.
-    """
-    said = np.empty(len(_SAID))
-    columns = (sweeps.time_ns, sweeps.price, sweeps.size, sweeps.side)
-    _read(columns, half_spread_bps * _DEPTHS, window_s, said)
-    told = dict(zip(_SAID, said.tolist(), strict=True))
-    return Flow(
-        count=sweeps.count,
-        buys=int(told["buys"]),
-        sells=sweeps.count - int(told["buys"]),
-        points=int(told["points"]),
-        deepest_bps=told["deepest_bps"],
-        k=told["k"],
-        rates=(Rate(told["log_a_buy"], told["k_buy"]), Rate(told["log_a_sell"], told["k_sell"])),
-        adverse_bps=told["adverse_bps"],
-        adverse_se_bps=told["adverse_se_bps"],
-        toxicity=told["toxicity"],
-        hourly=told["size"] * 3_600.0 / window_s,
-    )
-
-
 @compiled
 def _read(
-    sweeps: tuple[Integers, Floats, Floats, Floats], grid: Floats, window_s: float, said: Floats
+    sweeps: tuple[Integers, Floats, Floats, Floats],
+    mids: Floats,
+    moves: Floats,
+    grid: Floats,
+    window_s: float,
+    said: Floats,
 ) -> None:
-    # Everything in one call, since a scan reads hundreds of books.
+    # What is said of one book, in the order of `Flows`; mids and moves are room to work in.
     time_ns, price, size, side = sweeps
-    mids = np.empty(price.shape[0] + 1)
+    count = price.shape[0]
     _mids(price, side, mids)
     reached = np.zeros((2, grid.shape[0]))
     _reached(price, side, mids, grid, reached)
@@ -223,20 +206,21 @@ def _read(
         log_a, k = _fitted(grid, reached[row], window_s)
         if np.isnan(k):
             log_a, k = pooled
-        said[2 * row + 4] = -np.inf if np.isnan(k) else log_a
-        said[2 * row + 5] = 0.0 if np.isnan(k) else k
+        said[2 * row + 6] = -np.inf if np.isnan(k) else log_a
+        said[2 * row + 7] = 0.0 if np.isnan(k) else k
     buys, whole = 0.0, 0.0
-    for j in range(price.shape[0]):
+    for j in range(count):
         buys += 1.0 if side[j] > 0 else 0.0
         whole += size[j]
     newest, net = 0.0, 0.0
-    for j in range(max(price.shape[0] - TOXIC_TRADES, 0), price.shape[0]):
+    for j in range(max(count - TOXIC_TRADES, 0), count):
         newest += size[j]
         net += size[j] * side[j]
-    said[0], said[1], said[2], said[3] = buys, points, deepest, pooled[1]
-    said[8], said[9] = _adverse(time_ns, side, mids, window_s)
-    said[10] = abs(net) / newest if newest > 0 else np.nan
-    said[11] = whole
+    said[0], said[1], said[2] = count, buys, count - buys
+    said[3], said[4], said[5] = points, deepest, pooled[1]
+    said[10], said[11] = _adverse(time_ns, side, mids, moves, window_s)
+    said[12] = abs(net) / newest if newest > 0 else np.nan
+    said[13] = whole * 3_600.0 / window_s
 
 
 @compiled
@@ -274,14 +258,22 @@ def _fitted(depths: Floats, counts: Floats, window_s: float) -> tuple[float, flo
 
 
 @compiled
-def _adverse(time_ns: Integers, side: Floats, mids: Floats, window_s: float) -> tuple[float, float]:
+def _adverse(
+    time_ns: Integers, side: Floats, mids: Floats, moves: Floats, window_s: float
+) -> tuple[float, float]:
     # The careful move against the maker and its standard error, basis points.
     worst, error = 0.0, np.nan
     for horizon_s in HORIZONS_S:
-        count, mean, sd = _moves(time_ns, side, mids, round(horizon_s * SECOND_NS))
+        count = _moved(time_ns, side, mids, round(horizon_s * SECOND_NS), moves)
         if count < LEAST_PER_SIDE:
             continue
-        se = sd / np.sqrt(max(window_s / horizon_s, 1.0))
+        total, squares = 0.0, 0.0
+        for j in range(count):
+            total += moves[j]
+        mean = total / count
+        for j in range(count):
+            squares += (moves[j] - mean) ** 2
+        se = np.sqrt(squares / (count - 1)) / np.sqrt(max(window_s / horizon_s, 1.0))
         careful = mean + CAUTION * se
         if np.isnan(error) or careful > worst:
             worst, error = max(careful, 0.0), se
@@ -289,29 +281,18 @@ def _adverse(time_ns: Integers, side: Floats, mids: Floats, window_s: float) -> 
 
 
 @compiled
-def _moves(time_ns: Integers, side: Floats, mids: Floats, horizon_ns: int) -> tuple[int, float, float]:
-    # Count, mean and sample deviation of how far the mid stands on the aggressor's side after a time, in two
-    # passes over sweeps whose whole time lies in the window.
-    size = time_ns.shape[0]
-    count, total, squares = 0, 0.0, 0.0
-    mean = 0.0
-    for step in range(2):
-        k = 0
-        for j in range(size):
-            later = time_ns[j] + horizon_ns
-            if later > time_ns[size - 1]:
-                break
-            while k < size and time_ns[k] <= later:
-                k += 1
-            move = 1e4 * side[j] * (mids[k] - mids[j]) / mids[j]
-            if np.isnan(move):
-                continue
-            if step == 0:
-                count += 1
-                total += move
-            else:
-                squares += (move - mean) ** 2
-        if step == 0:
-            mean = total / count if count > 0 else np.nan
-    deviation = np.sqrt(squares / (count - 1)) if count > 1 else np.nan
-    return count, mean, deviation
+def _moved(time_ns: Integers, side: Floats, mids: Floats, horizon_ns: int, moves: Floats) -> int:
+    # How far the mid stands on the aggressor's side after a time, basis points, for sweeps whose whole time lies in the
+    # window; how many there are.
+    size, count, k = time_ns.shape[0], 0, 0
+    for j in range(size):
+        later = time_ns[j] + horizon_ns
+        if later > time_ns[size - 1]:
+            break
+        while k < size and time_ns[k] <= later:
+            k += 1
+        move = 1e4 * side[j] * (mids[k] - mids[j]) / mids[j]
+        if not np.isnan(move):
+            moves[count] = move
+            count += 1
+    return count

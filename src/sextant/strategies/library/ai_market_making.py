@@ -6,7 +6,6 @@ The opportunity describes a book worth quoting; it does not pretend to quote it 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,19 +13,16 @@ import numpy as np
 
 from sextant.model.bar import Floats
 from sextant.model.times import SECOND_NS, Interval
-from sextant.model.view import View
+from sextant.model.view import Flags, TradeTape, View
 from sextant.strategies.columns import Columns
 from sextant.strategies.compose import silent
 from sextant.strategies.contract import Gate, Need, Param, Signals, Strategy, Verdict
-from sextant.strategies.dispositions import Lack
 from sextant.strategies.flow import (
     LEAST_PER_SIDE,
     LEAST_POINTS,
     LEAST_TRADES,
     WINDOW_S,
-    Flow,
-    flow_of,
-    sweeps_of,
+    flows_of,
 )
 from sextant.strategies.gates import common_gates
 from sextant.strategies.inputs import Missing, missing_inputs
@@ -37,6 +33,7 @@ MINUTES: Final = 60
 JUMP_ROWS: Final = 5
 LEVELS: Final = 10
 TRADE_AGE_S: Final = 60.0
+NO_TRADES: Final = TradeTape(np.empty(0, dtype=np.int64), np.empty(0), np.empty(0), np.empty(0))
 
 NEEDS: Final = (
     Need("bars", INTERVAL, MINUTES + 1, 90.0),
@@ -61,10 +58,11 @@ def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdi
     _tell_prices(columns, facts)
     facts["tick"][0] = [float(spec.tick) for spec in view.instruments]
     ticks = np.round(2.0 * facts["half_spread_usd"] / facts["tick"], 6)
-    wide = ticks[0] >= params["spread_ticks"]  # the flow of a book that fails by its spread need not be read
-    for column in np.flatnonzero(wide).tolist():
-        if missing[column] is None:
-            missing[column] = _tell_flow(view, column, facts)
+    whole = np.array([lack is None for lack in missing], dtype=np.bool_)
+    # The flow of a book that fails by its spread need not be read.
+    wide = np.flatnonzero(whole & (ticks[0] >= params["spread_ticks"])).tolist()
+    for column, lack in zip(wide, _tell_flows(view, wide, facts), strict=True):
+        missing[column] = lack
     shape = (columns.frame(INTERVAL).rows, view.size)
     unknown = np.broadcast_to(np.float64(np.nan), shape)
     # The book's own spread is what is earned; the common cap on it would refuse the very books that pay.
@@ -99,63 +97,55 @@ def _tell_prices(columns: Columns, facts: dict[str, Floats]) -> None:
             facts["jump"][0] = np.abs(returns[-JUMP_ROWS:]).max(axis=0) / sigma
 
 
-def _tell_flow(view: View, column: int, facts: dict[str, Floats]) -> Missing:
-    """Fill in the flow of one book; the first that is missing, or None."""
-    tape = view.trades.get(view.instruments[column].instrument)
-    if tape is None or not len(tape.event_ns):
-        return ("trades", 0.0, float(LEAST_TRADES), "trades")
-    age_s = (view.as_of_ns - int(tape.event_ns[-1])) / SECOND_NS
-    levels = _levels(view)[column]
-    sigma = float(facts["sigma_minute"][0, column])
-    flow = flow_of(sweeps_of(tape, view.as_of_ns), float(facts["half_spread"][0, column]))
-    slower = float(min(flow.buys, flow.sells))
-    decays = float(flow.k > 0 and math.isfinite(flow.adverse_se_bps))
-    checks: tuple[tuple[bool, Lack], ...] = (
-        (age_s <= TRADE_AGE_S, ("trades.age_s", age_s, TRADE_AGE_S, "s")),
-        (levels >= LEVELS, ("books.levels", float(levels), float(LEVELS), "levels")),
-        (sigma > 0, ("volatility", 0.0, 1.0, "values")),
-        (
-            flow.count >= LEAST_TRADES,
-            (f"trades.{WINDOW_S:.0f}s", float(flow.count), float(LEAST_TRADES), "trades"),
-        ),
-        (slower >= LEAST_PER_SIDE, ("trades.per_side", slower, float(LEAST_PER_SIDE), "trades")),
-        (
-            flow.points >= LEAST_POINTS,
-            ("flow.depth_points", float(flow.points), float(LEAST_POINTS), "points"),
-        ),
-        (decays > 0, ("flow.decay", decays, 1.0, "values")),
+def _tell_flows(view: View, columns: list[int], facts: dict[str, Floats]) -> list[Missing]:
+    """Fill in the flows of some books; of each the first that is missing, or None."""
+    tapes = [view.trades.get(view.instruments[column].instrument, NO_TRADES) for column in columns]
+    flows = flows_of(tapes, facts["half_spread"][0, columns], view.as_of_ns)
+    levels, sigma = _levels(view)[columns], facts["sigma_minute"][0, columns]
+    last_ns = np.array([tape.event_ns[-1] if len(tape.event_ns) else 0 for tape in tapes], dtype=np.int64)
+    age_s = (view.as_of_ns - last_ns) / SECOND_NS
+    traded = np.array([float(len(tape.event_ns)) for tape in tapes])
+    decays = ((flows.k > 0) & np.isfinite(flows.adverse_se_bps)).astype(np.float64)
+    fewer = np.minimum(flows.buys, flows.sells)
+    checks: tuple[tuple[Flags, str, Floats, float, str], ...] = (
+        (traded > 0, "trades", traded, LEAST_TRADES, "trades"),
+        (age_s <= TRADE_AGE_S, "trades.age_s", age_s, TRADE_AGE_S, "s"),
+        (levels >= LEVELS, "books.levels", levels, LEVELS, "levels"),
+        (sigma > 0, "volatility", np.zeros(len(columns)), 1, "values"),
+        (flows.count >= LEAST_TRADES, f"trades.{WINDOW_S:.0f}s", flows.count, LEAST_TRADES, "trades"),
+        (fewer >= LEAST_PER_SIDE, "trades.per_side", fewer, LEAST_PER_SIDE, "trades"),
+        (flows.points >= LEAST_POINTS, "flow.depth_points", flows.points, LEAST_POINTS, "points"),
+        (decays > 0, "flow.decay", decays, 1, "values"),
     )
-    lack = next((lack for good, lack in checks if not good), None)
-    if lack is None:
-        _note(flow, column, facts)
-    return lack
+    lacks: list[Missing] = [None] * len(columns)
+    for good, name, has, needs, unit in reversed(checks):  # the first that fails is written last
+        for place in np.flatnonzero(~good).tolist():
+            lacks[place] = (name, float(has[place]), float(needs), unit)
+    told = np.array([lack is None for lack in lacks], dtype=np.bool_)
+    for name, values in (
+        ("k", flows.k),
+        ("log_a_buy", flows.log_a_buy),
+        ("k_buy", flows.k_buy),
+        ("log_a_sell", flows.log_a_sell),
+        ("k_sell", flows.k_sell),
+        ("adverse", flows.adverse_bps),
+        ("adverse_se", flows.adverse_se_bps),
+        ("deepest", flows.deepest_bps),
+        ("toxicity", flows.toxicity),
+        ("trades", flows.count),
+        ("hourly", flows.hourly),
+    ):
+        facts[name][0, columns] = np.where(told, values, np.nan)
+    return lacks
 
 
-def _levels(view: View) -> list[int]:
-    """Levels of the shallower side of each book."""
-    known: list[int] | None = view.kept.get("book_levels")
+def _levels(view: View) -> Floats:
+    """Levels of the shallower side of each book, (S,)."""
+    known: Floats | None = view.kept.get("book_levels")
     if known is None:
         sides = (np.isfinite(side).sum(axis=1) for side in (view.books.bid_price, view.books.ask_price))
-        known = view.kept["book_levels"] = np.minimum(*sides).tolist()
+        known = view.kept["book_levels"] = np.minimum(*sides).astype(np.float64)
     return known
-
-
-def _note(flow: Flow, column: int, facts: dict[str, Floats]) -> None:
-    buyers, sellers = flow.rates
-    for name, value in (
-        ("k", flow.k),
-        ("log_a_buy", buyers.log_a),
-        ("k_buy", buyers.k),
-        ("log_a_sell", sellers.log_a),
-        ("k_sell", sellers.k),
-        ("adverse", flow.adverse_bps),
-        ("adverse_se", flow.adverse_se_bps),
-        ("deepest", flow.deepest_bps),
-        ("toxicity", flow.toxicity),
-        ("trades", float(flow.count)),
-        ("hourly", flow.hourly),
-    ):
-        facts[name][0, column] = value
 
 
 STRATEGY = Strategy(
