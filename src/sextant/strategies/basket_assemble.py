@@ -23,11 +23,15 @@ from sextant.strategies.gates import without
 from sextant.strategies.proof import CAUTION, Evidence, Proof, grade_of
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import Exposure, risk_of
-from sextant.strategies.sizing import ES95_OF_SIGMA, ES99_OF_SIGMA, Binding, Means, on_tick
+from sextant.strategies.sizing import (
+    ES95_OF_SIGMA,
+    ES99_OF_SIGMA,
+    MISSED_HEDGE_FRAC,
+    Binding,
+    Means,
+    on_tick,
+)
 from sextant.strategies.wording import spread_assumed, unproven
-
-MISSED_HEDGE_FRAC: Final = 0.005
-"""Loss of one missed hedge, share of the reference notional."""
 
 NO_STOP: Final = (
     "Each leg is left when its own residual has returned, has strayed five deviations, or after the horizon."

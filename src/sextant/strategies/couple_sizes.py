@@ -16,6 +16,7 @@ from sextant.strategies.proof import CAUTION
 from sextant.strategies.sizing import (
     ES99_OF_SIGMA,
     ILLUSTRATIVE_USD,
+    MISSED_HEDGE_FRAC,
     PROFILES,
     Binding,
     Idea,
@@ -28,9 +29,6 @@ from sextant.strategies.sizing import (
 
 HEDGED_CAP: Final = 3.0
 """Position caps that a side of a hedged couple may reach."""
-
-MISSED_HEDGE_FRAC: Final = 0.005
-"""Loss of one missed hedge, share of the reference notional."""
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,20 @@ from sextant.strategies.option_assemble import CHAIN_LIVES, leg_words, option_le
 from sextant.strategies.option_costs import DAY_S, option_delivery_bps
 from sextant.strategies.option_fold import Answer, eaten, fold, lack_of, nearest, refused_by, too_small
 from sextant.strategies.parity import DELIVERED, Violation
+from sextant.strategies.proof import contractual
 from sextant.strategies.ranking import rank_score
 from sextant.strategies.risk import level_of
-from sextant.strategies.sizing import ES95_OF_SIGMA, Binding, Idea, Means, means_of, on_tick, size_usd
+from sextant.strategies.sizing import (
+    ES95_OF_SIGMA,
+    MISSED_HEDGE_FRAC,
+    Binding,
+    Idea,
+    Means,
+    means_of,
+    on_tick,
+    size_usd,
+)
 from sextant.strategies.structures import FEE_CAP_FRAC
-
-MISSED_HEDGE_FRAC: Final = 0.005
-"""Loss that one leg filled without the others is taken to bring, of the notional: strategies.md 1.8."""
 
 _CENT: Final = Decimal("0.01")
 
@@ -253,7 +260,7 @@ def _assemble(
         confidence_low=None,
         confidence_high=None,
         grade="analytic",
-        evidence=_card(offer),
+        evidence=contractual(violation.mid_value * 1e4, edge_bps, expiry.days * DAY_S),
         risk_level=level,
         risk_facts={"loss_frac_of_capital": MISSED_HEDGE_FRAC, "levels_up": float(raised)},
         size=Size(units, notional, MISSED_HEDGE_FRAC * notional, binding, notional, offer.means.illustrative),
@@ -274,28 +281,6 @@ def _assemble(
 def _gain_words(offer: _Offer) -> str:
     charged = (offer.fee + offer.delivery) * 1e4
     return f"It gains {offer.violation.value * 1e4:.1f} bps at executable prices; fees and delivery are {charged:.1f} bps."
-
-
-def _card(offer: _Offer) -> Scorecard:
-    edge_bps = offer.edge * 1e4
-    return Scorecard(
-        kind="analytic",
-        status="analytic",
-        reason="contractual: no past outcome stands behind it",
-        source="contract",
-        bucket="all",
-        n=0,
-        n_eff=0.0,
-        clusters_count=0,
-        gross_mean_bps=offer.violation.mid_value * 1e4,
-        gross_se_bps=0.0,
-        shrink_frac=1.0,
-        expectancy_bps=edge_bps,
-        expectancy_low_bps=edge_bps,
-        expectancy_high_bps=edge_bps,
-        median_s=offer.violation.expiry.days * DAY_S,
-        grade="analytic",
-    )
 
 
 def _legs(offer: _Offer, units: Decimal) -> tuple[Leg, ...]:

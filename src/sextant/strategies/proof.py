@@ -65,6 +65,37 @@ def proof_of(card: Scorecard) -> Proof:
     return Proof(shrink * mean, shrink * se)
 
 
+def contractual(gross_bps: float, edge_bps: float, seconds: float) -> Scorecard:
+    """The evidence for what follows from prices and contracts: no past outcome stands behind it, and nothing is uncertain
+    but whether all orders are filled.
+
+    Parameters
+    ----------
+    gross_bps, edge_bps
+        Before and after all costs.
+    seconds
+        Until it is earned.
+    """
+    return Scorecard(
+        kind="analytic",
+        status="analytic",
+        reason="contractual: no past outcome stands behind it",
+        source="contract",
+        bucket="all",
+        n=0,
+        n_eff=0.0,
+        clusters_count=0,
+        gross_mean_bps=gross_bps,
+        gross_se_bps=0.0,
+        shrink_frac=1.0,
+        expectancy_bps=edge_bps,
+        expectancy_low_bps=edge_bps,
+        expectancy_high_bps=edge_bps,
+        median_s=seconds,
+        grade="analytic",
+    )
+
+
 def grade_of(n_eff: float, edge_bps: float, edge_lcb_bps: float, deflated_p: float | None) -> Grade:
     """The grade of evidence from past events at given costs.
 

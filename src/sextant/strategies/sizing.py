@@ -19,6 +19,9 @@ THIN_USD: Final = 5e6
 ES95_OF_SIGMA: Final = 2.063  # expected shortfall 95 % of a normal value
 ES99_OF_SIGMA: Final = 2.665  # expected shortfall 99 %
 UNPROVEN_SHARE: Final = 0.25
+MISSED_HEDGE_FRAC: Final = 0.005
+"""Loss that one order filled without the others is taken to bring, share of the notional: strategies.md 1.8."""
+
 _TICK_NOISE: Final = Decimal("1e-13")  # a price that was a multiple of its tick before it became binary
 
 Binding = Literal["kelly", "risk", "capital", "capacity", "position_cap", "lot"]
