@@ -105,6 +105,9 @@ def negative_edge(
     """All gates passed and costs eat the gross."""
     edge = gross_bps - cost_bps
     reading = GateReading("min_edge_bps", edge, 0.0, passed=False, distance=max(0.0, -edge))
+    flips_if = f"costs fall from {cost_bps:.1f} below {gross_bps:.1f} bps"
+    if not gross_bps > 0:
+        flips_if = f"gross rises from {gross_bps:.1f} above costs of {cost_bps:.1f} bps"
     return Disposition(
         unit=name_of(spec),
         instruments=members_of(spec),
@@ -117,7 +120,7 @@ def negative_edge(
         failed_count=1,
         gross_bps=gross_bps,
         cost_bps=cost_bps,
-        flips_if=f"costs fall from {cost_bps:.1f} below {gross_bps:.1f} bps",
+        flips_if=flips_if,
         gates=(*gates, reading),
     )
 
