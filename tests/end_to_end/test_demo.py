@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import pytest
 
+from sextant.sim.deribit_market import expiries
 from support.demo import Demo
 
-FUTURES: Final = 10  # perpetuals and dated futures that the simulated Deribit lists beside its options
+CURRENCIES: Final = 2  # that the simulated Deribit lists
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +21,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield server.start()
     finally:
         assert server.stop() == 0
+
+
+def _futures() -> int:
+    """Perpetuals and dated futures that the simulated Deribit lists today; how many depends on the Fridays of the month."""
+    dated = [period for _, period in expiries(round(time.time() * 1e3)) if period != "day"]
+    return CURRENCIES * (1 + len(dated))
 
 
 def _ended(demo: Demo, scan_id: str) -> Any:
@@ -49,7 +56,7 @@ def test_a_scan_of_the_simulated_market_ends_with_results_that_say_so(demo: Demo
     assert status["status"] == "complete"
     assert status["progress"]["percentage"] == 100
     assert results.status == 200
-    assert results.body["asset_discovery"]["total_assets_scanned"] == demo.instruments + FUTURES
+    assert results.body["asset_discovery"]["total_assets_scanned"] == demo.instruments + _futures()
     assert results.body["feed"] == "demo"
     assert results.body["simulated"] is True
     assert results.headers["sextant-feed"] == "demo"
@@ -63,7 +70,7 @@ def test_every_candidate_of_a_scan_has_its_reason(demo: Demo) -> None:
     for strategy in coverage.body["strategies"]:
         assert sum(strategy["dispositions"].values()) == strategy["candidates"]
     candidates = {strategy["strategy_id"]: strategy["candidates"] for strategy in coverage.body["strategies"]}
-    assert candidates["ai_spot_momentum_strategy"] == demo.instruments + FUTURES
+    assert candidates["ai_spot_momentum_strategy"] == demo.instruments + _futures()
     path = (
         f"/api/v1/scans/{accepted.body['scan_id']}/coverage?strategy_id=ai_spot_momentum_strategy&limit=200"
     )
