@@ -2,7 +2,8 @@
 
 A made market: one common and one own random walk per instrument, 500 spot and 500 perpetuals of the same 500 bases,
 quotes, ten-level books, funding and open interest. ``cold``: everything from raw bars, evidence included;
-``cold_crew``: the same on the clock of the wall, in the threads that a server gives to strategies.
+``cold_crew``: the same on the clock of the wall, in the threads that a server gives to strategies; ``cold_fourteen`` and
+``cold_crew_fourteen``: both for the fourteen strategies that the promise speaks of, without the six more.
 ``quotes``: a view a second younger with the same closed bars and quotes that have moved, as most scans find it.
 ``new_bar``: the first view after one more minute has closed; ``new_bar_crew``: the same as ``cold_crew``.
 ``further_user``: the same view for another account of the same fees; ``other_fees``: for one of fees of its own.
@@ -58,7 +59,7 @@ from sextant.scans.offline import Question, scan
 from sextant.scans.records import SCAN_HARD_STOP_S, ScanRequest
 from sextant.scans.run import Asked, EvidenceShelf, MarketPart
 from sextant.scans.universe import choose
-from sextant.strategies.catalog import strategies
+from sextant.strategies.catalog import CATALOGUE_ORDER, strategies
 from sextant.strategies.prices import CostAssumptions
 from sextant.strategies.ranking import ranked
 
@@ -69,6 +70,7 @@ LEVELS = 10
 DEAR_EVERY, DEAR_FUNDING = 25, 1e-3
 WARM = 5
 FURTHER = 2 * WARM + 1  # minutes after the first view
+FOURTEEN = CATALOGUE_ORDER[:14]
 Made = TypeVar("Made")
 
 
@@ -287,6 +289,11 @@ def main() -> None:
     crews = [
         asyncio.run(crew_ms(MarketPart(view, assumptions, EvidenceShelf()), question)) for _ in range(WARM)
     ]
+    fewer = dataclasses.replace(question, request=ScanRequest(strategy_ids=FOURTEEN))
+    fewer_crews = [
+        asyncio.run(crew_ms(MarketPart(view, assumptions, EvidenceShelf()), fewer)) for _ in range(WARM)
+    ]
+    cold_fewer = run(MarketPart(view, assumptions, EvidenceShelf()), fewer)
     gc.collect()
     shelf = EvidenceShelf()
     cold, scanned = cpu_ms(lambda: scan(MarketPart(view, assumptions, shelf), question))
@@ -321,6 +328,8 @@ def main() -> None:
             "found": float(found),
             "cold_ms": cold,
             "cold_crew_ms": summary(crews)["median"],
+            "cold_fourteen_ms": cold_fewer,
+            "cold_crew_fourteen_ms": summary(fewer_crews)["median"],
             "new_bar_ms": summary(bars)["median"],
             "new_bar_crew_ms": summary(bar_crews)["median"],
             "quotes_ms": summary(quotes)["median"],
