@@ -8,11 +8,13 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from sextant.model.instrument import Instrument
 from sextant.scans.run import EvidenceShelf, MarketPart
 from sextant.strategies.catalog import strategy
 from sextant.strategies.costs import CostAssumptions, Pricing
 from sextant.strategies.cycle_propose import judge_cycles
 from support.cards import UNPROVEN
+from support.carries import Carried, carrying
 from support.couple_runs import BARE, holding, scanned, single
 from support.cycle_markets import LOTS, cycle_market
 
@@ -75,3 +77,21 @@ def test_accounts_of_the_same_fees_are_refused_by_the_same_answers() -> None:
         for account in (BARE, msgspec.structs.replace(BARE, equity_usd=5_000.0))
     ]
     assert all(one is other for one, other in zip(*told, strict=True))
+
+
+def test_a_dollar_that_no_price_is_stated_in_is_still_worth_one() -> None:
+    """Of USDC against bitcoin and ether nothing is quoted in USDC, with which that cycle begins all the same."""
+    pairs = {("BTC", "USDT"): 60_000.0, ("ETH", "USDT"): 3_000.0, ("ETH", "BTC"): 0.0496}
+    pairs |= {("USDC", "BTC"): 1 / 60_000.0, ("USDC", "ETH"): 1 / 3_000.0}
+    legs = [Carried("bybit", "spot", price=price, base=base) for (base, _), price in pairs.items()]
+    view = carrying(legs, rows=1_500, interval="1m")
+    specs = tuple(
+        msgspec.structs.replace(
+            rules, instrument=Instrument("bybit", *pair, "spot"), tick=Decimal("1e-12"), min_notional=None
+        )
+        for rules, pair in zip(view.instruments, pairs, strict=True)
+    )
+    rows = scanned(NAME, dataclasses.replace(view, instruments=specs), BARE).opportunities
+    assert {row.legs[0].instrument.base for row in rows} == {"BTC", "USDC"}
+    for row in rows:
+        assert row.size.notional_usd == pytest.approx(10_000.0, rel=1e-3)

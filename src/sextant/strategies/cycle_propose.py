@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from sextant.model.bar import Floats
+from sextant.model.instrument import is_dollar
 from sextant.model.opportunity import Disposition, GateReading, Opportunity
 from sextant.model.scorecard import Scorecard
 from sextant.model.times import SECOND_NS
@@ -180,13 +181,9 @@ def _opened(
         for column, side, fee in zip(columns, sides, fees, strict=True)
     )
     start = cycles.starts[place]
-    usd = float(
-        next(
-            pricing.usd[column]
-            for column, hop in zip(columns, hops, strict=True)
-            if hop.spec.instrument.quote == start
-        )
-    )
+    usd = _usd_of(start, pricing, columns)
+    if not np.isfinite(usd):
+        return insufficient(subject, (f"usd.{start}", 0.0, 1.0, "values"), readings)
     most = greatest(hops) * usd
     if not (np.isfinite(most) and most > 0):
         return insufficient(subject, ("cost.depth", 0.0, 1.0, "values"), readings)
@@ -204,6 +201,14 @@ def _opened(
         smallest = min(SMALLEST_USD, most)
         return negative_edge(subject, terms.gross_bps, terms.cost_bps(smallest), readings)
     return _Open(place, terms, room, readings)
+
+
+def _usd_of(start: str, pricing: Pricing, columns: Sequence[int]) -> float:
+    """USD per unit of the asset that a cycle begins with, of which at least one of its instruments states prices."""
+    if is_dollar(start):
+        return 1.0
+    quoted = (column for column in columns if pricing.view.instruments[column].instrument.quote == start)
+    return float(pricing.usd[next(quoted)])
 
 
 def _answer(
