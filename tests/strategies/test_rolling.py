@@ -223,3 +223,10 @@ def test_a_deviation_is_that_of_its_window_alone(rows: int) -> None:
             assert found[t, s] == pytest.approx(window.std(ddof=1), rel=1e-9)
     assert np.isnan(found[120 : 120 + rows, 1]).all()
     assert np.isnan(found[: rows - 1]).all()
+
+
+def test_levels_stand_so_many_ranges_from_the_close_against_and_with_the_direction() -> None:
+    close, atr = np.array([[100.0, 100.0, 100.0, np.nan]]), np.array([[2.0, 2.0, np.nan, 2.0]])
+    stop, target = rolling.levels(close, np.array([[1.0, -1.0, 1.0, 1.0]]), atr, 1.5, 3.0)
+    np.testing.assert_array_equal(stop, [[97.0, 103.0, np.nan, np.nan]])
+    np.testing.assert_array_equal(target, [[106.0, 94.0, np.nan, np.nan]])

@@ -93,6 +93,15 @@ def std_n(x: Floats, rows: int) -> Floats:
     return out
 
 
+def levels(
+    close: Floats, direction: Floats, atr: Floats, stop_atr: float, target_atr: float
+) -> tuple[Floats, Floats]:
+    """Stop and target so many average true ranges from the close: against the direction and with it."""
+    stop, target = np.empty(close.shape), np.empty(close.shape)
+    _levels((_readable(close), _readable(direction), _readable(atr)), (stop_atr, target_atr), (stop, target))
+    return stop, target
+
+
 def max_n(x: Floats, rows: int) -> Floats:
     """The largest value of the last ``rows`` rows, this one included."""
     out = np.empty(x.shape)
@@ -379,6 +388,18 @@ def _sum(x: Floats, n: int, least: int, out: Floats) -> None:
                 total[s] = fresh[s] if run[s] > n else total[s]
         for s in range(columns):
             out[t, s] = total[s] if run[s] >= least else np.nan
+
+
+@compiled
+def _levels(
+    seen: tuple[Floats, Floats, Floats], ranges: tuple[float, float], said: tuple[Floats, Floats]
+) -> None:
+    # One pass: each array between would be written and read for a multiplication.
+    (close, direction, atr), (stop, target) = seen, said
+    for t in range(close.shape[0]):
+        for s in range(close.shape[1]):
+            stop[t, s] = close[t, s] - direction[t, s] * ranges[0] * atr[t, s]
+            target[t, s] = close[t, s] + direction[t, s] * ranges[1] * atr[t, s]
 
 
 @compiled

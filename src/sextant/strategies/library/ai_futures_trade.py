@@ -76,11 +76,12 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
         Gate("flow", flow, params["flow"], 1, optional=True),
         Gate("crowding", np.where(d < 0, 1.0 - rank, rank), params["crowding"], -1),
     )
+    stop, target = rolling.levels(close, d, atr, params["stop_atr"], params["target_atr"])
     return Spoken(
         direction=d,
         strength=np.abs(trend) / params["trend"],
-        stop=close - d * params["stop_atr"] * atr,
-        target=close + d * params["target_atr"] * atr,
+        stop=stop,
+        target=target,
         gates=gates,
         horizon_rows=horizon_rows,
         facts={"trend": trend, "sigma": shared.sigma, "atr": atr},

@@ -66,11 +66,12 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
         Gate("activity", active, params["activity"], 1),
         Gate("volatility", sigma * np.sqrt(YEAR_ROWS), params["volatility"], -1, "per year"),
     )
+    stop, target = rolling.levels(close, d, atr, params["stop_atr"], params["target_atr"])
     return Spoken(
         direction=d,
         strength=np.abs(trend) / params["trend"],
-        stop=close - d * params["stop_atr"] * atr,
-        target=close + d * params["target_atr"] * atr,
+        stop=stop,
+        target=target,
         gates=gates,
         horizon_rows=int(params["horizon_rows"]),
         facts={"trend": trend, "sigma": sigma, "atr": atr},

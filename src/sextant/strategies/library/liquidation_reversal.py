@@ -35,15 +35,23 @@ NEEDS: Final = (
 
 
 @rolling.compiled
-def _read(inputs: tuple[Floats, ...], outputs: tuple[Floats, ...]) -> None:
+def _read(
+    seen: tuple[Floats, Floats, Floats, Floats], params: tuple[float, float, float], said: tuple[Floats, ...]
+) -> None:
     # The larger displacement of both sides decides the direction; one pass, since this is most of the work.
-    close, before, lowest, highest, usual = inputs
-    direction, displacement, extreme, rebound = outputs
+    close, lowest, highest, volatility = seen
+    least, stop_share, target_share = params
+    direction, displacement, extreme, rebound, strength, stop, target = said
+    root = np.sqrt(float(MOVE_ROWS))
     for t in range(close.shape[0]):
         for s in range(close.shape[1]):
-            start, low, high, sd = before[t, s], lowest[t, s], highest[t, s], usual[t, s]
+            start = close[t - MOVE_ROWS, s] if t >= MOVE_ROWS else np.nan
+            sd = volatility[t - MOVE_ROWS, s] * root if t >= MOVE_ROWS else np.nan
+            low, high = lowest[t, s], highest[t, s]
+            target[t, s] = close[t, s] + target_share * (start - close[t, s])
             if np.isnan(start + low + high + sd + close[t, s]) or sd == 0.0:
                 direction[t, s] = displacement[t, s] = extreme[t, s] = rebound[t, s] = np.nan
+                strength[t, s] = stop[t, s] = np.nan
                 continue
             fell = start / low >= high / start
             direction[t, s] = 1.0 if fell else -1.0
@@ -51,6 +59,8 @@ def _read(inputs: tuple[Floats, ...], outputs: tuple[Floats, ...]) -> None:
             displacement[t, s] = np.log(start / low if fell else high / start) / sd
             whole = start - extreme[t, s]
             rebound[t, s] = (close[t, s] - extreme[t, s]) / whole if whole != 0.0 else np.nan
+            strength[t, s] = displacement[t, s] / least
+            stop[t, s] = extreme[t, s] - stop_share * whole
 
 
 def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
@@ -80,11 +90,13 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
     """What closed bars, open interest and liquidations say."""
     bars = columns.frame(INTERVAL)
     close = bars.close
-    before = rolling.lag(close, MOVE_ROWS)
-    usual = rolling.lag(columns.volatility(INTERVAL, DAY_ROWS), MOVE_ROWS) * np.sqrt(MOVE_ROWS)
     lowest, highest = rolling.min_n(bars.low, MOVE_ROWS), rolling.max_n(bars.high, MOVE_ROWS)
-    d, displacement, extreme, rebound = (np.empty(close.shape) for _ in range(4))
-    _read((close, before, lowest, highest, usual), (d, displacement, extreme, rebound))
+    d, displacement, extreme, rebound, strength, stop, target = (np.empty(close.shape) for _ in range(7))
+    _read(
+        (close, lowest, highest, columns.volatility(INTERVAL, DAY_ROWS)),
+        (params["displacement"], params["stop_share"], params["target_share"]),
+        (d, displacement, extreme, rebound, strength, stop, target),
+    )
     interest = np.log(open_interest(columns, INTERVAL, INTEREST_AGE_S))
     longs, shorts = forced_share(columns, INTERVAL, MOVE_ROWS, DAY_ROWS)
     closed, forced = interest - rolling.lag(interest, MOVE_ROWS), np.where(d > 0, longs, shorts)
@@ -98,9 +110,9 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
     )
     return Spoken(
         direction=d,
-        strength=displacement / params["displacement"],
-        stop=extreme - params["stop_share"] * (before - extreme),
-        target=close + params["target_share"] * (before - close),
+        strength=strength,
+        stop=stop,
+        target=target,
         gates=gates,
         horizon_rows=int(params["horizon_rows"]),
         facts={"extreme": extreme, "rebound": rebound, "sigma": columns.volatility(INTERVAL, DAY_ROWS)},

@@ -35,11 +35,23 @@ def squeezed(close: Floats, average: Floats, atr: Floats) -> Floats:
     close, average, atr
         float64 (T, S): close, its exponential average and the average true range, both over 20 rows.
     """
-    middle, width = rolling.mean_n(close, BAND_ROWS), BAND_SD * rolling.std_n(close, BAND_ROWS)
-    channel = CHANNEL_ATR * atr
-    inside = (middle + width < average + channel) & (middle - width > average - channel)
-    result: Floats = np.where(np.isnan(width + average + channel), np.nan, inside)
-    return result
+    inside = np.empty(close.shape)
+    _inside((rolling.mean_n(close, BAND_ROWS), rolling.std_n(close, BAND_ROWS), average, atr), inside)
+    return inside
+
+
+@rolling.compiled
+def _inside(seen: tuple[Floats, Floats, Floats, Floats], inside: Floats) -> None:
+    middle, deviation, average, atr = seen
+    for t in range(inside.shape[0]):
+        for s in range(inside.shape[1]):
+            width, channel = BAND_SD * deviation[t, s], CHANNEL_ATR * atr[t, s]
+            fits = (
+                middle[t, s] + width < average[t, s] + channel
+                and middle[t, s] - width > average[t, s] - channel
+            )
+            unknown = np.isnan(width + average[t, s] + channel)
+            inside[t, s] = np.nan if unknown else (1.0 if fits else 0.0)
 
 
 def evaluate(view: View, params: Mapping[str, float], columns: Columns) -> Verdict:
@@ -69,11 +81,12 @@ def _spoken(columns: Columns, params: Mapping[str, float]) -> Spoken:
         Gate("thrust", rolling.ratio(np.abs(away), atr), params["thrust"], 1, "atr"),
         Gate("volume", columns.activity(INTERVAL, 1, 48), params["volume"], 1),
     )
+    stop, target = rolling.levels(close, d, atr, params["stop_atr"], params["target_atr"])
     return Spoken(
         direction=d,
         strength=run / params["run"],
-        stop=close - d * params["stop_atr"] * atr,
-        target=close + d * params["target_atr"] * atr,
+        stop=stop,
+        target=target,
         gates=gates,
         horizon_rows=int(params["horizon_rows"]),
         facts={"run_rows": run, "atr": atr, "sigma": columns.volatility(INTERVAL, 42)},
