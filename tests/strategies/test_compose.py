@@ -67,14 +67,38 @@ def test_the_common_gates_stand_around_the_strategys_own() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("mid", "gate"), [(97.0, "room_to_stop"), (105.0, "room_to_target")])
-def test_a_quote_beyond_stop_or_target_ends_the_idea(mid: float, gate: str) -> None:
+@pytest.mark.parametrize(
+    ("mid", "gate", "left"),
+    [(97.0, "room_to_stop", -0.5), (98.9, "room_to_stop", 0.45), (102.1, "room_to_target", 0.475)],
+)
+def test_a_quote_that_has_used_up_half_of_a_way_ends_the_idea(mid: float, gate: str, left: float) -> None:
     view = market()
     view = dataclasses.replace(view, quotes=quoted(np.array([mid]), view.as_of_ns))
     readings = {
         reading.gate: reading.passed for reading in assess(composed(view).gates, view.size).readings(0)
     }
     assert [name for name, good in readings.items() if not good and name != "trigger_age_rows"] == [gate]
+    told = assess(composed(view).gates, view.size).readings(0)
+    assert next(reading.value for reading in told if reading.gate == gate) == pytest.approx(left)
+
+
+@pytest.mark.parametrize("mid", [99.0, 100.0, 102.0])
+def test_a_quote_that_has_half_of_both_ways_left_may_still_be_followed(mid: float) -> None:
+    view = market()
+    view = dataclasses.replace(view, quotes=quoted(np.array([mid]), view.as_of_ns))
+    told = {reading.gate: reading.passed for reading in assess(composed(view).gates, view.size).readings(0)}
+    assert (told["room_to_stop"], told["room_to_target"]) == (True, True)
+
+
+def test_no_way_is_left_to_a_target_that_was_behind_at_the_close_and_none_is_used_up_without_a_direction() -> (
+    None
+):
+    view = market()
+    behind = composed(view, target=np.full((ROWS, 1), 99.0))
+    nowhere = composed(view, direction=np.zeros((ROWS, 1)))
+    for verdict, left in ((behind, 0.0), (nowhere, 1.0)):
+        told = {r.gate: r.value for r in assess(verdict.gates, view.size).readings(0)}
+        assert told["room_to_target"] == left
 
 
 def test_a_verdict_keeps_the_parameters_it_was_asked_with() -> None:

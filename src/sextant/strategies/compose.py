@@ -16,7 +16,16 @@ from sextant.model.view import Flags, View
 from sextant.strategies import rolling
 from sextant.strategies.columns import Columns, change
 from sextant.strategies.contract import Gate, Hedge, Need, Signals, Verdict
-from sextant.strategies.gates import ANYTHING, Admission, common_gates, first_gates, fold, lean, trigger_age
+from sextant.strategies.gates import (
+    ANYTHING,
+    Admission,
+    common_gates,
+    first_gates,
+    fold,
+    lean,
+    room_gates,
+    trigger_age,
+)
 from sextant.strategies.inputs import missing_inputs, settled_rows
 
 
@@ -340,11 +349,11 @@ def _act(
 
 
 def _quote_gates(columns: Columns, interval: Interval, spoken: Spoken) -> tuple[Gate, ...]:
-    """Live gates: the quote has left neither stop nor target behind, in basis points of the last close."""
-    d, mid, close = spoken.direction[-1], columns.touch.mid, columns.frame(interval).close[-1]
-    to_stop = d * (mid - spoken.stop[-1]) / close * 1e4
-    to_target = d * (spoken.target[-1] - mid) / close * 1e4
-    return (
-        Gate("room_to_stop", to_stop[None, :], 0.0, 1, "bps", live_only=True),
-        Gate("room_to_target", to_target[None, :], 0.0, 1, "bps", live_only=True),
-    )
+    """Live gates: how much of the ways to stop and target the quote has left, since the last close."""
+    d, close = spoken.direction[-1], columns.frame(interval).close[-1]
+    stop, target = spoken.stop[-1], spoken.target[-1]
+
+    def ways(price: Floats) -> tuple[Floats, Floats]:
+        return d * (price - stop), d * (target - price)
+
+    return room_gates(ways(columns.touch.mid), ways(close))

@@ -27,6 +27,9 @@ from sextant.strategies.prices import usd_now
 NEAR: Final = 0.25
 """Greatest distance of every failed gate at which a candidate is a near miss."""
 
+LEAST_ROOM: Final = 0.5
+"""Share of the way to stop, and of that to target, that a quote must have left for past events to speak for it."""
+
 KIND_GATE: Final = "kind"
 """The gate that says whether the strategy trades such instruments at all."""
 
@@ -176,6 +179,32 @@ def turnover_so_far(columns: Columns, interval: Interval) -> Floats:
         lambda: rolling.sum_so_far(columns.turnover_usd(interval), rows),
         lasting=interval,
         spent=True,
+    )
+
+
+def room_gates(left: tuple[Floats, Floats], whole: tuple[Floats, Floats]) -> tuple[Gate, Gate]:
+    """Live gates: how much of the ways to stop and target is left.
+
+    Parameters
+    ----------
+    left, whole
+        From the quote and from the last close, each to stop and to target, (n,), positive while ahead, in any unit.
+
+    Notes
+    -----
+    Past events entered at the open after their close, with these ways whole. A quote that has used most of one of them up
+    is another bet, of which the evidence tells nothing. A way that was behind at the close already has 0 left; without a
+    direction there are no ways, and nothing of them is used up.
+    """
+
+    def share(rest: Floats, way: Floats) -> Floats:
+        none = np.where((rest == 0) & (way == 0), 1.0, 0.0 * rest)
+        return np.where(way <= 0, none, rolling.ratio(rest, way))
+
+    stop, target = map(share, left, whole)
+    return (
+        Gate("room_to_stop", stop[None, :], LEAST_ROOM, 1, "of the way", live_only=True),
+        Gate("room_to_target", target[None, :], LEAST_ROOM, 1, "of the way", live_only=True),
     )
 
 

@@ -27,7 +27,7 @@ from sextant.strategies.couple_margins import historic_rows
 from sextant.strategies.couple_propose import judge_couples
 from sextant.strategies.couples import Couple, CoupleSet, PastSignals
 from sextant.strategies.funding import funding_sums
-from sextant.strategies.gates import Admission, passed
+from sextant.strategies.gates import Admission, passed, room_gates
 
 INTERVAL: Final[Interval] = "4h"
 DAY_ROWS: Final = 6
@@ -166,8 +166,7 @@ def _spoken(asked: _Asked, refit: _Refit) -> CoupleSpoken:
     direction = -np.sign(z) * leads
     reach_bps = (size[-1] - params["target_z"]) * refit.now.sd * 1e4
     live = (
-        Gate("room_to_stop", _live(columns, refit, z, params)[0][None, :], 0.0, 1, "sd", live_only=True),
-        Gate("room_to_target", _live(columns, refit, z, params)[1][None, :], 0.0, 1, "sd", live_only=True),
+        *_room(columns, refit, z[-1], params),
         Gate(
             "funding",
             _funding_share(asked, refit, direction[-1], (reach_bps, lasts))[None, :],
@@ -201,11 +200,15 @@ def _ratios(found: Fit) -> Floats:
     return np.where(found.first_leads > 0, found.beta, 1.0 / found.beta)
 
 
-def _live(columns: Columns, refit: _Refit, z: Floats, params: Mapping[str, float]) -> tuple[Floats, Floats]:
-    """How far the quotes are from stop and from target, (C,) each, in standard deviations of the spread."""
+def _room(columns: Columns, refit: _Refit, z: Floats, params: Mapping[str, float]) -> tuple[Gate, Gate]:
+    """How much of the ways to stop and target the quotes have left since ``z``, (C,), of the last close."""
     _, quoted = _residual(np.log(columns.touch.mid)[None, :], refit)
-    towards = -np.sign(z[-1]) * quoted[0]
-    return towards + np.abs(z[-1]) + params["stop_z"], -params["target_z"] - towards
+    side, far = np.sign(z), np.abs(z) + params["stop_z"]
+
+    def ways(score: Floats) -> tuple[Floats, Floats]:
+        return far - side * score, side * score - params["target_z"]
+
+    return room_gates(ways(quoted[0]), ways(z))
 
 
 def _funding_share(asked: _Asked, refit: _Refit, direction: Floats, case: tuple[Floats, Integers]) -> Floats:
