@@ -100,7 +100,7 @@ def test_the_best_ratio_of_uncorrelated_assets_is_excess_over_variance() -> None
     """0.1/0.04, 0.2/0.16, 0.3/0.36 = 2.5, 1.25, 0.8333 of 4.5833, with cash at 0.02 less."""
     problem = _problem([0.2, 0.4, 0.6], 0.0, mu=np.array([0.12, 0.22, 0.32]), rf=0.02)
     np.testing.assert_allclose(
-        _weights("max_sharpe", problem), np.array([2.5, 1.25, 0.83333]) / 4.58333, atol=2e-3
+        _weights("max_sharpe", problem), np.array([2.5, 1.25, 1.0 / 1.2]) / (55.0 / 12.0), atol=1e-7
     )
 
 
@@ -133,7 +133,40 @@ def test_quadratic_methods_equal_a_general_optimiser(seed: int) -> None:
         return -float(problem.mu @ w) / volatility(w, problem.sigma)
 
     best = _general(problem, ratio, whole=True)
-    assert ratio(_weights("max_sharpe", problem)) == pytest.approx(ratio(best), rel=2e-5)
+    assert ratio(_weights("max_sharpe", problem)) == pytest.approx(ratio(best), rel=1e-7)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.integers(3, 9), cost=st.sampled_from((0.0, 0.01, 0.2)))
+def test_no_mix_on_the_path_of_prices_of_variance_has_a_better_ratio(
+    seed: int, size: int, cost: float
+) -> None:
+    """With the excess e and the cost c of turnover: w(price) maximises e'w - c'|w - now| - price w'Sw/2."""
+    problem = _random(seed, size, cap=0.5, risky=0.9, cost_frac=np.full(size, cost))
+
+    def ratio(w: Floats) -> float:
+        earned = float(problem.mu @ w - problem.cost_frac @ np.abs(w - problem.now))
+        return earned / volatility(w, problem.sigma)
+
+    # Growth with a share of the growth-optimal mix is that path: its price of variance is one over the share.
+    shares = np.geomspace(1e-3, 30.0, 25)
+    path = [
+        _weights("kelly_criterion", dataclasses.replace(problem, kelly_frac=float(share))) for share in shares
+    ]
+    whole = [w for w in path if w.sum() == pytest.approx(0.9, abs=1e-6)]
+    best = solve("max_sharpe", problem).weights
+    if best is None:
+        assert all(ratio(w) <= 1e-7 for w in whole)
+    else:
+        assert all(ratio(w) <= ratio(best) + 1e-6 for w in whole)
+
+
+def test_a_turnover_that_costs_more_than_all_assets_promise_is_refused() -> None:
+    problem = _problem([0.4, 0.4], 0.0, now=np.zeros(2), mu=np.full(2, 0.01), cost_frac=np.full(2, 0.02))
+    refusal = solve("max_sharpe", problem).refusal
+    assert refusal is not None
+    assert refusal.reason == "no_positive_excess_return"
+    assert "net of its costs" in refusal.words
 
 
 def test_turnover_is_paid_for() -> None:

@@ -6,9 +6,9 @@ Weights are shares of equity. What a method does not place stays cash.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import clarabel  # type: ignore[import-untyped]  # it has no stubs
 import msgspec
@@ -38,9 +38,6 @@ SIGMA_TARGETS: Final[Mapping[Profile, float]] = {
 _TOLERANCE: Final = 1e-10
 _SUM_SLACK: Final = 1e-9
 _CRUMB: Final = 1e-5  # what a solver leaves of a weight that should be 0
-_LAMBDAS: Final = np.geomspace(0.02, 2000.0, 9)  # price of variance, from almost none to almost only
-_GOLDEN: Final = (math.sqrt(5.0) - 1.0) / 2.0
-_GOLDEN_STEPS: Final = 18  # narrows a bracket of two grid steps to a thousandth of its logarithm
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -152,14 +149,10 @@ def solve(method: Method, problem: Problem) -> Mix:
         refusal = _too_few(problem)
         relaxed = replace(problem, cap=problem.risky / problem.size)
         return Mix(method, None, refusal, solve(method, relaxed).weights)
-    if method == "max_sharpe" and float(np.max(problem.mu - problem.rf)) <= 0:
-        best = int(np.argmax(problem.mu))
-        words = f"No asset is expected to earn more than cash; the best, {problem.assets[best]}, {problem.mu[best]:.3f} a year."
-        facts: dict[str, float | str] = {"asset": problem.assets[best], "mu_frac": float(problem.mu[best])}
-        return Mix(method, None, Refusal("no_positive_excess_return", facts, words))
     if method == "adaptive":
         return _adaptive(problem)
-    return Mix(method, _floored(problem, _SOLVERS[method]))
+    weights = _floored(problem, _SOLVERS[method])
+    return Mix(method, weights) if weights is not None else Mix(method, None, _no_excess(problem))
 
 
 def volatility(weights: Floats, sigma: Floats) -> float:
@@ -205,6 +198,16 @@ def _too_few(problem: Problem) -> Refusal:
         f"{problem.size} assets of at most {problem.cap:.2f} each reach {reach:.2f} of the {problem.risky:.2f} wanted: raise "
         f"the cap to {problem.risky / problem.size:.3f}, keep {1.0 - reach:.2f} in cash, or add {more} assets.",
     )
+
+
+def _no_excess(problem: Problem) -> Refusal:
+    best = int(np.argmax(problem.mu))
+    asset, expected = problem.assets[best], float(problem.mu[best])
+    words = (
+        f"No mix within the limits is expected to earn more than cash, net of its costs; the best asset, {asset}, is "
+        f"expected to earn {expected:.3f} a year."
+    )
+    return Refusal("no_positive_excess_return", {"asset": asset, "mu_frac": expected}, words)
 
 
 def _target(problem: Problem) -> Mix:
@@ -254,10 +257,11 @@ def _adaptive(problem: Problem) -> Mix:
     return Mix("adaptive", scaled, notes=notes)
 
 
-_Solver = Callable[[Problem, Floats], Floats]
+_Solver = Callable[[Problem, Floats], Floats | None]
+"""Weights from a problem and the least of each; None where none is expected to earn more than cash."""
 
 
-def _floored(problem: Problem, solver: _Solver) -> Floats:
+def _floored(problem: Problem, solver: _Solver) -> Floats | None:
     """The weights of a solver, with assets under the floor dropped one by one, the smallest first.
 
     Notes
@@ -271,7 +275,10 @@ def _floored(problem: Problem, solver: _Solver) -> Floats:
         if not len(kept):
             return weights
         part = _subset(problem, kept)
-        weights[kept] = solver(part, np.where(held[kept], problem.floor, 0.0))
+        solved = solver(part, np.where(held[kept], problem.floor, 0.0))
+        if solved is None:
+            return None
+        weights[kept] = solved
         weights[weights < _TOLERANCE] = 0.0
         small = (weights > 0) & (weights < problem.floor - 1e-7)
         if not small.any():
@@ -312,34 +319,48 @@ def _kelly(problem: Problem, least: Floats) -> Floats:
     return program.best(problem.sigma / problem.kelly_frac, problem.rf - problem.mu)
 
 
-def _max_sharpe(problem: Problem, least: Floats) -> Floats:
-    """Golden section, between the neighbours of the best grid point, on the price of variance."""
-    excess, program = problem.mu - problem.rf, _Program(problem, least, whole=True)
+def _max_sharpe(problem: Problem, least: Floats) -> Floats | None:
+    """The best ratio of expected return, net of turnover and of the yield of cash, to volatility.
 
-    def mix(log_price: float) -> tuple[float, Floats]:
-        price = math.exp(log_price)
-        weights = program.best(price * problem.sigma, -problem.mu)
-        risk = volatility(weights, problem.sigma)
-        return (float(excess @ weights) / risk if risk > 0 else -math.inf), weights
+    Notes
+    -----
+    With ``y = k w`` and k such that ``y`` earns 1 the ratio is best where ``y'Sigma y`` is least, so one quadratic program
+    answers; where none of its points can earn anything it has none.
 
-    logs = np.log(_LAMBDAS)
-    grid = [mix(float(x)) for x in logs]
-    best = max(range(len(grid)), key=lambda i: grid[i][0])
-    low, high = float(logs[max(best - 1, 0)]), float(logs[min(best + 1, len(logs) - 1)])
-    found = grid[best]
-    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_left, at_right = mix(left), mix(right)
-    for _ in range(_GOLDEN_STEPS):
-        if at_left[0] >= at_right[0]:
-            high, right, at_right = right, left, at_left
-            left = high - _GOLDEN * (high - low)
-            at_left = mix(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + _GOLDEN * (high - low)
-            at_right = mix(right)
-        found = max(found, at_left, at_right, key=lambda item: item[0])
-    return found[1]
+    References
+    ----------
+    Cornuejols, Tutuncu 2006, Optimization Methods in Finance, section 8.2.
+    """
+    size, one = problem.size, np.eye(problem.size)
+    nothing, excess = np.zeros((size, size)), problem.mu - problem.rf
+    scale = max(float(np.abs(excess).max()), _TOLERANCE)
+
+    def rows(of_y: Floats, of_u: Floats, of_k: Floats) -> Floats:
+        return np.hstack((of_y, of_u, of_k[:, None]))
+
+    quadratic = np.zeros((2 * size + 1, 2 * size + 1))
+    quadratic[:size, :size] = problem.sigma
+    solved = _clarabel(
+        sparse.csc_matrix(np.triu(quadratic)),
+        np.zeros(2 * size + 1),
+        sparse.csc_matrix(
+            np.vstack(
+                (
+                    np.concatenate((excess, -problem.cost_frac, [0.0])) / scale,
+                    np.concatenate((np.ones(size), np.zeros(size), [-problem.risky])),
+                    rows(one, nothing, np.full(size, -problem.cap)),
+                    rows(-one, nothing, least),
+                    rows(one, -one, -problem.now),
+                    rows(-one, -one, problem.now),
+                )
+            )
+        ),
+        np.concatenate(([1.0], np.zeros(1 + 4 * size))),
+        (clarabel.ZeroConeT(2), clarabel.NonnegativeConeT(4 * size)),
+    )
+    if solved is None or solved[-1] <= 0:
+        return None
+    return _summed(np.clip(solved[:size] / solved[-1], least, problem.cap), problem, least)
 
 
 def _risk_parity(problem: Problem, least: Floats) -> Floats:
@@ -423,12 +444,6 @@ class _Program:
         )
         first = clarabel.ZeroConeT(1) if whole else clarabel.NonnegativeConeT(1)
         self._cones = [first, clarabel.NonnegativeConeT(4 * size)]
-        self._settings = clarabel.DefaultSettings()
-        self._settings.verbose = False
-        self._settings.max_threads = 1
-        tolerances = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
-        for name in tolerances:
-            setattr(self._settings, name, _TOLERANCE)
         self._upper = np.triu_indices(size)
         columns = np.concatenate(([0], np.cumsum(index + 1), np.full(size, size * (size + 1) // 2)))
         order = np.lexsort(self._upper)
@@ -442,11 +457,22 @@ class _Program:
             (p[self._upper], self._upper[0], self._columns), shape=(2 * size, 2 * size)
         )
         linear = np.concatenate((q, self._problem.cost_frac))
-        solver = clarabel.DefaultSolver(
-            quadratic, linear, self._rows, self._limits, self._cones, self._settings
-        )
-        weights = np.clip(np.array(solver.solve().x[:size]), self._least, self._problem.cap)
+        solved = _clarabel(quadratic, linear, self._rows, self._limits, self._cones)
+        assert solved is not None  # noqa: S101  # the weights held at their least are within the limits
+        weights = np.clip(solved[:size], self._least, self._problem.cap)
         return _summed(weights, self._problem, self._least) if self._whole else weights
+
+
+def _clarabel(
+    p: sparse.csc_matrix, q: Floats, a: sparse.csc_matrix, b: Floats, cones: Sequence[Any]
+) -> Floats | None:
+    """The x that minimises ``x'Px/2 + q'x`` with ``b - Ax`` in the cones; None where no x is there."""
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.max_threads = 1
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _TOLERANCE
+    found = clarabel.DefaultSolver(p, q, a, b, list(cones), settings).solve()
+    return None if found.status == clarabel.SolverStatus.PrimalInfeasible else np.array(found.x)
 
 
 def _summed(weights: Floats, problem: Problem, least: Floats) -> Floats:
