@@ -27,6 +27,8 @@ def test_help_lists_every_command_and_the_exit_codes(tmp_path: Path) -> None:
         "evidence",
         "confluence",
         "doctor",
+        "login",
+        "opportunity",
         "users",
         "Exit codes",
     ):
@@ -34,7 +36,8 @@ def test_help_lists_every_command_and_the_exit_codes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["serve", "demo", "replay", "record", "scan", "evidence", "confluence", "doctor"]
+    "command",
+    ["serve", "demo", "replay", "record", "scan", "evidence", "confluence", "doctor", "login", "opportunity"],
 )
 def test_help_of_a_command_has_an_example(tmp_path: Path, command: str) -> None:
     done = run(command, "--help", folder=tmp_path)
@@ -131,11 +134,21 @@ def test_a_scan_without_a_token_says_how_to_get_one(tmp_path: Path) -> None:
     assert "SEXTANT_TOKEN" in done.stderr
 
 
-@pytest.mark.parametrize("words", [("diff", "scan_a", "scan_b"), ("replay", "scan_a")])
-def test_a_comparison_without_a_token_says_how_to_get_one(tmp_path: Path, words: tuple[str, ...]) -> None:
-    done = run("scan", *words, folder=tmp_path)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("scan", "diff", "scan_a", "scan_b"),
+        ("scan", "replay", "scan_a"),
+        ("opportunity", "1"),
+        ("confluence", "BTC"),
+    ],
+)
+def test_whatever_asks_a_server_without_a_token_says_how_to_get_one(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = run(*words, folder=tmp_path)
     assert done.returncode == exits.REFUSED
-    assert "SEXTANT_TOKEN" in done.stderr
+    assert "sextant login" in done.stderr
 
 
 def test_a_server_that_is_away_is_named(tmp_path: Path) -> None:

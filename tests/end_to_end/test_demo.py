@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from sextant.cli import exits
 from sextant.sim.deribit_market import expiries
+from support.commands import run
 from support.demo import Demo
 
 CURRENCIES: Final = 2  # that the simulated Deribit lists
@@ -122,3 +126,46 @@ def test_the_chains_of_the_second_simulated_venue_give_an_opportunity(demo: Demo
         page.body["metadata"]["size_illustrative"] is False
     )  # the demo's person holds dollars at that venue too
     assert {leg["kind"] for leg in page.body["legs"]} == {"option"}
+
+
+def test_a_password_at_a_terminal_is_enough_to_scan_and_to_open_the_first_idea(
+    demo: Demo, tmp_path: Path
+) -> None:
+    at = ("--server", demo.address)
+    refused = run("login", "demo@example.org", *at, folder=tmp_path, typed="another-password\n")
+    assert (refused.returncode, refused.stdout) == (exits.REFUSED, "")
+    assert "another-password" not in refused.stderr
+
+    said = run("login", "demo@example.org", *at, folder=tmp_path, typed=f"{demo.password}\n").stdout
+    assert said.startswith("export SEXTANT_TOKEN=")
+    assert demo.password not in said
+    token = said.strip().split("=", 1)[1]
+
+    scanned = run("scan", *at, folder=tmp_path, SEXTANT_TOKEN=token)
+    assert scanned.returncode == 0, scanned.stderr
+    for words in (
+        "SIMULATED DATA",
+        "Why the others were refused",
+        "ai_spot_momentum_strategy",
+        "skipped, no",
+    ):
+        assert words in scanned.stdout
+
+    latest = demo.ask("GET", "/api/v1/opportunities/results/latest").body["opportunities"][0]
+    opened = run("opportunity", "1", *at, folder=tmp_path, SEXTANT_TOKEN=token, COLUMNS="200")
+    assert opened.returncode == 0, opened.stderr
+    for words in (
+        latest["strategy_name"],
+        f"grade {latest['grade']}",
+        "From gross to net",
+        "fee_entry",
+        "Past",
+    ):
+        assert words in opened.stdout
+    assert latest["instruments"][0] in opened.stdout
+    by_id = run("opportunity", latest["opportunity_id"], "--json", *at, folder=tmp_path, SEXTANT_TOKEN=token)
+    assert json.loads(by_id.stdout)["opportunity_key"] == latest["opportunity_key"]
+
+    beyond = run("opportunity", "999", *at, folder=tmp_path, SEXTANT_TOKEN=token)
+    assert beyond.returncode == exits.INPUT
+    assert "there is no rank 999" in beyond.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Any, Final
 
@@ -135,10 +136,18 @@ def _row(found: Found, now_ns: int) -> dict[str, Any]:
     }
 
 
+def _costs_bps(row: Opportunity) -> float | None:
+    """Sum of the cost lines, negative; None where there are none or one is unknown."""
+    costs = [line.bps for line in row.costs if line.item != "gross"]
+    known = [bps for bps in costs if bps is not None]
+    return math.fsum(known) if costs and len(known) == len(costs) else None
+
+
 def _metadata(row: Opportunity) -> dict[str, Any]:
     return {
         "first_seen": iso_ms(row.first_seen_ns),
         "expires_at": iso_ms(row.expires_ns),
+        "costs_bps": _costs_bps(row),
         "size_binding": row.size.binding,
         "size_illustrative": row.size.illustrative,
         "break_even_hit_frac": row.break_even_hit_frac,

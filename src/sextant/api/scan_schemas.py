@@ -420,6 +420,7 @@ class NearMiss(msgspec.Struct, frozen=True, kw_only=True):
     value_bps: Annotated[float | None, Meta(description="Null where the gate is not in basis points.")]
     limit_bps: Annotated[float | None, Meta(description="Null where the gate is not in basis points.")]
     distance_frac: float | None
+    failed_count: Annotated[int, Meta(description="How many gates failed; `gate` is the first of them.")]
     flips_if: str | None
     since: Annotated[Time | None, Meta(description="Null where the time is not known.")]
 

@@ -121,8 +121,10 @@ def progress(status: ScanStatus) -> Progress:
 
 
 def execution_ms(status: ScanStatus) -> float | None:
-    """Wall time of an ended scan."""
-    return None if status.finished_ns is None else (status.finished_ns - status.started_ns) / 1e6
+    """Wall time of an ended scan; None for a replay, whose times are those of its view."""
+    if status.finished_ns is None or status.feed == "replay":
+        return None
+    return (status.finished_ns - status.started_ns) / 1e6
 
 
 def stamps(status: ScanStatus, now_ns: int) -> dict[str, Any]:
@@ -307,6 +309,7 @@ def _near_miss(item: Disposition) -> NearMiss:
         value_bps=item.value if in_bps else None,
         limit_bps=item.limit if in_bps else None,
         distance_frac=item.distance,
+        failed_count=item.failed_count,
         flips_if=item.flips_if,
         since=None if item.since_ns is None else iso_ms(item.since_ns),
     )

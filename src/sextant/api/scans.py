@@ -54,6 +54,11 @@ def results_body(answer: ScanResults, now_ns: int | None = None) -> bytes:
     return _ENCODER.encode(results(answer, now_ns))
 
 
+def coverage_body(answer: ScanResults) -> bytes:
+    """The strategies of the coverage body of the API as JSON."""
+    return _ENCODER.encode([strategy_coverage(report) for report in answer.strategies])
+
+
 class ScanRoutes:
     """Lists, cancels, follows and explains the caller's scans.
 

@@ -41,15 +41,16 @@ class Client:
     server
         Its address, as ``http://127.0.0.1:8400``.
     token
-        Access token or personal API key.
+        Access token or personal API key; None to log in.
     """
 
-    def __init__(self, server: str, token: str) -> None:
+    def __init__(self, server: str, token: str | None) -> None:
         if not server.startswith(("http://", "https://")):
             raise InputError(f"--server '{server}' is not an http:// or https:// address.")
         self._server = server.rstrip("/")
         self._session = aiohttp.ClientSession(
-            headers={"Authorization": f"Bearer {token}"}, timeout=aiohttp.ClientTimeout(total=REQUEST_S)
+            headers=None if token is None else {"Authorization": f"Bearer {token}"},
+            timeout=aiohttp.ClientTimeout(total=REQUEST_S),
         )
 
     async def __aenter__(self) -> Self:

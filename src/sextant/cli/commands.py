@@ -239,6 +239,26 @@ def scan_replay(scan_id: str, /, *, server: str = "http://127.0.0.1:8400", json:
 
 
 @app.command
+def opportunity(which: str, /, *, server: str = "http://127.0.0.1:8400", json: Json = False) -> None:
+    """Take one opportunity apart: orders, costs from gross to net, what it earned before, why it is shown.
+
+    Example: sextant opportunity 1
+
+    Parameters
+    ----------
+    which
+        Its rank in your latest scan, or its id.
+    server
+        Where the server listens; the token is read from SEXTANT_TOKEN.
+    json
+        The body of the API on standard output.
+    """
+    from sextant.cli.opening import tell
+
+    asyncio.run(tell(server, which, as_json=json))
+
+
+@app.command
 def confluence(
     instrument: str,
     /,
@@ -271,6 +291,24 @@ def confluence(
         tell_replay(replay, as_of, instrument, as_json=json)
     else:
         asyncio.run(tell_server(server, instrument, as_json=json))
+
+
+@app.command
+def login(email: str, /, *, server: str = "http://127.0.0.1:8400") -> None:
+    """Log in and print the line that sets SEXTANT_TOKEN for the other commands.
+
+    Example: eval "$(sextant login ada@example.org)"
+
+    Parameters
+    ----------
+    email
+        Your address; the password is asked for, or read from standard input.
+    server
+        Where the server listens.
+    """
+    from sextant.cli.logging_in import log_in
+
+    asyncio.run(log_in(server, email))
 
 
 @app.command

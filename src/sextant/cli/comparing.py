@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from sextant.cli.client import Client
-from sextant.cli.render import number
+from sextant.cli.render import number, plain_table
 from sextant.cli.settings import token
 
 
@@ -69,7 +68,7 @@ async def replay_stored(server: str, scan_id: str, *, as_json: bool) -> None:
 def _print(body: dict[str, Any]) -> None:
     console = Console()
     console.print(f"[bold]{len(body['changes'])} changes[/bold], {body['unchanged_count']} unchanged")
-    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = plain_table()
     for name in ("change", "rank", "net bps", "instruments", "why"):
         table.add_column(name)
     for row in body["changes"]:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
-
-from sextant.model.opportunity import CostLine, Opportunity
-from sextant.model.times import iso_ms
-from sextant.scans.records import Found, ScanResults, StrategyReport
 
 MOST_ROWS = 20  # a screen; the rest is in --json
 UNKNOWN = "-"
 
-_COLUMNS: Final[tuple[tuple[str, Literal["left", "right"], int], ...]] = (
-    ("#", "right", 2),
-    ("instrument", "left", 10),
-    ("side", "left", 5),
-    ("type", "left", 13),
-    ("grade", "left", 5),
-    ("net bps", "right", 7),
-    ("costs", "right", 6),
-    ("hit/n", "right", 8),
-    ("USD", "right", 5),
-    ("time", "right", 4),
-    ("risk", "left", 6),
+_OPPORTUNITIES: Final[tuple[tuple[str, Literal["left", "right"]], ...]] = (
+    ("#", "right"),
+    ("instrument", "left"),
+    ("side", "left"),
+    ("type", "left"),
+    ("grade", "left"),
+    ("net bps", "right"),
+    ("conf/n", "right"),
+    ("USD", "right"),
+    ("costs", "right"),
+    ("time", "right"),
+    ("risk", "left"),
 )
+_WIDE: Final = 105  # columns of a console that shows the last three as well
+_LAST: Final = 3
+_KINDS: Final = {"perpetual": "perp"}
+_MOST_PAIRS: Final = 2
 
 
 def number(value: float | None, digits: int = 1, sign: str = "") -> str:
@@ -41,111 +41,162 @@ def hours(seconds: float) -> str:
 
     Examples
     --------
-    >>> hours(5400.0), hours(432000.0)
-    ('1.5 h', '5 d')
+    >>> hours(5400.0), hours(432000.0), hours(582974.3)
+    ('1.5 h', '5 d', '6.7 d')
     """
-    return f"{seconds / 86_400:g} d" if seconds >= 172_800 else f"{seconds / 3_600:g} h"
+    return f"{seconds / 86_400:.3g} d" if seconds >= 172_800 else f"{seconds / 3_600:.3g} h"
 
 
-def cost_bps(row: Opportunity) -> float | None:
-    """Sum of the cost lines in basis points, negative; None while one is unknown."""
-    lines: Sequence[CostLine] = [line for line in row.costs if line.item != "gross"]
-    known = [line.bps for line in lines if line.bps is not None]
-    return sum(known) if lines and len(known) == len(lines) else None
+def named(instruments: Sequence[str]) -> str:
+    """What the legs of an idea trade, short enough for a table.
+
+    Examples
+    --------
+    >>> named(["bybit:BTC-USDT:perpetual"])
+    'BTC-USDT perp'
+    >>> named(["bybit:BTC-USDT:spot", "bybit:BTC-USDT:perpetual"])
+    'BTC-USDT spot + perp'
+    >>> named(["deribit:ETH-USD:option:2026-12-04:2850:call", "deribit:ETH-USD:option:2026-12-04:2500:put"])
+    'ETH-USD 2 options'
+    >>> named([f"bybit:{base}-USDT:spot" for base in ("BTC", "ETH", "SOL", "XRP")])
+    'BTC-USDT, ETH-USDT + 2'
+    """
+    parts = [instrument.split(":") for instrument in instruments]
+    pairs = list(dict.fromkeys(pair for _, pair, *_ in parts))
+    if len(pairs) > 1:
+        more = f" + {len(pairs) - _MOST_PAIRS}" if len(pairs) > _MOST_PAIRS else ""
+        return ", ".join(pairs[:_MOST_PAIRS]) + more
+    kinds = Counter(_KINDS.get(kind, kind) for _, _, kind, *_ in parts)
+    return " ".join((*pairs, " + ".join(kind if n == 1 else f"{n} {kind}s" for kind, n in kinds.items())))
 
 
-def opportunities(found: Sequence[Found]) -> Table:
-    """The ranked opportunities, best first."""
-    table = Table(header_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name, side, least in _COLUMNS:
-        table.add_column(name, justify=side, no_wrap=True, min_width=least)
-    for item in found[:MOST_ROWS]:
-        table.add_row(*_cells(item))
+def opportunities(rows: Sequence[Mapping[str, Any]], width: int) -> Table:
+    """The ranked opportunities of a results body, best first, on ``width`` columns."""
+    shown = _OPPORTUNITIES if width >= _WIDE else _OPPORTUNITIES[:-_LAST]
+    table = plain_table()
+    for name, side in shown:
+        table.add_column(name, justify=side, no_wrap=True)
+    for row in rows[:MOST_ROWS]:
+        told = row["metadata"]
+        won = UNKNOWN if row["confidence_score"] is None else f"{row['confidence_score']:.0f}%"
+        cells = (
+            str(row["rank"]),
+            named(row["instruments"]) or row["symbol"],
+            row["direction"],
+            row["opportunity_type"],
+            row["grade"],
+            number(row["edge_bps"], sign="+"),
+            f"{won}/{row['confidence_n']}",
+            number(row["size_usd"], 0) + ("*" if told["size_illustrative"] else ""),
+            number(told["costs_bps"]),
+            hours(row["horizon_s"]),
+            row["risk_level"],
+        )
+        table.add_row(*cells[: len(shown)])
     return table
 
 
-def _cells(item: Found) -> list[str]:
-    row = item.opportunity
-    card = row.evidence
-    names = ", ".join(f"{leg.instrument.base}-{leg.instrument.quote}" for leg in row.legs)
-    hit = UNKNOWN if card.hit_frac is None else f"{card.hit_frac * 100:.0f}%"
-    return [
-        str(item.rank),
-        names,
-        row.direction,
-        row.opportunity_type,
-        row.grade,
-        number(row.edge_bps, sign="+"),
-        number(cost_bps(row)),
-        f"{hit}/{card.n}",
-        number(row.size.notional_usd, 0) + ("*" if row.size.illustrative else ""),
-        hours(row.horizon_s),
-        row.risk_level,
-    ]
-
-
-def funnel(reports: Sequence[StrategyReport]) -> Table:
-    """Where the candidates of each strategy ended."""
-    table = Table(
-        title="Why the others were refused", title_justify="left", header_style="bold", box=SIMPLE_HEAD
-    )
-    for name in ("strategy", "outcome", "candidates", "funnel"):
-        table.add_column(name, overflow="fold")
+def funnel(reports: Sequence[Mapping[str, Any]], counts: Mapping[str, int]) -> Table:
+    """Where the candidates of each strategy that ran ended, of a coverage body; ``counts`` are its opportunities."""
+    timed = any(report["execution_time_ms"] is not None for report in reports)
+    table = plain_table()
+    table.add_column("strategy", no_wrap=True)
+    table.add_column("ended")
+    table.add_column("of", justify="right")
+    if timed:
+        table.add_column("ms", justify="right")
+    table.add_column("refused by", overflow="fold")
     for report in reports:
+        name = report["strategy_id"]
         lost = [
-            f"{stage.gate} -{stage.entered - stage.passed}"
-            for stage in report.funnel
-            if stage.entered > stage.passed
+            f"{stage['gate']} {stage['in'] - stage['out']}"
+            for stage in report["funnel"]
+            if stage["in"] > stage["out"]
         ]
         table.add_row(
-            report.strategy_id,
-            f"{report.outcome}{f' ({report.reason})' if report.reason else ''}",
-            str(report.candidates),
-            " | ".join([*lost, f"= {report.opportunities} found"]),
+            name,
+            f"{counts[name]} found" if report["outcome"] == "ok" else report["outcome"] or UNKNOWN,
+            str(report["candidates"]),
+            *([number(report["execution_time_ms"], 0)] if timed else []),
+            ", ".join(lost),
         )
     return table
 
 
-def near_misses(reports: Sequence[StrategyReport], most: int = 5) -> Table | None:
+def near_misses(reports: Sequence[Mapping[str, Any]], most: int = 5) -> Table | None:
     """The nearest refused candidates and what would change the answer; None where nothing was near."""
-    rows = [miss for report in reports for miss in report.near_misses]
+    rows = [
+        (miss["failed_count"], miss["distance_frac"] or 0.0, miss["instrument"], report["strategy_id"], miss)
+        for report in reports
+        for miss in report["near_misses"]
+    ]
     if not rows:
         return None
-    table = Table(title="Near misses", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
-    for name in ("candidate", "gate", "value", "limit", "flips if"):
-        table.add_column(name, no_wrap=name != "flips if")
-    for miss in sorted(rows, key=lambda miss: (miss.failed_count, miss.distance or 0.0))[:most]:
-        table.add_row(
-            miss.unit,
-            miss.stage,
-            number(miss.value, 3),
-            number(miss.limit, 3),
-            miss.flips_if or UNKNOWN,
-        )
+    table = plain_table()
+    for name in ("near miss", "strategy", "passes if"):
+        table.add_column(name, no_wrap=name != "passes if", overflow="fold")
+    for *_, instrument, strategy, miss in sorted(rows, key=lambda row: row[:4])[:most]:
+        now = f"{miss['gate']} is {number(miss['value'], 3)}, the limit is {number(miss['limit'], 3)}"
+        table.add_row(instrument, strategy, miss["flips_if"] or now)
     return table
 
 
-def scan(console: Console, results: ScanResults, notes: Sequence[str] = ()) -> None:
-    """Print a whole scan: what it is of, what was found, why the rest was refused, what was assumed."""
-    status = results.status
-    stamp = "unknown time" if status.as_of_ns is None else iso_ms(status.as_of_ns)
-    mark = " | SIMULATED DATA" if status.simulated else ""
+def plain_table() -> Table:
+    """A table without lines that leaves most of 80 columns to its cells."""
+    return Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def skipped(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The strategies that did not run, by the reason."""
+    told: dict[str, list[str]] = {}
+    for report in reports:
+        if report["outcome"] == "skipped":
+            told.setdefault(report["reason"] or UNKNOWN, []).append(report["strategy_id"])
+    return told
+
+
+def scan(
+    console: Console,
+    body: Mapping[str, Any],
+    reports: Sequence[Mapping[str, Any]],
+    notes: Sequence[str] = (),
+) -> None:
+    """Print a whole scan: what it is of, what was found, why the rest was refused, what was assumed.
+
+    Parameters
+    ----------
+    body
+        The results body of the API.
+    reports
+        Its coverage, one entry a strategy.
+    """
+    mark = ", SIMULATED DATA" if body["simulated"] else ""
+    spent = body["execution_time_ms"]
     console.print(
-        f"[bold]{status.found_count} opportunities[/bold] in {status.universe_count} instruments as of {stamp} "
-        f"({status.feed}{mark}), outcome {status.outcome or status.status}"
+        f"[bold]{body['total_opportunities']} opportunities[/bold] in {body['asset_discovery']['total_assets_scanned']} "
+        f"instruments as of {body['as_of'] or 'unknown time'} ({body['feed']}{mark}), "
+        f"{body['outcome'] or body['status']}{'' if spent is None else f' in {spent:,.0f} ms'}",
+        highlight=False,
     )
-    if results.found:
-        console.print(opportunities(results.found))
-        if any(item.opportunity.size.illustrative for item in results.found):
+    rows = body["opportunities"]
+    if rows:
+        console.print(opportunities(rows, console.width))
+        if any(row["metadata"]["size_illustrative"] for row in rows):
             console.print(
-                "* illustrative: no account was given, so sizes are for 1,000 USD and not ranked for a person"
+                "* illustrative, for 1,000 USD: no account was given, so they are not ranked for a person"
             )
-        if len(results.found) > MOST_ROWS:
-            console.print(f"{len(results.found) - MOST_ROWS} more in --json")
-    console.print(funnel(results.strategies))
-    misses = near_misses(results.strategies)
+        if len(rows) > MOST_ROWS:
+            console.print(f"{len(rows) - MOST_ROWS} more in --json")
+    console.print("\n[bold]Why the others were refused[/bold]")
+    ran = [report for report in reports if report["outcome"] != "skipped"]
+    counts = {name: told["count"] for name, told in body["strategy_performance"].items()}
+    console.print(funnel(ran, counts), highlight=False)
+    for reason, names in skipped(reports).items():
+        console.print(f"skipped, {reason}: {', '.join(names)}", highlight=False)
+    misses = near_misses(reports)
     if misses is not None:
-        console.print(misses)
+        console.print()
+        console.print(misses, highlight=False)
     for note in notes:
         console.print(f"note: {note}")
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
-from sextant.cli.render import MOST_ROWS, number
+from sextant.cli import render
 from sextant.errors import InputError
 from sextant.model.account import Account, Profile
 from sextant.model.times import parse_time_ns
@@ -53,8 +52,7 @@ class Wanted:
 
 def scan_replay(path: Path, as_of: str | None, spread_bps: float, wanted: Wanted, *, as_json: bool) -> None:
     """Scan a bar pack as of a time and print what was found."""
-    from sextant.api.scans import results_body
-    from sextant.cli import render
+    from sextant.api.scans import coverage_body, results_body
 
     with Console(stderr=True).status(f"scanning {path.name}") as shown:
 
@@ -62,10 +60,12 @@ def scan_replay(path: Path, as_of: str | None, spread_bps: float, wanted: Wanted
             shown.update(f"{report.strategy_id}: {report.opportunities} of {report.candidates}")
 
         results, notes = replay_results(path, as_of, spread_bps, wanted, told)
+    body = results_body(results)
     if as_json:
-        sys.stdout.buffer.write(msgspec.json.format(results_body(results), indent=2) + b"\n")
-    else:
-        render.scan(Console(), results, notes)
+        sys.stdout.buffer.write(msgspec.json.format(body, indent=2) + b"\n")
+        return
+    decode = msgspec.json.decode
+    render.scan(Console(), decode(body), decode(coverage_body(results)), notes)
 
 
 def replay_results(
@@ -131,42 +131,8 @@ async def scan_server(server: str, wanted: Wanted, *, as_json: bool) -> None:
                         break
                     await asyncio.sleep(POLL_S)
         results = await client.get(accepted["results_url"])
-    if as_json:
+        coverage = None if as_json else await client.get(results["coverage_url"])
+    if coverage is None:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
-        return
-    _print_wire(results)
-
-
-def _print_wire(results: dict[str, Any]) -> None:
-    """The results body of the API as a table."""
-    console = Console()
-    mark = "SIMULATED DATA, " if results["simulated"] else ""
-    console.print(
-        f"[bold]{results['total_opportunities']} opportunities[/bold] as of {results['as_of']} ({mark}{results['feed']})"
-    )
-    table = _plain("#", "instrument", "side", "type", "grade", "net bps", "USD", "time", right=(0, 5, 6))
-    for row in results["opportunities"][:MOST_ROWS]:
-        table.add_row(
-            str(row["rank"]),
-            row["symbol"],
-            row["direction"],
-            row["opportunity_type"],
-            row["grade"],
-            number(row["edge_bps"], sign="+"),
-            number(row["size_usd"], 0),
-            row["estimated_timeframe"],
-        )
-    console.print(table)
-    ended = _plain("strategy", "outcome", "found", "ms", "why", right=(2, 3))
-    for name, told in results["strategy_performance"].items():
-        spent = number(told.get("execution_time_ms"), 0)
-        ended.add_row(name, told["outcome"], str(told["count"]), spent, told.get("reason") or "")
-    console.print(ended)
-
-
-def _plain(*names: str, right: Collection[int]) -> Table:
-    """A table without lines, narrow enough for 80 columns."""
-    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for place, name in enumerate(names):
-        table.add_column(name, justify="right" if place in right else "left")
-    return table
+    else:
+        render.scan(Console(), results, coverage["strategies"])

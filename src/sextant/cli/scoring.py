@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sextant.cli.render import UNKNOWN, number
-from sextant.errors import InputError, Unauthenticated
+from sextant.errors import InputError
 from sextant.model.times import parse_time_ns
 
 
@@ -56,14 +56,9 @@ def replay_body(path: Path, as_of: str | None, instrument: str) -> tuple[bytes, 
 async def tell_server(server: str, instrument: str, *, as_json: bool) -> None:
     """Ask a server for one instrument and print it."""
     from sextant.cli.client import Client
-    from sextant.cli.settings import configuration
+    from sextant.cli.settings import token
 
-    token = configuration().token
-    if token is None:
-        raise Unauthenticated(
-            "SEXTANT_TOKEN is not set; log in with POST /api/v1/auth/login and export its access_token."
-        )
-    async with Client(server, token) as client:
+    async with Client(server, token()) as client:
         # A slash would be a further part of the path; BTC/USDT is BTC-USDT.
         name = quote(instrument.strip().replace("/", "-"), safe=":")
         answer = await client.get(f"/api/v1/confluence/{name}")

@@ -41,9 +41,7 @@ def token() -> str:
     """
     given = configuration().token
     if given is None:
-        raise Unauthenticated(
-            "SEXTANT_TOKEN is not set; log in with POST /api/v1/auth/login and export its access_token."
-        )
+        raise Unauthenticated('SEXTANT_TOKEN is not set; eval "$(sextant login EMAIL)" logs in and sets it.')
     return given
 
 
