@@ -108,6 +108,7 @@ def test_times_of_a_scan_are_null_until_they_are_known() -> None:
     assert known == {"as_of": "2026-03-01T11:59:59.950Z", "age_s": 0.05}
     assert execution_ms(make.status()) is None
     assert execution_ms(make.status(started_ns=NOON_NS, finished_ns=NOON_NS + 5_300_000)) == 5.3
+    assert execution_ms(make.status(started_ns=NOON_NS, finished_ns=NOON_NS)) is None
 
 
 def test_a_running_scan_tells_neither_totals_nor_an_error() -> None:

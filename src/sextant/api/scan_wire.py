@@ -121,8 +121,8 @@ def progress(status: ScanStatus) -> Progress:
 
 
 def execution_ms(status: ScanStatus) -> float | None:
-    """Wall time of an ended scan; None for a replay, whose times are those of its view."""
-    if status.finished_ns is None or status.feed == "replay":
+    """Wall time of an ended scan; None while it runs, and where both its times are that of its view (decision 5)."""
+    if status.finished_ns in (None, status.started_ns):
         return None
     return (status.finished_ns - status.started_ns) / 1e6
 
