@@ -70,6 +70,21 @@ async def test_an_alert_keeps_its_beginning_and_clears(made: Made) -> None:
     }
 
 
+async def test_what_is_still_coming_up_after_a_start_is_told_at_once_and_an_incident_only_later(
+    made: Made,
+) -> None:
+    made.states["feeds"] = Reading("degraded", "Connecting.")
+    assert [alert.finding.cause for alert in await made.watch.look()] == ["feed.stale"]
+    assert (made.watch.status(), set(made.watch.incidents.open_causes())) == ("degraded", set())
+    made.states["database"] = Reading("unhealthy", "No answer.")
+    made.clock.advance(2)
+    await made.watch.look()
+    assert made.watch.incidents.open_causes() == {"health.database"}
+    made.clock.advance(28)
+    await made.watch.look()
+    assert made.watch.incidents.open_causes() == {"health.database", "feed.stale"}
+
+
 async def test_scans_that_do_not_move_are_told_and_cleared(made: Made) -> None:
     still: list[float] = [3.0, 16.0]
 

@@ -16,6 +16,7 @@ from sextant.monitoring.lines import Facts, findings
 from sextant.monitoring.machine import Machine
 from sextant.monitoring.records import (
     Alert,
+    Finding,
     MachineReading,
     Objective,
     SystemStatus,
@@ -24,6 +25,10 @@ from sextant.monitoring.records import (
 
 LOOK_S: Final = 2.0  # a stuck scan is told within 15 s and one look
 RECENT_NS: Final = 1_000_000_000
+STARTING_NS: Final = 30_000_000_000
+"""A process connects, fetches and scores for so long after its start; what warns of that is an alert, not yet an incident."""
+_COMING_UP: Final = ("feed.", "health.")
+"""How causes begin that warn of what is not there yet."""
 TARGETS: Final = {
     "scan-latency": 0.99,
     "scan-complete": 0.95,
@@ -36,6 +41,10 @@ UPSTREAM_TARGET: Final = 0.95
 
 StillScans = Callable[[], Awaitable[Sequence[float]]]
 """How long each running scan has not moved, in seconds."""
+
+
+def _coming_up(finding: Finding) -> bool:
+    return finding.severity == "warning" and finding.cause.startswith(_COMING_UP)
 
 
 class Watch:
@@ -71,6 +80,7 @@ class Watch:
         self._seen: MachineReading = MachineReading(None, None, None)
         self._still_s: tuple[float, ...] = ()
         self._looked_ns: int | None = None
+        self._begun_ns = clock.monotonic_ns()
 
     def attach(
         self, upstream: Callable[[], UpstreamReading] | None = None, still_scans: StillScans | None = None
@@ -97,6 +107,7 @@ class Watch:
     async def look(self) -> list[Alert]:
         """The alerts of now; incidents are opened and closed with them."""
         self._looked_ns = self._clock.monotonic_ns()
+        starting = self._looked_ns - self._begun_ns < STARTING_NS
         self._seen = self._machine.read()
         self._still_s = await self._still()
         checks = self._checks = await self._health.checks()
@@ -117,7 +128,9 @@ class Watch:
             cause: Alert(finding, self._alerts[cause].since_ns if cause in self._alerts else now_ns, now_ns)
             for cause, finding in found.items()
         }
-        self.incidents.follow(self._alerts.values())
+        self.incidents.follow(
+            alert for alert in self._alerts.values() if not (starting and _coming_up(alert.finding))
+        )
         return self.alerts()
 
     def alerts(self) -> list[Alert]:
