@@ -42,7 +42,7 @@ def hours(seconds: float) -> str:
     Examples
     --------
     >>> hours(5400.0), hours(432000.0), hours(582974.3)
-    ('1.5 h', '5 d', '6.7 d')
+    ('1.5 h', '5 d', '6.75 d')
     """
     return f"{seconds / 86_400:.3g} d" if seconds >= 172_800 else f"{seconds / 3_600:.3g} h"
 
