@@ -311,12 +311,12 @@ def _equal_weight(problem: Problem, least: Floats) -> Floats:
 
 
 def _min_variance(problem: Problem, least: Floats) -> Floats:
-    return _Program(problem, least, whole=True).best(2.0 * problem.sigma, np.zeros(problem.size))
+    return _quadratic(problem, least, (2.0 * problem.sigma, np.zeros(problem.size)), whole=True)
 
 
 def _kelly(problem: Problem, least: Floats) -> Floats:
-    program = _Program(problem, least, whole=False)
-    return program.best(problem.sigma / problem.kelly_frac, problem.rf - problem.mu)
+    loss = (problem.sigma / problem.kelly_frac, problem.rf - problem.mu)
+    return _quadratic(problem, least, loss, whole=False)
 
 
 def _max_sharpe(problem: Problem, least: Floats) -> Floats | None:
@@ -331,31 +331,14 @@ def _max_sharpe(problem: Problem, least: Floats) -> Floats | None:
     ----------
     Cornuejols, Tutuncu 2006, Optimization Methods in Finance, section 8.2.
     """
-    size, one = problem.size, np.eye(problem.size)
-    nothing, excess = np.zeros((size, size)), problem.mu - problem.rf
-    scale = max(float(np.abs(excess).max()), _TOLERANCE)
-
-    def rows(of_y: Floats, of_u: Floats, of_k: Floats) -> Floats:
-        return np.hstack((of_y, of_u, of_k[:, None]))
-
-    quadratic = np.zeros((2 * size + 1, 2 * size + 1))
-    quadratic[:size, :size] = problem.sigma
+    size, (rows, limits) = problem.size, _constraints(problem, least)
+    earned = np.concatenate((problem.mu - problem.rf, -problem.cost_frac, [0.0]))
+    scale = max(float(np.abs(earned).max()), _TOLERANCE)
     solved = _clarabel(
-        sparse.csc_matrix(np.triu(quadratic)),
+        _of_w(problem.sigma, 2 * size + 1),
         np.zeros(2 * size + 1),
-        sparse.csc_matrix(
-            np.vstack(
-                (
-                    np.concatenate((excess, -problem.cost_frac, [0.0])) / scale,
-                    np.concatenate((np.ones(size), np.zeros(size), [-problem.risky])),
-                    rows(one, nothing, np.full(size, -problem.cap)),
-                    rows(-one, nothing, least),
-                    rows(one, -one, -problem.now),
-                    rows(-one, -one, problem.now),
-                )
-            )
-        ),
-        np.concatenate(([1.0], np.zeros(1 + 4 * size))),
+        np.vstack((earned / scale, np.hstack((rows, -limits[:, None])))),
+        np.concatenate(([1.0], np.zeros(len(limits)))),
         (clarabel.ZeroConeT(2), clarabel.NonnegativeConeT(4 * size)),
     )
     if solved is None or solved[-1] <= 0:
@@ -404,74 +387,63 @@ def _parity(sigma: Floats, risky: float, cap: float, least: Floats, out: Floats)
             low = k
 
 
-class _Program:
-    """Quadratic programs over one set of constraints, solved one after another.
+def _quadratic(problem: Problem, least: Floats, loss: tuple[Floats, Floats], *, whole: bool) -> Floats:
+    """float64 (N,): the w that minimises ``w'Pw/2 + q'w + cost'|w - now|``, with ``loss`` = (P, q).
 
     Parameters
     ----------
-    problem, least
-        Bounds, costs and present weights.
     whole
         Whether the weights sum to ``risky`` or to at most that.
+    """
+    (p, q), size = loss, problem.size
+    rows, limits = _constraints(problem, least)
+    first = clarabel.ZeroConeT(1) if whole else clarabel.NonnegativeConeT(1)
+    solved = _clarabel(
+        _of_w(p, 2 * size),
+        np.concatenate((q, problem.cost_frac)),
+        rows,
+        limits,
+        (first, clarabel.NonnegativeConeT(4 * size)),
+    )
+    assert solved is not None  # noqa: S101  # the weights held at their least are within the limits
+    weights = np.clip(solved[:size], least, problem.cap)
+    return _summed(weights, problem, least) if whole else weights
+
+
+def _constraints(problem: Problem, least: Floats) -> tuple[Floats, Floats]:
+    """A, float64 (1 + 4N, 2N), and b: the sum first, then w <= cap, w >= least, u >= w - now, u >= now - w.
 
     Notes
     -----
-    Variables are w and u with u >= w - now and u >= now - w, so that the cost of turnover is linear. The matrices are laid
-    out by hand, column by column: their shape is known, and putting them together takes longer than solving.
+    Variables are w and u; u makes the cost of turnover linear.
+    """
+    one, nothing = np.eye(problem.size), np.zeros((problem.size, problem.size))
+    total = np.concatenate((np.ones(problem.size), np.zeros(problem.size)))
+    rows = np.vstack((total, np.block([[one, nothing], [-one, nothing], [one, -one], [-one, -one]])))
+    cap = np.full(problem.size, problem.cap)
+    return rows, np.concatenate(([problem.risky], cap, -least, problem.now, -problem.now))
+
+
+def _of_w(p: Floats, size: int) -> Floats:
+    """P of w alone among ``size`` variables, of which w are the first; its upper triangle."""
+    out = np.zeros((size, size))
+    out[: len(p), : len(p)] = np.triu(p)
+    return out
+
+
+def _clarabel(p: Floats, q: Floats, a: Floats, b: Floats, cones: Sequence[Any]) -> Floats | None:
+    """The x that minimises ``x'Px/2 + q'x`` with ``b - Ax`` in the cones; None where no x is there.
 
     References
     ----------
     Goulart, Chen 2024, Clarabel: an interior-point solver for conic programs with quadratic objectives.
     """
-
-    def __init__(self, problem: Problem, least: Floats, *, whole: bool) -> None:
-        self._problem, self._least, self._whole = problem, least, whole
-        size = self._size = problem.size
-        index = np.arange(size)
-        # Rows: the sum, w <= cap, -w <= -least, w - u <= now, -w - u <= -now.
-        of_w = np.stack((np.zeros(size, np.int64), *(1 + k * size + index for k in range(4))), axis=1)
-        of_u = np.stack((1 + 2 * size + index, 1 + 3 * size + index), axis=1)
-        self._rows = sparse.csc_matrix(
-            (
-                np.concatenate((np.tile([1.0, 1.0, -1.0, 1.0, -1.0], size), np.full(2 * size, -1.0))),
-                np.concatenate((of_w.ravel(), of_u.ravel())),
-                np.concatenate((5 * np.arange(size + 1), 5 * size + 2 * np.arange(1, size + 1))),
-            ),
-            shape=(1 + 4 * size, 2 * size),
-        )
-        self._limits = np.concatenate(
-            ([problem.risky], np.full(size, problem.cap), -least, problem.now, -problem.now)
-        )
-        first = clarabel.ZeroConeT(1) if whole else clarabel.NonnegativeConeT(1)
-        self._cones = [first, clarabel.NonnegativeConeT(4 * size)]
-        self._upper = np.triu_indices(size)
-        columns = np.concatenate(([0], np.cumsum(index + 1), np.full(size, size * (size + 1) // 2)))
-        order = np.lexsort(self._upper)
-        self._upper = (self._upper[0][order], self._upper[1][order])
-        self._columns = columns
-
-    def best(self, p: Floats, q: Floats) -> Floats:
-        """float64 (N,): the w that minimises ``w'Pw/2 + q'w + cost'|w - now|``."""
-        size = self._size
-        quadratic = sparse.csc_matrix(
-            (p[self._upper], self._upper[0], self._columns), shape=(2 * size, 2 * size)
-        )
-        linear = np.concatenate((q, self._problem.cost_frac))
-        solved = _clarabel(quadratic, linear, self._rows, self._limits, self._cones)
-        assert solved is not None  # noqa: S101  # the weights held at their least are within the limits
-        weights = np.clip(solved[:size], self._least, self._problem.cap)
-        return _summed(weights, self._problem, self._least) if self._whole else weights
-
-
-def _clarabel(
-    p: sparse.csc_matrix, q: Floats, a: sparse.csc_matrix, b: Floats, cones: Sequence[Any]
-) -> Floats | None:
-    """The x that minimises ``x'Px/2 + q'x`` with ``b - Ax`` in the cones; None where no x is there."""
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.max_threads = 1
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _TOLERANCE
-    found = clarabel.DefaultSolver(p, q, a, b, list(cones), settings).solve()
+    quadratic, rows = sparse.csc_matrix(p), sparse.csc_matrix(a)
+    found = clarabel.DefaultSolver(quadratic, q, rows, b, list(cones), settings).solve()
     return None if found.status == clarabel.SolverStatus.PrimalInfeasible else np.array(found.x)
 
 
